@@ -1,0 +1,322 @@
+//! What the stand-in's model says, before any API puts it in its own shape.
+
+use serde_json::{Value, json};
+
+use crate::script::Kind;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The content, block by block.
+    pub blocks: Vec<Block>,
+    /// Why it ends, in Converse's words.
+    pub stop_reason: &'static str,
+    /// The stop sequence, when that is why.
+    pub stop_sequence: Option<&'static str>,
+    /// The token counts, when they are told.
+    pub usage: Option<Usage>,
+    /// Whether the answer has metrics (and a stream the event that holds them).
+    pub metadata: bool,
+    /// Whether a stream has events nobody knows.
+    pub unknown_event: bool,
+}
+
+/// A content block.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Block {
+    /// Text.
+    Text(Text),
+    /// Reasoning and the signature that proves it.
+    Reasoning(Text, &'static str),
+    /// A tool call.
+    Tool {
+        /// The call's id.
+        id: &'static str,
+        /// The tool.
+        name: &'static str,
+        /// The input's JSON.
+        input: Text,
+    },
+}
+
+/// Text in the pieces it is streamed in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Text {
+    /// These.
+    Pieces(Vec<String>),
+    /// One so many times.
+    Repeated(&'static str, u64),
+}
+
+impl Text {
+    /// Text in these pieces.
+    pub fn new(pieces: &[&str]) -> Self {
+        Self::Pieces(pieces.iter().map(|piece| (*piece).to_owned()).collect())
+    }
+
+    /// The pieces, made as they are asked for.
+    pub fn pieces(self) -> Box<dyn Iterator<Item = String> + Send> {
+        match self {
+            Self::Pieces(pieces) => Box::new(pieces.into_iter()),
+            Self::Repeated(piece, count) => Box::new((0..count).map(move |_| piece.to_owned())),
+        }
+    }
+
+    /// All of it.
+    pub fn whole(&self) -> String {
+        self.clone().pieces().collect()
+    }
+}
+
+/// Token counts; `input` holds no cached ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Input tokens that were not cached.
+    pub input: u64,
+    /// Output tokens.
+    pub output: u64,
+    /// What was read from and written to the cache.
+    pub cache: Option<Cache>,
+}
+
+/// Cached tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cache {
+    /// Read from the cache.
+    pub read: u64,
+    /// Written for five minutes.
+    pub write_5m: u64,
+    /// Written for an hour.
+    pub write_1h: u64,
+}
+
+impl Answer {
+    /// The answer of a script to a request.
+    pub fn new(kind: &Kind, request: &Request<'_>) -> Self {
+        let plain = Self {
+            blocks: vec![Block::Text(Text::new(&SENTENCE))],
+            stop_reason: "end_turn",
+            stop_sequence: None,
+            usage: Some(Usage {
+                input: 25,
+                output: 12,
+                cache: None,
+            }),
+            metadata: true,
+            unknown_event: false,
+        };
+        match kind {
+            Kind::Text => plain,
+            Kind::Unicode => Self {
+                blocks: vec![Block::Text(Text::new(&UNICODE))],
+                ..plain
+            },
+            Kind::Tool => match tool_result(request.body) {
+                Some(result) => {
+                    let text = Text::new(&["The tool ", "said: ", &result]);
+                    Self {
+                        blocks: vec![Block::Text(text)],
+                        ..plain
+                    }
+                }
+                None => Self {
+                    blocks: vec![weather()],
+                    stop_reason: "tool_use",
+                    ..plain
+                },
+            },
+            Kind::Tools => {
+                let text = Block::Text(Text::new(&["I will ", "look."]));
+                Self {
+                    blocks: vec![text, weather(), time()],
+                    stop_reason: "tool_use",
+                    ..plain
+                }
+            }
+            Kind::Reasoning => {
+                let thought = Text::new(&["The user ", "greets me; ", "so do I."]);
+                let reasoning = Block::Reasoning(thought, "c2lnbmF0dXJlIG9mIHRoZSBzdGFuZC1pbg==");
+                Self {
+                    blocks: std::iter::once(reasoning).chain(plain.blocks).collect(),
+                    ..plain
+                }
+            }
+            Kind::Cached => {
+                let cache = Cache {
+                    read: 1000,
+                    write_5m: 50,
+                    write_1h: 150,
+                };
+                Self {
+                    usage: Some(Usage {
+                        input: 10,
+                        output: 20,
+                        cache: Some(cache),
+                    }),
+                    ..plain
+                }
+            }
+            Kind::Stop(stop_reason) => Self {
+                stop_reason,
+                stop_sequence: (*stop_reason == "stop_sequence").then_some("END"),
+                ..plain
+            },
+            Kind::NoUsage => Self {
+                usage: None,
+                ..plain
+            },
+            Kind::NoMetadata => Self {
+                usage: None,
+                metadata: false,
+                ..plain
+            },
+            Kind::Long(deltas) => Self {
+                blocks: vec![Block::Text(Text::Repeated("word ", *deltas))],
+                usage: Some(Usage {
+                    input: 25,
+                    output: *deltas,
+                    cache: None,
+                }),
+                ..plain
+            },
+            Kind::Big(kib) => {
+                let text = SIXTEEN_BYTES.repeat(kib * 64);
+                Self {
+                    blocks: vec![Block::Text(Text::Pieces(vec![text]))],
+                    ..plain
+                }
+            }
+            Kind::Echo => {
+                let keys = json!(request.keys).to_string();
+                Self {
+                    blocks: vec![Block::Text(Text::Pieces(vec![keys]))],
+                    ..plain
+                }
+            }
+            Kind::UnknownEvent => Self {
+                unknown_event: true,
+                ..plain
+            },
+        }
+    }
+
+    /// The text blocks' text in its pieces.
+    pub fn text_pieces(self) -> impl Iterator<Item = String> + Send {
+        self.blocks.into_iter().flat_map(|block| match block {
+            Block::Text(text) => text.pieces(),
+            Block::Reasoning(..) | Block::Tool { .. } => Text::Pieces(Vec::new()).pieces(),
+        })
+    }
+}
+
+/// What an answer may depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The JSON body.
+    pub body: &'a Value,
+    /// Its top-level keys in the order of the wire.
+    pub keys: &'a [String],
+}
+
+/// What the first tool result of the last message says, in Converse's or Anthropic's shape.
+fn tool_result(body: &Value) -> Option<String> {
+    let last = body.get("messages")?.as_array()?.last()?;
+    let content = last.get("content")?.as_array()?.iter().find_map(|block| {
+        let anthropic = block.get("type").is_some_and(|kind| kind == "tool_result");
+        let result = if anthropic {
+            Some(block)
+        } else {
+            block.get("toolResult")
+        };
+        result?.get("content")
+    })?;
+    let said = |part: &Value| match part.get("text").and_then(Value::as_str) {
+        Some(text) => text.to_owned(),
+        None => part.get("json").unwrap_or(part).to_string(),
+    };
+    Some(match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().map(said).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    })
+}
+
+fn weather() -> Block {
+    let input = Text::new(&["", "{\"ci", "ty\": \"Pa", "ris\"}"]);
+    Block::Tool {
+        id: "tooluse_Sim0001",
+        name: "get_weather",
+        input,
+    }
+}
+
+fn time() -> Block {
+    let input = Text::new(&["", "{\"zone\": ", "\"Europe/Paris\"}"]);
+    Block::Tool {
+        id: "tooluse_Sim0002",
+        name: "get_time",
+        input,
+    }
+}
+
+const SENTENCE: [&str; 6] = ["Hello", " from", " the", " Bedrock", " stand", "-in."];
+const UNICODE: [&str; 6] = [
+    "Grüße",
+    " aus",
+    " 東京,",
+    " 😀🎉",
+    " e\u{301}",
+    " \"quoted\"\n\\ and a tab\t.",
+];
+const SIXTEEN_BYTES: &str = "fifteen letters ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(kind: &Kind, body: &Value) -> Answer {
+        Answer::new(
+            kind,
+            &Request {
+                body,
+                keys: &["b".to_owned(), "a".to_owned()],
+            },
+        )
+    }
+
+    #[test]
+    fn tool_results_are_quoted() {
+        let result =
+            json!({"toolUseId": "x", "content": [{"text": "18"}, {"json": {"unit": "C"}}]});
+        let converse = json!({"messages": [{"role": "user", "content": [{"toolResult": result}]}]});
+        let anthropic = json!({"messages": [{"role": "user", "content": [{"type": "tool_result", "content": "18"}]}]});
+        let said = |body| answer(&Kind::Tool, body).text_pieces().collect::<String>();
+        assert_eq!(said(&converse), "The tool said: 18 {\"unit\":\"C\"}");
+        assert_eq!(said(&anthropic), "The tool said: 18");
+        assert_eq!(answer(&Kind::Tool, &json!({})).stop_reason, "tool_use");
+    }
+
+    #[test]
+    fn sizes_are_what_was_asked() {
+        assert_eq!(
+            answer(&Kind::Big(3), &json!({}))
+                .text_pieces()
+                .collect::<String>()
+                .len(),
+            3 * 1024
+        );
+        let long = answer(&Kind::Long(5), &json!({}));
+        assert_eq!(long.usage.unwrap().output, 5);
+        assert_eq!(long.text_pieces().count(), 5);
+    }
+
+    #[test]
+    fn an_echo_has_the_keys_in_order() {
+        assert_eq!(
+            answer(&Kind::Echo, &json!({}))
+                .text_pieces()
+                .collect::<String>(),
+            r#"["b","a"]"#
+        );
+    }
+}

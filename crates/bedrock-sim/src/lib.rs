@@ -1,0 +1,162 @@
+//! A stand-in for Amazon Bedrock's runtime API, for the project's demo, tests and benchmarks. It is not Bedrock, and its
+//! `Server` header says so.
+//!
+//! It verifies signatures and API keys as AWS does, remembers what it was asked, and answers with what the model id
+//! names. [`Sim::answer`] is the life of a request, top to bottom.
+//!
+//! # Operations
+//!
+//! `POST /model/{id}/converse`, `/converse-stream`, `/invoke`, `/invoke-with-response-stream`, `/count-tokens`,
+//! `/guardrail/{id}/version/{v}/apply` and `/guardrail-checks/invoke`. The id is one path segment, percent-encoded.
+//!
+//! # Scripts
+//!
+//! A model id that contains `sim.` goes on with `NAME[.OPTION[-VALUE]]…`; every other id is `sim.text`.
+//!
+//! | name | answer |
+//! |---|---|
+//! | `text`, `unicode` | a sentence in six deltas; 25 input and 12 output tokens, as everywhere unless said otherwise |
+//! | `tool` | a call of `get_weather` with `{"city": "Paris"}`; its result, when the last message has one, is quoted |
+//! | `tools` | text, then calls of `get_weather` and `get_time` |
+//! | `reasoning` | reasoning with a signature, then text |
+//! | `cached` | 10 input, 20 output, 1000 cache read, 200 cache written tokens (150 for 1h, 50 for 5m) |
+//! | `max-tokens`, `stop-sequence`, `guardrail`, `filtered`, `context-window`, `new-stop` | another stop reason, the last an unknown one |
+//! | `no-usage`, `no-metadata` | without `usage`; without any `metadata` |
+//! | `long` (`frames-N`, 1000) | N deltas, N output tokens |
+//! | `big` (`kib-N`, 1024) | one delta of N KiB |
+//! | `echo` | the request's top-level keys; `invoke` gives the body back |
+//! | `unknown-event` | an event of an unknown type after the first |
+//! | `throttled` | 429 with `Retry-After: 1` |
+//! | `http-STATUS-NAME` (`retry-N`, `coral`) | that HTTP status and exception (`http-424-modelerror`); `html` and `empty` are bodies |
+//! | `exception` (`at-N`, 0; `type-NAME`, throttling) | an exception frame instead of frame N |
+//! | `error-frame` (`at-N`, 0) | a frame of message type `error` |
+//! | `corrupt`, `corrupt-prelude` (`at-N`, 2) | frame N has a wrong checksum |
+//! | `truncated` (`at-N`, 2) | the stream ends in the middle of frame N, cleanly |
+//! | `reset` (`at-N`, 2) | the connection ends in the middle of frame N |
+//! | `stall` (`at-N`, 2) | silence instead of frame N |
+//! | `recorded.NAME` | the stream in the recordings' `NAME.bin` |
+//!
+//! Options of every answer: `first-N` waits N ms before it. Options of every stream: `pace-N` waits N ms between frames,
+//! `split-N` writes N bytes at a time, `glue` writes everything at once, `length` sends a Content-Length. Without them
+//! each frame is one write and one HTTP chunk.
+//!
+//! # Control
+//!
+//! `GET /__sim/requests` gives what was asked as JSON, `GET /__sim/count` how often, and `DELETE /__sim/requests`
+//! forgets both.
+
+pub mod answers;
+pub mod anthropic;
+pub mod auth;
+pub mod clock;
+pub mod converse;
+pub mod errors;
+pub mod invoke;
+pub mod journal;
+pub mod operations;
+pub mod request;
+pub mod script;
+pub mod server;
+pub mod signature;
+pub mod stream;
+pub mod strict;
+#[cfg(test)]
+mod vectors;
+
+use std::{collections::HashMap, sync::Arc};
+
+use http_body_util::Either;
+use hyper::{Response, body::Bytes};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    auth::Keyring,
+    errors::Refusal,
+    journal::{Entry, Journal, Watch},
+    operations::{Asked, Route},
+    request::Received,
+    script::Script,
+    server::Answered,
+};
+
+/// The stand-in.
+#[derive(Debug, Default)]
+pub struct Sim {
+    /// Whom it lets in.
+    pub keyring: Keyring,
+    /// Whether it refuses headers that a gateway should have removed.
+    pub strict: bool,
+    /// Streams to replay, by the name that model ids give them.
+    pub recordings: HashMap<String, Bytes>,
+    /// What it was asked.
+    pub journal: Journal,
+}
+
+impl Sim {
+    /// The life of a request: noted, checked, and answered as its model id says.
+    pub async fn answer(&self, request: Received) -> Response<Answered> {
+        if let Some(response) = self.control(&request) {
+            return response.map(server::whole);
+        }
+        let body_sha256 = signature::hex(&Sha256::digest(&request.body));
+        let entry = self.journal.note(&request, body_sha256);
+        match self.accept(&request) {
+            Ok((asked, script)) => {
+                entry.set_verdict("ok");
+                self.perform(&asked, script, &request, entry).await
+            }
+            Err(refusal) => {
+                entry.set_verdict(&refusal.exception);
+                refusal.response().map(server::whole)
+            }
+        }
+    }
+
+    /// Everything that can be wrong with a request.
+    fn accept(&self, request: &Received) -> Result<(Asked, Script), Refusal> {
+        let route = Route::of(&request.head)?;
+        if self.strict {
+            strict::check(&request.head)?;
+        }
+        auth::check(&request.head, &request.body, &self.keyring, clock::now())?;
+        let asked = Asked::new(route, &request.body)?;
+        let script = Script::of(&asked.route.model_id)?;
+        Ok((asked, script))
+    }
+
+    async fn perform(
+        &self,
+        asked: &Asked,
+        script: Script,
+        request: &Received,
+        entry: Arc<Entry>,
+    ) -> Response<Answered> {
+        let watch = (asked.route.operation.streams()).then(|| Watch::new(entry));
+        if !script.delivery.first.is_zero() {
+            tokio::time::sleep(script.delivery.first).await;
+        }
+        if operations::is_silent(asked, &script) {
+            std::future::pending::<()>().await;
+        }
+        let mut response = operations::perform(asked, script, request, &self.recordings);
+        match (response.body_mut(), watch) {
+            (Either::Right(stream), Some(watch)) => stream.set_watch(watch),
+            (Either::Left(_), Some(mut watch)) => watch.release(),
+            (_, None) => {}
+        }
+        response
+    }
+
+    fn control(&self, request: &Received) -> Option<Response<Bytes>> {
+        let path = request.head.target.strip_prefix("/__sim/")?;
+        Some(match (request.head.method.as_str(), path) {
+            ("GET", "requests") => server::json(&self.journal.json()),
+            ("DELETE", "requests") => {
+                self.journal.clear();
+                server::json(&serde_json::json!([]))
+            }
+            ("GET", "count") => server::text("text/plain", self.journal.count().to_string()),
+            _ => Refusal::unknown_operation().response(),
+        })
+    }
+}

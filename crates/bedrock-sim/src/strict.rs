@@ -1,0 +1,75 @@
+//! What Bedrock must never see from a gateway: headers that were meant for it, and single headers twice.
+
+use crate::{errors::Refusal, request::Head};
+
+/// Refuses a request whose headers a gateway should have removed, and names the header.
+pub fn check(head: &Head) -> Result<(), Refusal> {
+    for (name, _) in &head.headers {
+        let lower = name.to_ascii_lowercase();
+        if FORBIDDEN.contains(&lower.as_str())
+            || PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+        {
+            return Err(Refusal::validation(format!(
+                "The header {name} should not have come this far."
+            )));
+        }
+    }
+    for name in ["content-length", "authorization", "host"] {
+        if head.values(name).nth(1).is_some() {
+            return Err(Refusal::validation(format!(
+                "There is more than one {name} header."
+            )));
+        }
+    }
+    Ok(())
+}
+
+const FORBIDDEN: [&str; 6] = [
+    "cookie",
+    "x-forwarded-for",
+    "x-api-key",
+    "expect",
+    "te",
+    "amz-sdk-invocation-id",
+];
+const PREFIXES: [&str; 3] = ["openai-", "anthropic-", "x-stainless-"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(headers: &[&str]) -> Option<String> {
+        let headers = headers
+            .iter()
+            .map(|name| ((*name).to_owned(), b"1".to_vec()))
+            .collect();
+        let head = Head {
+            method: "POST".to_owned(),
+            target: "/".to_owned(),
+            headers,
+        };
+        check(&head).err().map(|refusal| refusal.message)
+    }
+
+    #[test]
+    fn headers_are_refused_by_name() {
+        assert_eq!(
+            refusal(&["Host", "Content-Length", "Authorization", "Accept"]),
+            None
+        );
+        for name in [
+            "Cookie",
+            "x-API-key",
+            "TE",
+            "OpenAI-Beta",
+            "anthropic-version",
+            "X-Stainless-Lang",
+        ] {
+            assert!(refusal(&["Host", name]).unwrap().contains(name));
+        }
+        assert_eq!(
+            refusal(&["Host", "host"]).unwrap(),
+            "There is more than one host header."
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Bedrock's exceptions: their statuses, their two spellings, and what stands for errors that nginx made.
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
+
+use std::borrow::Cow;
+
+/// HTTP status that an exception stands for, whichever way it is spelt; 500 for one that is not known.
+pub fn status_of(name: &str) -> u16 {
+    MODELLED
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map_or(500, |(_, status)| *status)
+}
+
+/// The name as HTTP's `x-amzn-ErrorType` spells it: `throttlingException` becomes `ThrottlingException`.
+pub fn http_name(name: &str) -> String {
+    let mut characters = name.chars();
+    characters
+        .next()
+        .map(|first| first.to_uppercase().chain(characters).collect())
+        .unwrap_or_default()
+}
+
+/// The bare name in an `x-amzn-ErrorType` header or `__type` member: up to `:`, after `#`.
+pub fn bare_name(value: &str) -> &str {
+    let value = value.split(':').next().unwrap_or_default();
+    value.rsplit('#').next().unwrap_or_default().trim()
+}
+
+/// Name and text for an error with this status that no exception came with.
+pub fn for_status(status: u16) -> (Cow<'static, str>, Cow<'static, str>) {
+    let (name, message) = match status {
+        401 => (
+            "UnrecognizedClientException",
+            "The request is not authenticated.",
+        ),
+        403 => (
+            "AccessDeniedException",
+            "The gateway does not allow this request.",
+        ),
+        404 => (
+            "UnknownOperationException",
+            "There is nothing at this path.",
+        ),
+        405 => (
+            "UnknownOperationException",
+            "This method is not allowed here.",
+        ),
+        408 => (
+            "RequestTimeoutException",
+            "The request took too long to arrive.",
+        ),
+        413 => (
+            "RequestEntityTooLargeException",
+            "The request body is larger than the gateway allows.",
+        ),
+        415 => (
+            "UnsupportedMediaTypeException",
+            "The request body must be application/json.",
+        ),
+        429 => (
+            "ThrottlingException",
+            "Too many requests, please wait before trying again.",
+        ),
+        502 => (
+            "ServiceUnavailableException",
+            "The gateway got no valid answer from Bedrock.",
+        ),
+        503 => (
+            "ServiceUnavailableException",
+            "The service is not available now, please try again.",
+        ),
+        504 => (
+            "ServiceUnavailableException",
+            "Bedrock did not answer in time.",
+        ),
+        400..500 => ("ValidationException", "The request is not valid."),
+        _ => (
+            "InternalServerException",
+            "The gateway failed to handle the request.",
+        ),
+    };
+    (Cow::Borrowed(name), Cow::Borrowed(message))
+}
+
+const MODELLED: [(&str, u16); 11] = [
+    ("ValidationException", 400),
+    ("ServiceQuotaExceededException", 400),
+    ("AccessDeniedException", 403),
+    ("ResourceNotFoundException", 404),
+    ("ModelTimeoutException", 408),
+    ("ModelErrorException", 424),
+    ("ModelStreamErrorException", 424),
+    ("ThrottlingException", 429),
+    ("ModelNotReadyException", 429),
+    ("InternalServerException", 500),
+    ("ServiceUnavailableException", 503),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_have_the_same_status() {
+        assert_eq!(status_of("throttlingException"), 429);
+        assert_eq!(status_of("ModelStreamErrorException"), 424);
+        assert_eq!(status_of("somethingNew"), 500);
+        assert_eq!(http_name("throttlingException"), "ThrottlingException");
+        assert_eq!(http_name(""), "");
+    }
+
+    #[test]
+    fn error_types_are_cut_to_their_name() {
+        for value in [
+            "ThrottlingException",
+            "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/",
+            "com.amazon.coral#ThrottlingException",
+        ] {
+            assert_eq!(bare_name(value), "ThrottlingException");
+        }
+    }
+}

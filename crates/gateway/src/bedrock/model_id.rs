@@ -1,0 +1,217 @@
+//! Model ids and ARNs: what is a legal one, who made the model, and which patterns it matches.
+
+use crate::refusal::Refusal;
+
+/// Checks an id before it becomes part of a path that is signed.
+///
+/// Bedrock's own pattern allows letters, digits and `-._:/`, at most 2048 of them. `..` and `//` are refused too,
+/// because signers and proxies do not agree on what they mean in a path.
+///
+/// # Errors
+/// 400 `ValidationException`, in Bedrock's words.
+pub fn check(id: &str) -> Result<(), Refusal> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte);
+    let right = !id.is_empty()
+        && id.len() <= MAX_LENGTH
+        && id.bytes().all(legal)
+        && !id.contains("..")
+        && !id.contains("//")
+        && !id.starts_with('/')
+        && !id.ends_with('/')
+        && !id.split('/').any(|segment| segment == ".");
+    if right {
+        Ok(())
+    } else {
+        Err(Refusal::validation(
+            "The provided model identifier is invalid.",
+        ))
+    }
+}
+
+/// Whether `id` matches `pattern`, in which `*` stands for any characters and `?` for one.
+pub fn matches(pattern: &str, id: &str) -> bool {
+    let (pattern, id) = (pattern.as_bytes(), id.as_bytes());
+    let (mut p, mut i) = (0, 0);
+    // Where to go on if what follows the last `*` turns out not to fit: one byte further.
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(byte) = id.get(i) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p + 1, i));
+                p += 1;
+            }
+            Some(wanted) if *wanted == b'?' || wanted == byte => {
+                p += 1;
+                i += 1;
+            }
+            _ => {
+                let Some((after_star, from)) = retry else {
+                    return false;
+                };
+                retry = Some((after_star, from + 1));
+                p = after_star;
+                i = from + 1;
+            }
+        }
+    }
+    pattern.iter().skip(p).all(|byte| *byte == b'*')
+}
+
+/// Whether some id could match this pattern.
+pub fn is_pattern(pattern: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/*?".contains(&byte);
+    !pattern.is_empty() && pattern.bytes().all(legal)
+}
+
+/// Whose request format an id or foundation-model ARN takes on invoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendor {
+    /// `anthropic.`
+    Anthropic,
+    /// `amazon.nova`
+    Nova,
+    /// `amazon.titan-text`
+    TitanText,
+    /// `meta.`
+    Meta,
+    /// `mistral.`
+    Mistral,
+    /// `cohere.command`
+    CohereCommand,
+    /// Any that makes embeddings and so generates no tokens.
+    Embedding,
+}
+
+impl Vendor {
+    /// The vendor an id shows; an application profile's or an imported model's ARN shows none.
+    pub fn of(id: &str) -> Option<Self> {
+        // A foundation-model ARN and a system-defined profile's end in the id; others end in a name anyone may choose.
+        let id = match id.strip_prefix("arn:") {
+            None => id,
+            Some(arn) => {
+                let resource = arn.rsplit(':').find(|part| part.contains('/'))?;
+                let (kind, _) = resource.split_once('/')?;
+                if !matches!(kind, "foundation-model" | "inference-profile") {
+                    return None;
+                }
+                arn.split_once('/')?.1
+            }
+        };
+        // A profile id carries the region group first: `us.anthropic.…`.
+        let id = match id.split_once('.') {
+            Some((group, rest)) if REGION_GROUPS.contains(&group) => rest,
+            _ => id,
+        };
+        VENDORS
+            .iter()
+            .find(|(prefix, _)| id.starts_with(prefix))
+            .map(|(_, vendor)| *vendor)
+    }
+}
+
+/// Whether a prompt from Prompt management is called, which forbids settings in the request.
+pub fn is_prompt(id: &str) -> bool {
+    id.starts_with("arn:") && id.contains(":prompt/")
+}
+
+const MAX_LENGTH: usize = 2048;
+const REGION_GROUPS: [&str; 9] = [
+    "us", "eu", "apac", "ap", "jp", "au", "ca", "us-gov", "global",
+];
+const VENDORS: [(&str, Vendor); 8] = [
+    ("anthropic.", Vendor::Anthropic),
+    ("amazon.nova", Vendor::Nova),
+    ("amazon.titan-text", Vendor::TitanText),
+    ("meta.", Vendor::Meta),
+    ("mistral.", Vendor::Mistral),
+    ("cohere.command", Vendor::CohereCommand),
+    ("amazon.titan-embed", Vendor::Embedding),
+    ("cohere.embed", Vendor::Embedding),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legal_ids_and_arns_pass() {
+        for id in [
+            "anthropic.claude-3-haiku-20240307-v1:0",
+            "us.amazon.nova-lite-v1:0",
+            "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:inference-profile/us-gov.anthropic.claude-3-5-sonnet-20240620-v1:0",
+            "arn:aws:bedrock:us-east-1:123456789012:prompt/ABCDE12345:3",
+        ] {
+            assert_eq!(check(id), Ok(()), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_could_bend_a_path_is_refused() {
+        for id in [
+            "",
+            "a/../b",
+            "..",
+            "a//b",
+            "/a",
+            "a/",
+            "a/./b",
+            "a b",
+            "a\r\nHost: x",
+            "a\0",
+            "a?b",
+            "a#b",
+            "a%2Fb",
+            "é",
+            &"x".repeat(2049),
+        ] {
+            assert_eq!(check(id).unwrap_err().status, 400, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, id, fits) in [
+            ("anthropic.*", "anthropic.claude", true),
+            ("anthropic.*", "us.anthropic.claude", false),
+            ("*anthropic.*", "us.anthropic.claude", true),
+            ("*", "", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("abc", "abcd", false),
+            (
+                "*haiku*v1:0",
+                "anthropic.claude-3-haiku-20240307-v1:0",
+                true,
+            ),
+            ("*b*b", "abab", true),
+            ("*b*c", "abab", false),
+        ] {
+            assert_eq!(matches(pattern, id), fits, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn the_vendor_shows_in_ids_and_foundation_arns_only() {
+        for (id, vendor) in [
+            ("anthropic.claude-3", Some(Vendor::Anthropic)),
+            ("eu.amazon.nova-lite-v1:0", Some(Vendor::Nova)),
+            (
+                "arn:aws:bedrock:us-east-1::foundation-model/meta.llama3",
+                Some(Vendor::Meta),
+            ),
+            (
+                "arn:aws:bedrock:us-east-1:1:inference-profile/us.mistral.large",
+                Some(Vendor::Mistral),
+            ),
+            (
+                "arn:aws:bedrock:us-east-1:1:application-inference-profile/anthropic.x",
+                None,
+            ),
+            ("amazon.titan-embed-text-v2:0", Some(Vendor::Embedding)),
+            ("stability.x", None),
+            ("my.anthropic.claude", None),
+        ] {
+            assert_eq!(Vendor::of(id), vendor, "{id}");
+        }
+    }
+}

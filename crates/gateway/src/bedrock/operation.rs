@@ -1,0 +1,69 @@
+//! The operations of the Bedrock runtime API.
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html>
+
+/// An operation this gateway sends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `POST /model/{id}/converse`
+    Converse,
+    /// `POST /model/{id}/converse-stream`
+    ConverseStream,
+    /// `POST /model/{id}/invoke`
+    Invoke,
+    /// `POST /model/{id}/invoke-with-response-stream`
+    InvokeStream,
+    /// `POST /model/{id}/count-tokens`
+    CountTokens,
+    /// `POST /guardrail/{id}/version/{v}/apply`
+    ApplyGuardrail,
+}
+
+impl Operation {
+    /// Those whose path is `/model/{id}/` and a verb.
+    pub const OF_MODELS: [Self; 5] = [
+        Self::Converse,
+        Self::ConverseStream,
+        Self::Invoke,
+        Self::InvokeStream,
+        Self::CountTokens,
+    ];
+
+    /// The word in `$bedrock_operation`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converse => "converse",
+            Self::ConverseStream => "converse_stream",
+            Self::Invoke => "invoke",
+            Self::InvokeStream => "invoke_stream",
+            Self::CountTokens => "count_tokens",
+            Self::ApplyGuardrail => "apply_guardrail",
+        }
+    }
+
+    /// The last segment of its path.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Converse => "converse",
+            Self::ConverseStream => "converse-stream",
+            Self::Invoke => "invoke",
+            Self::InvokeStream => "invoke-with-response-stream",
+            Self::CountTokens => "count-tokens",
+            Self::ApplyGuardrail => "apply",
+        }
+    }
+
+    /// Whether its answer is an event stream.
+    pub fn streams(self) -> bool {
+        matches!(self, Self::ConverseStream | Self::InvokeStream)
+    }
+
+    /// Converse and ConverseStream.
+    pub fn is_converse(self) -> bool {
+        matches!(self, Self::Converse | Self::ConverseStream)
+    }
+
+    /// Both invokes: the body is the model's own and may be of any type.
+    pub fn is_invoke(self) -> bool {
+        matches!(self, Self::Invoke | Self::InvokeStream)
+    }
+}

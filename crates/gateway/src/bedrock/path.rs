@@ -1,0 +1,189 @@
+//! Bedrock's paths, read from what clients send and written as the service wants them.
+//!
+//! The model id is one path segment in which everything but `A-Z a-z 0-9 - . _ ~` is percent-encoded. Clients send it
+//! raw, encoded once or encoded twice, and behind any prefix; all of that means the same id.
+
+use super::Operation;
+use crate::refusal::Refusal;
+
+/// What a native path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NativePath {
+    /// The operation.
+    pub operation: Operation,
+    /// Model id or ARN, decoded.
+    pub model: Option<String>,
+    /// Guardrail id and version, decoded.
+    pub guardrail: Option<(String, String)>,
+}
+
+/// Recognises a native path (without query). `None`: it is none of Bedrock's.
+///
+/// # Errors
+/// An id that is empty or does not decode to UTF-8.
+pub fn recognise(path: &str) -> Result<Option<NativePath>, Refusal> {
+    if let Some((_, rest)) = path.rsplit_once("/model/") {
+        for operation in Operation::OF_MODELS {
+            if let Some(id) = rest.strip_suffix(operation.verb())
+                && let Some(id) = id.strip_suffix('/')
+            {
+                return Ok(Some(NativePath {
+                    operation,
+                    model: Some(decode(id)?),
+                    guardrail: None,
+                }));
+            }
+        }
+    }
+    if let Some((_, rest)) = path.rsplit_once("/guardrail/")
+        && let Some(rest) = rest.strip_suffix("/apply")
+        && let Some((id, version)) = rest.rsplit_once("/version/")
+    {
+        return Ok(Some(NativePath {
+            operation: Operation::ApplyGuardrail,
+            model: None,
+            guardrail: Some((decode(id)?, decode(version)?)),
+        }));
+    }
+    Ok(None)
+}
+
+/// The path of a model's operation.
+pub fn of_model(operation: Operation, model: &str) -> String {
+    format!("/model/{}/{}", encode(model), operation.verb())
+}
+
+/// The path of ApplyGuardrail.
+pub fn of_guardrail(id: &str, version: &str) -> String {
+    format!(
+        "/guardrail/{}/version/{}/apply",
+        encode(id),
+        encode(version)
+    )
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986, as AWS's SDKs encode a label.
+fn encode(label: &str) -> String {
+    let mut encoded = String::with_capacity(label.len() + 16);
+    for byte in label.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// Undoes percent-encoding, a second layer too: no id holds a `%` of its own.
+///
+/// # Errors
+/// Nothing is left, or it is not UTF-8.
+pub fn decode(label: &str) -> Result<String, Refusal> {
+    let invalid = || Refusal::validation("The provided model identifier is invalid.");
+    let mut decoded = label.to_owned();
+    for _ in 0..2 {
+        if !decoded.contains('%') {
+            break;
+        }
+        decoded = decode_once(&decoded).ok_or_else(invalid)?;
+    }
+    if decoded.is_empty() {
+        return Err(invalid());
+    }
+    Ok(decoded)
+}
+
+fn decode_once(label: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(label.len());
+    let mut bytes = label.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let high = char::from(bytes.next()?).to_digit(16)?;
+            let low = char::from(bytes.next()?).to_digit(16)?;
+            decoded.push(u8::try_from(high << 4 | low).ok()?);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(path: &str) -> (Operation, String) {
+        let found = recognise(path).unwrap().unwrap();
+        (found.operation, found.model.unwrap())
+    }
+
+    #[test]
+    fn raw_encoded_and_twice_encoded_ids_are_the_same() {
+        let id = "anthropic.claude-3-haiku-20240307-v1:0";
+        for spelt in [
+            id,
+            "anthropic.claude-3-haiku-20240307-v1%3A0",
+            "anthropic.claude-3-haiku-20240307-v1%253A0",
+            "anthropic.claude-3-haiku-20240307-v1%3a0",
+        ] {
+            assert_eq!(
+                model(&format!("/model/{spelt}/converse")),
+                (Operation::Converse, id.to_owned())
+            );
+        }
+        assert_eq!(
+            of_model(Operation::Converse, id),
+            "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse"
+        );
+    }
+
+    #[test]
+    fn arns_may_come_with_their_slashes() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.x";
+        for spelt in [arn.to_owned(), encode(arn), arn.replace('/', "%2F")] {
+            assert_eq!(
+                model(&format!("/a/b/model/{spelt}/converse-stream")),
+                (Operation::ConverseStream, arn.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn every_verb_behind_any_prefix() {
+        for operation in Operation::OF_MODELS {
+            let path = of_model(operation, "m");
+            assert_eq!(model(&path).0, operation);
+            assert_eq!(model(&format!("/model/x{path}")).0, operation);
+        }
+        let found = recognise("/p/guardrail/arn%3Aaws%3A%2Fg/version/DRAFT/apply")
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            found.guardrail,
+            Some(("arn:aws:/g".to_owned(), "DRAFT".to_owned()))
+        );
+    }
+
+    #[test]
+    fn other_paths_are_not_ours_and_bad_ids_are_refused() {
+        for path in [
+            "/",
+            "/model/x",
+            "/model/x/converses",
+            "/v1/messages",
+            "/model/xconverse",
+            "/guardrail/x/apply",
+        ] {
+            assert_eq!(recognise(path).unwrap(), None, "{path}");
+        }
+        for path in [
+            "/model//converse",
+            "/model/%/converse",
+            "/model/%zz/converse",
+            "/model/%ff/converse",
+        ] {
+            assert_eq!(recognise(path).unwrap_err().status, 400, "{path}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Token counts, under the names that Converse and the models' own formats have for them.
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html>
+
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::facts::Facts;
+
+/// The counts in a `usage` object, and in the `amazon-bedrock-invocationMetrics` of an invoke stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    input: Option<u64>,
+    output: Option<u64>,
+    total: Option<u64>,
+    cache_read: Option<u64>,
+    cache_write: Option<u64>,
+}
+
+impl Usage {
+    /// Input and output, from formats that have no object for them.
+    pub fn of(input: Option<u64>, output: Option<u64>) -> Self {
+        Self {
+            input,
+            output,
+            ..Self::default()
+        }
+    }
+
+    /// The same with the output unknown.
+    #[must_use]
+    pub fn without_output(self) -> Self {
+        Self {
+            output: None,
+            ..self
+        }
+    }
+
+    /// Takes in what is known later; what is not said there stays as it was.
+    pub fn merge(&mut self, later: &Self) {
+        keep(&mut self.input, later.input);
+        keep(&mut self.output, later.output);
+        keep(&mut self.total, later.total);
+        keep(&mut self.cache_read, later.cache_read);
+        keep(&mut self.cache_write, later.cache_write);
+    }
+
+    /// Adds what is known to the facts; what is not said here stays as it was.
+    pub fn tell(&self, facts: &mut Facts) {
+        keep(&mut facts.input_tokens, self.input);
+        keep(&mut facts.output_tokens, self.output);
+        keep(&mut facts.sent_total, self.total);
+        keep(&mut facts.cache_read_tokens, self.cache_read);
+        keep(&mut facts.cache_write_tokens, self.cache_write);
+    }
+}
+
+/// What counts are called: by Converse and Nova, by Nova's other spelling and Bedrock's metrics, by Anthropic, and by
+/// models that answer in the form of OpenAI.
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Name {
+    #[serde(
+        rename = "inputTokens",
+        alias = "inputTokenCount",
+        alias = "input_tokens"
+    )]
+    Input,
+    #[serde(
+        rename = "outputTokens",
+        alias = "outputTokenCount",
+        alias = "output_tokens",
+        alias = "completion_tokens"
+    )]
+    Output,
+    #[serde(rename = "totalTokens", alias = "total_tokens")]
+    Total,
+    #[serde(
+        rename = "cacheReadInputTokens",
+        alias = "cacheReadInputTokenCount",
+        alias = "cache_read_input_tokens"
+    )]
+    CacheRead,
+    #[serde(
+        rename = "cacheWriteInputTokens",
+        alias = "cacheWriteInputTokenCount",
+        alias = "cache_creation_input_tokens"
+    )]
+    CacheWrite,
+    /// All input, the cached included.
+    #[serde(rename = "prompt_tokens")]
+    Prompt,
+    #[serde(rename = "prompt_tokens_details")]
+    PromptDetails,
+    #[serde(other)]
+    Other,
+}
+
+/// How much of `prompt_tokens` has to do with the cache.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PromptDetails {
+    #[serde(deserialize_with = "count")]
+    cached_tokens: Option<u64>,
+    #[serde(deserialize_with = "count")]
+    cache_write_tokens: Option<u64>,
+}
+
+impl<'de> Deserialize<'de> for Usage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Counts)
+    }
+}
+
+struct Counts;
+
+impl<'de> Visitor<'de> for Counts {
+    type Value = Usage;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object of token counts")
+    }
+
+    // By hand, because of two names for one count neither is an error.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Usage, A::Error> {
+        let mut usage = Usage::default();
+        let mut prompt = None;
+        while let Some(name) = map.next_key()? {
+            let known = match name {
+                Name::Input => &mut usage.input,
+                Name::Output => &mut usage.output,
+                Name::Total => &mut usage.total,
+                Name::CacheRead => &mut usage.cache_read,
+                Name::CacheWrite => &mut usage.cache_write,
+                Name::Prompt => &mut prompt,
+                Name::PromptDetails => {
+                    let details: Option<PromptDetails> = lenient_value(map.next_value()?);
+                    let details = details.unwrap_or_default();
+                    keep(&mut usage.cache_read, details.cached_tokens);
+                    keep(&mut usage.cache_write, details.cache_write_tokens);
+                    continue;
+                }
+                Name::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            keep(known, lenient_value(map.next_value()?));
+        }
+        if let Some(prompt) = prompt {
+            let cached = usage.cache_read.unwrap_or(0);
+            let cached = cached.saturating_add(usage.cache_write.unwrap_or(0));
+            keep(&mut usage.input, prompt.checked_sub(cached));
+        }
+        Ok(usage)
+    }
+}
+
+/// `metrics` of a Converse answer or `metadata` event; the latency in an invoke stream's metrics.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metrics {
+    #[serde(alias = "invocationLatency", deserialize_with = "count")]
+    latency_ms: Option<u64>,
+}
+
+impl Metrics {
+    /// Adds what is known to the facts.
+    pub fn tell(&self, facts: &mut Facts) {
+        keep(&mut facts.latency_ms, self.latency_ms);
+    }
+}
+
+/// Replaces what is known by what is known now, if anything is.
+pub fn keep<T>(known: &mut Option<T>, now: Option<T>) {
+    if now.is_some() {
+        *known = now;
+    }
+}
+
+/// A count that an invoice may rest on: a whole number from 0. Anything else in its place (negative, a string, 1e30) is
+/// unknown rather than wrong, and does not make the rest unreadable.
+pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    lenient(deserializer)
+}
+
+/// A member that is unknown if it is not what it should be, and does not make the rest unreadable.
+pub fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    <&RawValue>::deserialize(deserializer).map(lenient_value)
+}
+
+fn lenient_value<'de, T: Deserialize<'de>>(raw: &'de RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(json: &str) -> Facts {
+        let mut facts = Facts::default();
+        serde_json::from_str::<Usage>(json)
+            .unwrap()
+            .tell(&mut facts);
+        facts
+    }
+
+    #[test]
+    fn counts_are_taken_as_sent() {
+        let facts = facts(
+            r#"{"inputTokens":10,"outputTokens":20,"totalTokens":1230,"cacheReadInputTokens":1000,
+                "cacheWriteInputTokens":200,"cacheDetails":[{"ttl":"5m","inputTokens":200}],"serverToolUsage":{}}"#,
+        );
+        assert_eq!(facts.input_tokens, Some(10));
+        assert_eq!(facts.output_tokens, Some(20));
+        assert_eq!(facts.sent_total, Some(1230));
+        assert_eq!(facts.cache_read_tokens, Some(1000));
+        assert_eq!(facts.cache_write_tokens, Some(200));
+    }
+
+    #[test]
+    fn what_is_no_count_is_unknown() {
+        let facts = facts(
+            r#"{"inputTokens":-1,"outputTokens":"7","totalTokens":1e30,"cacheReadInputTokens":null}"#,
+        );
+        assert_eq!(facts, Facts::default());
+    }
+
+    #[test]
+    fn every_format_has_its_names() {
+        let all = |json| {
+            let facts = facts(json);
+            [
+                facts.input_tokens,
+                facts.output_tokens,
+                facts.cache_read_tokens,
+                facts.cache_write_tokens,
+            ]
+        };
+        let four = [Some(1), Some(2), Some(3), Some(4)];
+        for json in [
+            r#"{"input_tokens":1,"output_tokens":2,"cache_read_input_tokens":3,"cache_creation_input_tokens":4,
+                "cache_creation":{"ephemeral_5m_input_tokens":9}}"#,
+            r#"{"inputTokenCount":1,"outputTokenCount":2,"cacheReadInputTokenCount":3,"cacheWriteInputTokenCount":4}"#,
+            r#"{"prompt_tokens":8,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":3,"cache_write_tokens":4}}"#,
+            r#"{"inputTokens":null,"inputTokenCount":1,"inputTokens":"x","outputTokens":2,
+                "cacheReadInputTokens":3,"cacheWriteInputTokens":4}"#,
+        ] {
+            assert_eq!(all(json), four, "{json}");
+        }
+        let none = [None, Some(0), Some(3), None];
+        assert_eq!(
+            all(
+                r#"{"prompt_tokens":2,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens":0}"#
+            ),
+            none
+        );
+        let odd = r#"{"prompt_tokens":2,"prompt_tokens_details":7}"#;
+        assert_eq!(all(odd), [Some(2), None, None, None]);
+        assert!(serde_json::from_str::<Usage>("[1,2]").is_err());
+    }
+
+    #[test]
+    fn later_events_do_not_erase_what_is_known() {
+        let mut facts = facts(r#"{"inputTokens":10}"#);
+        Usage::default().tell(&mut facts);
+        assert_eq!(facts.input_tokens, Some(10));
+    }
+}

@@ -1,0 +1,99 @@
+//! A request body as the client sent it, or as pieces of that with new text between.
+
+use std::ops::Range;
+
+use ring::digest::{Context, SHA256};
+
+/// The body that goes to Bedrock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The client's own, byte for byte.
+    Unchanged,
+    /// Pieces of the client's body with new ones between; what is kept is never copied.
+    Spliced(Vec<Segment>),
+}
+
+/// A piece of a [`Body::Spliced`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// These bytes of the client's body.
+    Kept(Range<usize>),
+    /// New bytes.
+    New(Vec<u8>),
+}
+
+impl Body {
+    /// Length in bytes, given the length of the client's body.
+    pub fn len(&self, original: usize) -> usize {
+        match self {
+            Self::Unchanged => original,
+            Self::Spliced(segments) => segments.iter().map(Segment::len).sum(),
+        }
+    }
+
+    /// The pieces in order, as slices of the client's body or of what is new.
+    pub fn pieces<'a>(&'a self, original: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let (whole, segments) = match self {
+            Self::Unchanged => (Some(original), &[][..]),
+            Self::Spliced(segments) => (None, segments.as_slice()),
+        };
+        whole
+            .into_iter()
+            .chain(segments.iter().map(move |segment| match segment {
+                Segment::Kept(range) => original.get(range.clone()).unwrap_or_default(),
+                Segment::New(bytes) => bytes,
+            }))
+    }
+
+    /// Lower-case hex SHA-256 of the whole, as SigV4's payload hash wants it.
+    pub fn sha256_hex(&self, original: &[u8]) -> String {
+        let mut context = Context::new(&SHA256);
+        for piece in self.pieces(original) {
+            context.update(piece);
+        }
+        hex(context.finish().as_ref())
+    }
+}
+
+impl Segment {
+    fn len(&self) -> usize {
+        match self {
+            Self::Kept(range) => range.len(),
+            Self::New(bytes) => bytes.len(),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 0xf])
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spliced_body_hashes_like_its_pieces_joined() {
+        let body = Body::Spliced(vec![
+            Segment::Kept(0..2),
+            Segment::New(b"XY".to_vec()),
+            Segment::Kept(4..6),
+        ]);
+        let original = b"abcdef";
+        let joined: Vec<u8> = body.pieces(original).flatten().copied().collect();
+        assert_eq!(joined, b"abXYef");
+        assert_eq!(body.len(original.len()), 6);
+        assert_eq!(
+            body.sha256_hex(original),
+            Body::Unchanged.sha256_hex(&joined)
+        );
+        assert_eq!(
+            Body::Unchanged.sha256_hex(b""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}

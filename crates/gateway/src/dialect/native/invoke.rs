@@ -1,0 +1,183 @@
+//! What the chunks of an invoke stream say, whosever model it is.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
+
+use super::events::{Events, parse};
+use super::stream::{Corrupt, Progress};
+use crate::bedrock::invoke::{Chunk, PayloadPart, Text};
+use crate::facts::{Facts, StreamStatus};
+
+/// Follows the chunks of one answer.
+#[derive(Debug)]
+pub struct Chunks {
+    response_text: usize,
+    /// Nova's events; and the counts of the model itself, whichever it is.
+    events: Events,
+    shape: Shape,
+    /// The JSON of one chunk; kept for the room it has.
+    decoded: Vec<u8>,
+}
+
+/// What is known of the form that the model answers in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// No chunk has come.
+    Unknown,
+    /// One without an end of its own: any chunk may be the last.
+    Open,
+    /// Anthropic's or Nova's, whose end is an event.
+    Framed,
+}
+
+impl Chunks {
+    /// Keeps at most `response_text` bytes of text.
+    pub fn new(response_text: usize) -> Self {
+        Self {
+            response_text,
+            events: Events::new(response_text),
+            shape: Shape::Unknown,
+            decoded: Vec::new(),
+        }
+    }
+
+    /// Takes the payload of one `chunk` event.
+    ///
+    /// # Errors
+    /// It is not JSON in base64.
+    pub fn chunk(&mut self, payload: &[u8], facts: &mut Facts) -> Result<(), Corrupt> {
+        let part: PayloadPart = parse(payload)?;
+        // The service's model does not require this member.
+        let Some(Text(bytes)) = part.bytes else {
+            return Ok(());
+        };
+        let mut decoded = std::mem::take(&mut self.decoded);
+        decoded.clear();
+        STANDARD
+            .decode_vec(bytes.as_bytes(), &mut decoded)
+            .map_err(|_| Corrupt::InvalidBase64)?;
+        self.read(&model_json(&decoded)?, facts);
+        self.decoded = decoded;
+        Ok(())
+    }
+
+    /// What the model's end, if it came now, would mean.
+    pub fn progress(&self) -> Progress {
+        match self.shape {
+            Shape::Open => Progress::MayEnd,
+            Shape::Unknown | Shape::Framed => self.events.progress(),
+        }
+    }
+
+    fn read(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) {
+        if self.anthropic(chunk, facts) || self.nova(chunk, facts) {
+            self.shape = Shape::Framed;
+        } else if self.shape == Shape::Unknown {
+            self.shape = Shape::Open;
+        }
+        if let Some(text) = chunk.generated().filter(|text| !text.is_empty()) {
+            facts.content_started = true;
+            facts.keep_text(text, self.response_text);
+        }
+        if let Some(word) = chunk.stop_word() {
+            facts.stop_reason = Some(word.to_owned());
+        }
+        self.count(chunk, facts);
+    }
+
+    /// Reads an event of Anthropic's; false if it is none.
+    fn anthropic(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) -> bool {
+        let Some(Text(kind)) = &chunk.kind else {
+            return false;
+        };
+        match kind.as_ref() {
+            "message_start" => {
+                facts.tool_calls.get_or_insert(0);
+            }
+            "content_block_start" => {
+                let block = chunk.content_block.as_ref();
+                let kind = block.and_then(|block| block.kind.as_ref());
+                if kind.is_some_and(|Text(kind)| kind == "tool_use") {
+                    facts.count_tool_call();
+                }
+            }
+            "content_block_delta" => {
+                facts.content_started = true;
+                let delta = chunk.delta.as_ref();
+                if let Some(Text(text)) = delta.and_then(|delta| delta.text.as_ref()) {
+                    facts.keep_text(text, self.response_text);
+                }
+            }
+            "content_block_stop" | "message_delta" => {}
+            "message_stop" => {
+                facts.stream.get_or_insert(StreamStatus::Complete);
+            }
+            // The model failed in the middle. Anthropic's SDKs look for this event and raise it, so it passes as any other
+            // does, even first; the log has it as the exception that it is, in Anthropic's word.
+            "error" => {
+                let error = chunk.error.as_ref();
+                let name = error.and_then(|error| error.kind.as_ref());
+                let name = name.map_or("error", |Text(name)| name.as_ref());
+                facts.stream = Some(StreamStatus::Exception);
+                facts.exception = Some(name.to_owned());
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Reads events of Nova's; false if there are none.
+    fn nova(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) -> bool {
+        let mut framed = false;
+        for (name, payload) in [
+            ("messageStart", chunk.message_start),
+            ("contentBlockStart", chunk.content_block_start),
+            ("contentBlockDelta", chunk.content_block_delta),
+            ("contentBlockStop", chunk.content_block_stop),
+            ("messageStop", chunk.message_stop),
+            ("metadata", chunk.metadata),
+        ] {
+            let Some(payload) = payload else { continue };
+            // Other vendors may have metadata, too.
+            framed |= name != "metadata";
+            // Whether this is Nova at all is a guess, so what does not fit is not understood rather than corrupt. A
+            // messageStop that does not fit still leaves the stream without its end.
+            let _ = self.events.event(name, payload.get().as_bytes(), facts);
+        }
+        framed
+    }
+
+    /// The model's own counts win over Bedrock's metrics, count by count, whichever comes last.
+    fn count(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) {
+        let own = &mut self.events.usage;
+        if let Some(usage) = chunk.message.as_ref().and_then(|message| message.usage) {
+            // A message that begins has counted the first token or two of its output: no count to go by if the rest of
+            // the stream is lost, and none that should win over the metrics.
+            own.merge(&usage.without_output());
+        }
+        if let Some(usage) = &chunk.usage {
+            own.merge(usage);
+        }
+        own.merge(&chunk.bare_counts());
+        if let Some(last) = &chunk.metrics {
+            last.usage.tell(facts);
+            last.metrics.tell(facts);
+        }
+        own.tell(facts);
+    }
+}
+
+/// Reads the JSON of a model; what is JSON, but of no form that is known, says nothing.
+fn model_json(bytes: &[u8]) -> Result<Chunk<'_>, Corrupt> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Corrupt::InvalidJson)?;
+    // Of an array serde would take the elements for members.
+    if text.trim_start().starts_with('{')
+        && let Ok(chunk) = serde_json::from_str(text)
+    {
+        return Ok(chunk);
+    }
+    serde_json::from_str::<IgnoredAny>(text)
+        .map(|_| Chunk::default())
+        .map_err(|_| Corrupt::InvalidJson)
+}

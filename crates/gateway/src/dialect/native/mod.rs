@@ -1,0 +1,9 @@
+//! Bedrock's own form: paths, Converse JSON, event streams. Bytes pass as they are. What a stream says is read in `events`
+//! for Converse and in `invoke` for the models' own forms.
+
+pub mod error;
+pub mod events;
+pub mod invoke;
+pub mod request;
+pub mod response;
+pub mod stream;

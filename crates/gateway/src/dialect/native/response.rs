@@ -1,0 +1,279 @@
+//! Whole answers: JSON that passes as it is while what it says of usage is read.
+
+use crate::bedrock::Operation;
+use crate::bedrock::exception;
+use crate::bedrock::usage::{Metrics, Usage, keep};
+use crate::facts::Facts;
+use crate::json::tap::{Listener, Tap};
+
+/// Reads an answer that passes by.
+#[derive(Debug)]
+pub struct Observer {
+    operation: Operation,
+    /// Whether the answer is an error: only then `__type` is an exception, and not a model's own word.
+    failed: bool,
+    tap: Tap,
+    response_text: usize,
+}
+
+impl Observer {
+    /// For an answer to `operation`, `failed` or good, keeping at most `response_text` bytes of text.
+    pub fn new(operation: Operation, failed: bool, response_text: usize) -> Self {
+        Self {
+            operation,
+            failed,
+            tap: Tap::new(VALUE_LIMIT.max(response_text)),
+            response_text,
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    pub fn push(&mut self, bytes: &[u8], facts: &mut Facts) {
+        let mut listener = Heard {
+            operation: self.operation,
+            failed: self.failed,
+            response_text: self.response_text,
+            facts,
+        };
+        self.tap.push(bytes, &mut listener);
+    }
+}
+
+/// A member that says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Member {
+    /// The exception's name, in an error.
+    Exception,
+    /// The blocks of content, if this answer has such.
+    Blocks,
+    /// A tool-use block.
+    ToolUse,
+    /// Of a block, what it is.
+    BlockType,
+    Text,
+    StopReason,
+    Usage,
+    Metrics,
+    InputTokens,
+    OutputTokens,
+}
+
+impl Member {
+    /// What stands at this path of an answer.
+    fn at(operation: Operation, path: &str) -> Option<Self> {
+        match (operation, path) {
+            (_, "__type") => Some(Self::Exception),
+            (Operation::CountTokens, "inputTokens") => Some(Self::InputTokens),
+            (Operation::Converse, _) => Self::of_converse(path),
+            // Nova answers an invoke as it does Converse; no other vendor has these names.
+            (Operation::Invoke, _) => Self::of_converse(path).or_else(|| Self::of_vendors(path)),
+            _ => None,
+        }
+    }
+
+    fn of_converse(path: &str) -> Option<Self> {
+        match path {
+            "output.message.content" => Some(Self::Blocks),
+            "output.message.content.toolUse" => Some(Self::ToolUse),
+            "output.message.content.text" => Some(Self::Text),
+            "stopReason" => Some(Self::StopReason),
+            "usage" => Some(Self::Usage),
+            "metrics" => Some(Self::Metrics),
+            _ => None,
+        }
+    }
+
+    fn of_vendors(path: &str) -> Option<Self> {
+        match path {
+            // Anthropic; "stop_reason" is Llama's, too.
+            "content" => Some(Self::Blocks),
+            "content.type" => Some(Self::BlockType),
+            "content.text" => Some(Self::Text),
+            "stop_reason" => Some(Self::StopReason),
+            // Titan
+            "results.outputText" => Some(Self::Text),
+            "results.completionReason" => Some(Self::StopReason),
+            "inputTextTokenCount" => Some(Self::InputTokens),
+            "results.tokenCount" => Some(Self::OutputTokens),
+            // Llama
+            "generation" => Some(Self::Text),
+            "prompt_token_count" => Some(Self::InputTokens),
+            "generation_token_count" => Some(Self::OutputTokens),
+            // Mistral, in both its forms
+            "outputs.text" | "choices.message.content" => Some(Self::Text),
+            "outputs.stop_reason" | "choices.stop_reason" | "choices.finish_reason" => {
+                Some(Self::StopReason)
+            }
+            // Cohere
+            "text" => Some(Self::Text),
+            "finish_reason" => Some(Self::StopReason),
+            _ => None,
+        }
+    }
+}
+
+struct Heard<'f> {
+    operation: Operation,
+    failed: bool,
+    response_text: usize,
+    facts: &'f mut Facts,
+}
+
+impl Listener for Heard<'_> {
+    fn wants(&mut self, path: &str) -> bool {
+        match Member::at(self.operation, path) {
+            None => false,
+            Some(Member::Exception) => self.failed && self.facts.exception.is_none(),
+            Some(Member::Blocks) => {
+                self.facts.tool_calls.get_or_insert(0);
+                false
+            }
+            Some(Member::ToolUse) => {
+                self.facts.count_tool_call();
+                false
+            }
+            Some(Member::Text) => self.response_text > 0,
+            Some(_) => true,
+        }
+    }
+
+    fn value(&mut self, path: &str, text: &[u8], whole: bool) {
+        let Some(member) = Member::at(self.operation, path) else {
+            return;
+        };
+        let facts = &mut *self.facts;
+        match member {
+            Member::Text => {
+                facts.keep_text(&beginning_of_string(text, whole), self.response_text);
+            }
+            _ if !whole => {}
+            Member::Usage => {
+                if let Ok(usage) = serde_json::from_slice::<Usage>(text) {
+                    usage.tell(facts);
+                }
+            }
+            Member::Metrics => {
+                if let Ok(metrics) = serde_json::from_slice::<Metrics>(text) {
+                    metrics.tell(facts);
+                }
+            }
+            Member::BlockType => {
+                if serde_json::from_slice::<String>(text).is_ok_and(|kind| kind == "tool_use") {
+                    facts.count_tool_call();
+                }
+            }
+            Member::StopReason => keep(&mut facts.stop_reason, serde_json::from_slice(text).ok()),
+            Member::InputTokens => keep(&mut facts.input_tokens, serde_json::from_slice(text).ok()),
+            Member::OutputTokens => {
+                keep(&mut facts.output_tokens, serde_json::from_slice(text).ok());
+            }
+            Member::Exception => {
+                facts.exception = serde_json::from_slice::<String>(text)
+                    .ok()
+                    .map(|name| exception::bare_name(&name).to_owned());
+            }
+            // Counted as they come.
+            Member::Blocks | Member::ToolUse => {}
+        }
+    }
+}
+
+/// The text of a JSON string of which perhaps only the beginning is there.
+fn beginning_of_string(json: &[u8], whole: bool) -> String {
+    if whole {
+        return serde_json::from_slice(json).unwrap_or_default();
+    }
+    // The cut may have gone through a character, an escape, or a pair of escapes.
+    let valid = json.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let mut valid = valid.to_owned();
+    for _ in 0..3 {
+        let closed = format!("{valid}\"");
+        if let Ok(text) = serde_json::from_str(&closed) {
+            return text;
+        }
+        valid.truncate(valid.rfind('\\').unwrap_or(0));
+    }
+    String::new()
+}
+
+/// Usage with all its details is a few hundred bytes.
+const VALUE_LIMIT: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(operation: Operation, json: &str, keep: usize) -> Facts {
+        let whole = observed(operation, json, keep, json.len().max(1));
+        for cut in 1..20 {
+            assert_eq!(observed(operation, json, keep, cut), whole);
+        }
+        whole
+    }
+
+    fn observed(operation: Operation, json: &str, keep: usize, cut: usize) -> Facts {
+        let mut observer = Observer::new(operation, true, keep);
+        let mut facts = Facts::default();
+        for piece in json.as_bytes().chunks(cut) {
+            observer.push(piece, &mut facts);
+        }
+        facts
+    }
+
+    #[test]
+    fn a_converse_answer_tells_its_usage_tools_and_text() {
+        let json = r#"{"metrics":{"latencyMs":551},"output":{"message":{"content":[{"text":"Hi \ud83e\udd80!"},{"toolUse":{"name":"a",
+            "input":{"usage":{"inputTokens":9}},"toolUseId":"t"}},{"toolUse":{"input":{}}}],"role":"assistant"}},
+            "stopReason":"tool_use","usage":{"inputTokens":12,"outputTokens":34,"totalTokens":46}}"#;
+        let facts = facts(Operation::Converse, json, 8);
+        assert_eq!(facts.input_tokens, Some(12));
+        assert_eq!(facts.output_tokens, Some(34));
+        assert_eq!(facts.latency_ms, Some(551));
+        assert_eq!(facts.stop_reason.as_deref(), Some("tool_use"));
+        assert_eq!(facts.tool_calls, Some(2));
+        assert_eq!(facts.response_text, "Hi 🦀!");
+    }
+
+    #[test]
+    fn long_text_is_cut_at_a_character() {
+        let text = "a\\\\\\u00e9\\ud83e\\udd80".repeat(2000);
+        let json = format!(r#"{{"output":{{"message":{{"content":[{{"text":"{text}"}}]}}}}}}"#);
+        for keep in 5000..5030 {
+            let facts = observed(Operation::Converse, &json, keep, 1000);
+            assert!(!facts.response_text.is_empty());
+            assert!("a\\é🦀".repeat(2000).starts_with(&facts.response_text));
+        }
+    }
+
+    #[test]
+    fn other_operations_and_strange_bodies() {
+        assert_eq!(
+            facts(Operation::CountTokens, r#"{"inputTokens":42}"#, 0).input_tokens,
+            Some(42)
+        );
+        assert_eq!(
+            facts(
+                Operation::Invoke,
+                r#"{"__type":"com.amazon#ThrottlingException","message":"x"}"#,
+                0
+            )
+            .exception
+            .as_deref(),
+            Some("ThrottlingException")
+        );
+        for json in [
+            "",
+            "<html>",
+            "[]",
+            r#"{"usage":[]}"#,
+            r#"{"usage":{"inputTokens":{}}}"#,
+            r#"{"stopReason":7}"#,
+        ] {
+            assert_eq!(
+                facts(Operation::Converse, json, 10),
+                Facts::default(),
+                "{json}"
+            );
+        }
+    }
+}

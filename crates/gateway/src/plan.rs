@@ -1,0 +1,329 @@
+//! From a request and the operator's settings to what is sent to Bedrock.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+
+use crate::bedrock::signing::{self, Signable};
+use crate::bedrock::{Operation, endpoint, model_id, path};
+use crate::body::Body;
+use crate::dialect::{Api, converse, native};
+use crate::refusal::Refusal;
+use crate::relay::{Answer, Relay};
+use crate::request::Request;
+use crate::settings::{Auth, Settings};
+
+/// Headers as name and value, in the order they came.
+pub type Headers<'a> = &'a [(&'a str, &'a str)];
+
+/// What will be sent to Bedrock.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the client speaks.
+    pub api: Api,
+    /// What is called.
+    pub operation: Operation,
+    /// The model that is called, decoded.
+    pub model: Option<String>,
+    /// Signing region.
+    pub region: String,
+    /// `Host` to send.
+    pub host: String,
+    /// Path and query to send.
+    pub target: String,
+    /// Headers to send, without `Host`, `Content-Length` and authorization; in [`Auth::Client`] with the client's own.
+    pub headers: Vec<(Cow<'static, str>, String)>,
+    /// Body to send.
+    pub body: Body,
+    service: String,
+    answer: Answer,
+}
+
+/// Plans the call for `request`; `headers` and `body` are the client's.
+///
+/// # Errors
+/// The refusal for the client: what it sent is wrong (400), is not allowed (403), or the gateway is misconfigured (500).
+pub fn plan(
+    request: &Request,
+    settings: &Settings<'_>,
+    headers: Headers<'_>,
+    body: &[u8],
+) -> Result<Plan, Refusal> {
+    let operation = request
+        .operation
+        .ok_or_else(|| Refusal::validation("The request body is missing."))?;
+    check_content_type(operation, headers)?;
+    let model = match operation {
+        Operation::ApplyGuardrail => None,
+        _ => Some(model_to_call(request, settings)?),
+    };
+    endpoint::check_region(settings.region)?;
+    endpoint::check_service(settings.service)?;
+    let host = match settings.endpoint {
+        Some(host) => {
+            endpoint::check_host(host)
+                .map_err(|what| Refusal::misconfigured(format!("bedrock_endpoint: {what}")))?;
+            host.to_owned()
+        }
+        None => endpoint::host_of(settings.region),
+    };
+    let body = match request.api {
+        Api::Native => native::request::body(operation, model.as_deref(), settings, body)?,
+        Api::Converse => converse::request::body(model.as_deref(), settings, body)?,
+    };
+    let target = match (&model, &request.guardrail) {
+        (Some(model), _) => path::of_model(operation, model),
+        (None, Some((id, version))) => {
+            model_id::check(id)?;
+            model_id::check(version)?;
+            path::of_guardrail(id, version)
+        }
+        (None, None) => return Err(Refusal::validation("The path names nothing to call.")),
+    };
+    let accepts_sse = value(headers, "accept")
+        .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
+    let plan = Plan {
+        api: request.api,
+        operation,
+        model,
+        region: settings.region.to_owned(),
+        host,
+        target,
+        headers: headers_to_send(operation, settings, headers),
+        body,
+        service: settings.service.to_owned(),
+        answer: Answer {
+            operation,
+            sse: request.api == Api::Converse && request.stream && accepts_sse,
+            max_frame_size: settings.max_frame_size,
+            response_text: settings.response_text,
+            hold: settings.hold_headers,
+        },
+    };
+    match settings.auth {
+        Auth::Sign | Auth::Bearer => Ok(plan),
+        Auth::Client => plan.with_clients_authorization(request, settings, headers),
+    }
+}
+
+impl Plan {
+    /// The headers that authorize the request: SigV4 over host, date, content type and the `x-amzn-bedrock-*` headers.
+    ///
+    /// # Errors
+    /// Text for the error log; it holds no secret.
+    pub fn sign(
+        &self,
+        credentials: &Credentials,
+        body_hash: &str,
+        now: SystemTime,
+    ) -> Result<Vec<(&'static str, String)>, String> {
+        // What a proxy on the way may change stays out of the signature.
+        let headers: Vec<(&str, &str)> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_str()))
+            .filter(|(name, _)| *name == "content-type" || name.starts_with("x-amzn-bedrock-"))
+            .collect();
+        signing::sign(
+            &Signable {
+                method: "POST",
+                host: &self.host,
+                target: &self.target,
+                headers: &headers,
+                body_hash,
+                region: &self.region,
+                service: &self.service,
+            },
+            credentials,
+            now,
+        )
+    }
+
+    /// Follows the answer, by what the upstream really sent: `header` looks up one of its headers.
+    pub fn relay(&self, status: u16, header: impl Fn(&str) -> Option<String>) -> Relay {
+        Relay::new(&self.answer, status, header)
+    }
+
+    /// The client signed for itself, so nothing it signed may change.
+    fn with_clients_authorization(
+        mut self,
+        request: &Request,
+        settings: &Settings<'_>,
+        headers: Headers<'_>,
+    ) -> Result<Self, Refusal> {
+        let Some(authorization) = value(headers, "authorization") else {
+            return Err(Refusal::new(
+                403,
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            ));
+        };
+        let changed = self.body != Body::Unchanged
+            || (settings.guardrail.is_some() && self.operation.is_invoke())
+            || self.model != request.requested_model;
+        if request.api != Api::Native || changed {
+            return Err(Refusal::denied(
+                "This gateway does not sign, so it cannot change this request as its rules demand.",
+            ));
+        }
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .map_or((request.target.as_str(), None), |(path, query)| {
+                (path, Some(query))
+            });
+        let marker = match self.operation {
+            Operation::ApplyGuardrail => "/guardrail/",
+            _ => "/model/",
+        };
+        let start = path.rfind(marker).unwrap_or(0);
+        path.get(start..)
+            .unwrap_or(path)
+            .clone_into(&mut self.target);
+        if let Some(query) = query {
+            self.target = format!("{}?{query}", self.target);
+        }
+        let signed = signed_headers(authorization);
+        if signed.clone().any(|name| name.eq_ignore_ascii_case("host"))
+            && let Some(host) = value(headers, "host")
+            && endpoint::check_host(host).is_ok()
+        {
+            host.clone_into(&mut self.host);
+        }
+        for (name, value) in headers {
+            let lower = name.to_ascii_lowercase();
+            let sent = lower == "authorization"
+                || lower.starts_with("x-amz-")
+                || signed.clone().any(|name| name.eq_ignore_ascii_case(&lower));
+            if sent && !OF_THE_CONNECTION.contains(&lower.as_str()) {
+                self.headers.retain(|(known, _)| *known != lower);
+                self.headers.push((lower.into(), (*value).to_owned()));
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, Refusal> {
+    let named = settings.model.filter(|model| !model.is_empty());
+    let model = named
+        .or(request.requested_model.as_deref())
+        .filter(|model| !model.is_empty())
+        .ok_or_else(|| {
+            Refusal::validation("The request names no model: put \"model\" into the body.")
+        })?;
+    model_id::check(model)?;
+    let allowed = settings.allow_models;
+    if !allowed.is_empty()
+        && !allowed
+            .iter()
+            .any(|pattern| model_id::matches(pattern, model))
+    {
+        return Err(Refusal::denied(format!(
+            "This gateway does not allow the model {model}."
+        )));
+    }
+    Ok(model.to_owned())
+}
+
+/// Converse takes JSON only; invoke takes whatever the model does.
+fn check_content_type(operation: Operation, headers: Headers<'_>) -> Result<(), Refusal> {
+    let sent = value(headers, "content-type").filter(|_| !operation.is_invoke());
+    let is_json = |sent: &str| {
+        let essence = sent.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    };
+    match sent {
+        Some(sent) if !is_json(sent) => Err(Refusal::from_status(415)),
+        _ => Ok(()),
+    }
+}
+
+/// The only client headers that go on, and what the gateway says itself.
+fn headers_to_send(
+    operation: Operation,
+    settings: &Settings<'_>,
+    headers: Headers<'_>,
+) -> Vec<(Cow<'static, str>, String)> {
+    let mut sent: Vec<(Cow<'static, str>, String)> = Vec::new();
+    let content_type = value(headers, "content-type").filter(|_| operation.is_invoke());
+    let content_type = content_type.unwrap_or("application/json").to_owned();
+    sent.push(("content-type".into(), content_type));
+    // A compressed stream would arrive in one burst, and could not be read here.
+    sent.push(("accept-encoding".into(), "identity".to_owned()));
+    let mut pass = |name: &'static str| {
+        if let Some(value) = value(headers, name) {
+            sent.push((name.into(), value.to_owned()));
+        }
+    };
+    pass("user-agent");
+    if operation.is_invoke() {
+        pass("accept");
+        for name in INVOKE_HEADERS {
+            pass(name);
+        }
+        if let Some(guardrail) = settings.guardrail {
+            sent.retain(|(name, _)| !GUARDRAIL_HEADERS.contains(&name.as_ref()));
+            let [id, version, trace] = GUARDRAIL_HEADERS;
+            sent.push((id.into(), guardrail.id.clone()));
+            sent.push((version.into(), guardrail.version.clone()));
+            if let Some(value) = &guardrail.trace {
+                sent.push((trace.into(), value.to_ascii_uppercase()));
+            }
+        }
+    }
+    sent
+}
+
+/// The first header called `name` (in lower case).
+fn value<'a>(headers: Headers<'a>, name: &str) -> Option<&'a str> {
+    headers
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value)
+}
+
+/// The names in the `SignedHeaders` of a SigV4 authorization; none for a bearer key.
+fn signed_headers(authorization: &str) -> impl Iterator<Item = &str> + Clone {
+    let list = authorization
+        .split_once("SignedHeaders=")
+        .and_then(|(_, rest)| rest.split([',', ' ']).next())
+        .unwrap_or_default();
+    list.split(';')
+}
+
+/// What the connection to Bedrock has its own of: never the client's, even if it signed them (which no SDK does but for
+/// `host` and `content-length`; with a `transfer-encoding` of its own a client could smuggle a second request).
+const OF_THE_CONNECTION: [&str; 12] = [
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers of InvokeModel and InvokeModelWithResponseStream.
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html>
+const INVOKE_HEADERS: [&str; 7] = [
+    "x-amzn-bedrock-accept",
+    "x-amzn-bedrock-trace",
+    "x-amzn-bedrock-guardrailidentifier",
+    "x-amzn-bedrock-guardrailversion",
+    "x-amzn-bedrock-performanceconfig-latency",
+    "x-amzn-bedrock-service-tier",
+    "x-amzn-bedrock-request-metadata",
+];
+
+const GUARDRAIL_HEADERS: [&str; 3] = [
+    "x-amzn-bedrock-guardrailidentifier",
+    "x-amzn-bedrock-guardrailversion",
+    "x-amzn-bedrock-trace",
+];

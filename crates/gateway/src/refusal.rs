@@ -1,0 +1,75 @@
+//! Why a request, or an answer, is turned into an error.
+
+use std::borrow::Cow;
+
+use crate::bedrock::exception;
+
+/// An error for the client: an HTTP status, the exception's name as Bedrock spells it, and a sentence that says what to
+/// do. Never holds a secret, a prompt or an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{status} {exception}: {message}")]
+pub struct Refusal {
+    /// HTTP status for the client.
+    pub status: u16,
+    /// Exception name in HTTP form, e.g. `ValidationException`.
+    pub exception: Cow<'static, str>,
+    /// What is wrong and what to do.
+    pub message: Cow<'static, str>,
+    /// What the operator should read in the error log, where that is not for the client to see.
+    pub log: Option<String>,
+}
+
+impl Refusal {
+    /// The request is wrong: 400 `ValidationException`.
+    pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "ValidationException", message)
+    }
+
+    /// A rule of this gateway forbids it: 403 `AccessDeniedException`.
+    pub fn denied(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(403, "AccessDeniedException", message)
+    }
+
+    /// The gateway is configured wrongly. The client learns no more than that; `log` is for the operator.
+    pub fn misconfigured(log: impl Into<String>) -> Self {
+        Self {
+            log: Some(log.into()),
+            ..Self::new(
+                500,
+                "InternalServerException",
+                "The gateway is not configured correctly; its error log says more.",
+            )
+        }
+    }
+
+    /// An error that the server around us made itself (413, 502, limit_req …), in Bedrock's terms.
+    pub fn from_status(status: u16) -> Self {
+        let (exception, message) = exception::for_status(status);
+        Self::new(status, exception, message)
+    }
+
+    /// Any status and exception name.
+    pub fn new(
+        status: u16,
+        exception: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            exception: exception.into(),
+            message: message.into(),
+            log: None,
+        }
+    }
+}
+
+/// An error as it goes to the client, in the client's dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorAnswer {
+    /// Value for `Content-Type`.
+    pub content_type: &'static str,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}

@@ -1,0 +1,227 @@
+//! Answers that are no event stream: JSON that passes while it is read, errors, and strange bodies.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+#[path = "common/stream.rs"]
+mod stream;
+
+use common::settings;
+use gateway::{Api, Facts, Refusal, Settings};
+use stream::{Client, Ending, SDK, SSE, fed, frame, relay, stream_relay};
+
+const CONVERSE: Client = Client {
+    verb: "converse",
+    sse: false,
+};
+const INVOKE: Client = Client {
+    verb: "invoke",
+    sse: false,
+};
+const COUNT: Client = Client {
+    verb: "count-tokens",
+    sse: false,
+};
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// The facts of an answer that passes as it is, the same wherever it is cut.
+fn passing(
+    client: Client,
+    settings: &Settings<'_>,
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Facts {
+    let bytes = body.as_bytes();
+    let feed = |pieces: Vec<&[u8]>| {
+        let relay = relay(client, settings, status, headers);
+        assert!(!relay.holds() && !relay.is_stream() && relay.rewrites_as().is_none());
+        let seen = fed(relay, pieces, true);
+        assert_eq!((seen.sent.as_slice(), seen.ending), (bytes, Ending::Clean));
+        assert_eq!(seen.facts.stream, None);
+        seen.facts
+    };
+    let whole = feed(vec![bytes]);
+    for cut in 0..=bytes.len() {
+        assert_eq!(
+            feed(vec![&bytes[..cut], &bytes[cut..]]),
+            whole,
+            "cut at {cut}"
+        );
+    }
+    assert_eq!(feed(bytes.chunks(1).collect()), whole);
+    whole
+}
+
+#[test]
+fn a_json_answer_tells_its_usage_wherever_it_is_cut() {
+    let json = r#"{ "usage" : {"inputTokens":12,"outputTokens":34,"totalTokens":1050,"cacheReadInputTokens":900,
+        "cacheWriteInputTokenCount":100} ,"output":{"message":{"role":"assistant","content":[{"text":"na\u00efve \"é\" 🦀\\"},
+        {"toolUse":{"toolUseId":"t","name":"n","input":{"usage":{"inputTokens":9},"stopReason":"x","toolUse":{}}}}]}},
+        "stopReason":"tool_use","metrics":{"latencyMs":551}}"#;
+    let keep = Settings {
+        response_text: 100,
+        ..settings()
+    };
+    let facts = passing(
+        CONVERSE,
+        &keep,
+        200,
+        &[JSON, ("x-amzn-requestid", "r-1")],
+        json,
+    );
+    let counts = [
+        facts.input_tokens,
+        facts.output_tokens,
+        facts.cache_read_tokens,
+        facts.cache_write_tokens,
+    ];
+    assert_eq!(counts, [Some(12), Some(34), Some(900), Some(100)]);
+    assert_eq!(
+        (facts.total_tokens(), facts.latency_ms),
+        (Some(1050), Some(551))
+    );
+    assert_eq!(
+        (facts.stop_reason.as_deref(), facts.tool_calls),
+        (Some("tool_use"), Some(1))
+    );
+    assert_eq!(facts.response_text, "naïve \"é\" 🦀\\");
+    assert_eq!(facts.request_id.as_deref(), Some("r-1"));
+    assert_eq!(facts.exception, None);
+    assert_eq!(
+        passing(COUNT, &keep, 200, &[JSON], r#"{"inputTokens":7}"#).input_tokens,
+        Some(7)
+    );
+}
+
+#[test]
+fn invoke_tells_its_counts_in_headers() {
+    let headers = [
+        JSON,
+        ("x-amzn-bedrock-input-token-count", "10"),
+        ("x-amzn-bedrock-output-token-count", "20"),
+        ("x-amzn-bedrock-cache-read-input-token-count", "-1"),
+        ("x-amzn-bedrock-invocation-latency", "30"),
+    ];
+    // What a model says of itself is no exception of Bedrock's.
+    let facts = passing(
+        INVOKE,
+        &settings(),
+        200,
+        &headers,
+        r#"{"__type":"ThrottlingException"}"#,
+    );
+    assert_eq!(
+        (facts.input_tokens, facts.output_tokens, facts.latency_ms),
+        (Some(10), Some(20), Some(30))
+    );
+    assert_eq!((facts.cache_read_tokens, facts.exception), (None, None));
+}
+
+#[test]
+fn an_http_error_passes_and_tells_its_exception() {
+    let of_header = "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/";
+    let of_body = r#"{"message":"x","__type":"com.amazon.coral.service#ThrottlingException"}"#;
+    for client in [SDK, SSE, CONVERSE, INVOKE, COUNT] {
+        for (headers, body, exception) in [
+            (
+                vec![JSON, ("x-amzn-errortype", of_header)],
+                r#"{"message":"slow down"}"#,
+                Some("ThrottlingException"),
+            ),
+            (vec![JSON], of_body, Some("ThrottlingException")),
+            (
+                vec![("x-amzn-errortype", "ValidationException")],
+                of_body,
+                Some("ValidationException"),
+            ),
+            (
+                vec![("content-type", "text/html")],
+                "<html>too many</html>",
+                None,
+            ),
+            (
+                vec![("content-type", "application/vnd.amazon.eventstream")],
+                "",
+                None,
+            ),
+        ] {
+            let facts = passing(client, &settings(), 429, &headers, body);
+            assert_eq!(facts.exception.as_deref(), exception, "{client:?} {body}");
+            assert_eq!(facts.total_tokens(), None);
+        }
+    }
+}
+
+#[test]
+fn a_strange_body_with_200_passes() {
+    for client in [SDK, SSE, CONVERSE] {
+        for body in [
+            "<html>sorry</html>",
+            "",
+            "{",
+            "[1,2",
+            r#"{"usage":7}"#,
+            "\0\u{7f}",
+            r#""""#,
+        ] {
+            for headers in [&[][..], &[("content-type", "text/html")], &[JSON]] {
+                let facts = passing(client, &settings(), 200, headers, body);
+                assert_eq!(facts.total_tokens(), None);
+            }
+        }
+    }
+    let broken = fed(
+        relay(CONVERSE, &settings(), 200, &[JSON]),
+        [&b"{"[..]],
+        false,
+    );
+    assert_eq!(broken.ending, Ending::Cut);
+}
+
+#[test]
+fn no_header_or_log_line_can_be_bent_by_an_exception() {
+    let evil = "bad\r\nSet-Cookie: x\u{1b}é";
+    let body = frame(
+        &[(":exception-type", evil), (":message-type", "exception")],
+        r#"{"message":"a\r\nb"}"#,
+    );
+    let mut relay = stream_relay(SDK, &settings());
+    let flow = relay.push(&body, &mut Vec::new());
+    let gateway::Flow::Fail(refusal) = flow else {
+        unreachable!("{flow:?}")
+    };
+    // Behind a good event it goes to a plain client as an event of its own.
+    let behind = [
+        frame(
+            &[(":event-type", "a\r\nb"), (":message-type", "event")],
+            "{}",
+        ),
+        body,
+    ]
+    .concat();
+    let seen = fed(stream_relay(SSE, &settings()), [behind.as_slice()], true);
+    let text = String::from_utf8(seen.sent).unwrap();
+    let field = |line: &str| {
+        ["event: ", "data: "]
+            .iter()
+            .any(|name| line.starts_with(name))
+    };
+    assert!(
+        text.split_inclusive('\n')
+            .all(|line| line == "\n" || field(line)),
+        "{text:?}"
+    );
+    assert!(!text.contains('\r'), "{text:?}");
+    let complaint = relay.complaint().unwrap();
+    assert!(!complaint.contains(|c: char| c.is_control()), "{complaint}");
+    for refusal in [refusal, Refusal::new(500, evil, "x")] {
+        for api in [Api::Native, Api::Converse] {
+            for (_, value) in api.error(&refusal).headers {
+                assert!(
+                    value.bytes().all(|byte| byte.is_ascii_graphic()),
+                    "{value:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+# Shared by the scripts beside it: sourced, not run.
+# shellcheck shell=bash disable=SC2034
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$ROOT/build
+export PATH=$PATH:$HOME/.cargo/bin:/usr/sbin:/sbin
+unset NGINX     # nginx takes a variable of this name for the sockets of an older nginx, and does not daemonize
+
+say() { printf '== %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# The nginx that the module is built for and tested with: NGINX_BINARY=/path/to/nginx, else the one in PATH.
+nginx_binary() {
+    local found
+    found=$(command -v "${NGINX_BINARY:-nginx}") || die "no nginx found: \`scripts/install.sh build\` installs Debian's, or set NGINX_BINARY=/path/to/nginx"
+    readlink -f "$found"
+}
+
+nginx_version() { "$1" -v 2>&1 | sed -n 's,^nginx version: [^/]*/\([0-9.]*\).*,\1,p'; }
+
+# nginx compares this text of a module with its own before it loads it (NGX_MODULE_SIGNATURE).
+signature_of() { grep -aoE '[0-9],[0-9],[0-9],[01]{30,}' "$1" | head -n 1; }
+
+# fits OBJECT NGINX: nginx will load it. A wrapper script for an nginx has no signature; then only nginx itself can tell.
+fits() {
+    local wanted
+    wanted=$(signature_of "$2") || return 0
+    [ "$(signature_of "$1")" = "$wanted" ]
+}
+
+# A TCP port of 127.0.0.1 that is free now.
+free_port() {
+    perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport, "\n"'
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    local end=$((SECONDS + $1)); shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05
+    done
+}
+
+# start_sim PORT_FILE LOG [OPTION...]: starts the stand-in for Bedrock in the background; sets SIM_PID and SIM_PORT.
+start_sim() {
+    local port_file=$1 log=$2; shift 2
+    rm -f "$port_file"
+    "${CARGO_TARGET_DIR:-$ROOT/target}/release/bedrock-sim" --with-parent --listen 127.0.0.1:0 --port-file "$port_file" "$@" >"$log" 2>&1 &
+    SIM_PID=$!
+    wait_for 10 test -s "$port_file" || { cat "$log" >&2; die "bedrock-sim did not start"; }
+    SIM_PORT=$(tr -dc 0-9 <"$port_file")
+}

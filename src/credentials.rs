@@ -1,0 +1,301 @@
+//! Keeps credentials fresh off the request path: what a worker knows of each source now, and which requests wait for one.
+//!
+//! The `bedrock-credentials` crate fetches in a thread of its own; what it finds arrives here through a channel, on the event loop,
+//! so that no request ever waits for a lock.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::SystemTime;
+
+use bedrock_credentials::{Credential, Current, Environment, Keeper, Source, Update};
+use gateway::Refusal;
+
+use crate::nginx::log::{Level, cycle_log};
+use crate::nginx::request::Request;
+use crate::nginx::wakeup::{Wakeup, leave_children, set_environment, without_signals};
+use crate::rewrite::resume;
+
+/// All sources of a configuration.
+pub struct Sources {
+    environment: Environment,
+    list: Vec<Source>,
+    /// Credentials that are known for good, by the place of their source.
+    constants: Vec<Option<Arc<Credential>>>,
+    /// What files held when the configuration was read.
+    firsts: Vec<Option<Arc<Credential>>>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Sources {
+    /// With the default source only.
+    pub fn new(environment: Environment) -> Self {
+        let mut sources = Self {
+            environment,
+            list: Vec::new(),
+            constants: Vec::new(),
+            firsts: Vec::new(),
+            by_name: HashMap::new(),
+        };
+        sources.add(Source::default_chain());
+        sources
+    }
+
+    /// nginx's environment when it read the configuration.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Adds a source; `None` if there is one with its name.
+    pub fn add(&mut self, source: Source) -> Option<usize> {
+        let index = self.list.len();
+        if self.by_name.contains_key(&source.name) {
+            return None;
+        }
+        self.by_name.insert(source.name.clone(), index);
+        self.constants
+            .push(source.constant(&self.environment).map(Arc::new));
+        self.firsts
+            .push(source.at_first(&self.environment).map(Arc::new));
+        self.list.push(source);
+        Some(index)
+    }
+
+    /// The place of the source called `name`.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The name of the source at a place.
+    pub fn name(&self, index: usize) -> &str {
+        self.list.get(index).map_or("", |source| &source.name)
+    }
+
+    fn constant(&self, index: usize) -> Option<Current> {
+        self.constants.get(index)?.clone().map(lasting)
+    }
+
+    fn first(&self, index: usize) -> Option<Current> {
+        self.firsts.get(index)?.clone().map(lasting)
+    }
+}
+
+fn lasting(credential: Arc<Credential>) -> Current {
+    Current {
+        credential,
+        expires: None,
+    }
+}
+
+/// What a request finds.
+pub enum Found {
+    /// A credential in force.
+    Ready(Current),
+    /// None yet: the first is on its way.
+    Awaited,
+}
+
+/// What a worker keeps.
+struct Worker {
+    /// Whose sources these are.
+    sources: *const Sources,
+    slots: Vec<Slot>,
+    updates: Receiver<Update>,
+    /// The thread is stopped before the socket that it writes to is closed.
+    keeper: Keeper,
+    _wakeup: Wakeup,
+}
+
+#[derive(Default)]
+struct Slot {
+    /// Its place in the configuration.
+    index: usize,
+    /// For the log.
+    name: String,
+    current: Option<Current>,
+    failed: bool,
+    waiting: Vec<Request>,
+}
+
+thread_local! {
+    static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
+}
+
+/// Starts to fetch what the configuration's sources `wanted` need. Without such sources there is no thread.
+pub fn start(sources: &Sources, wanted: impl Fn(usize) -> bool) {
+    let slots: Vec<Slot> = (0..sources.list.len())
+        .filter(|index| sources.constant(*index).is_none() && wanted(*index))
+        .map(|index| Slot {
+            index,
+            name: format!("credentials \"{}\"", sources.name(index)),
+            current: sources.first(index),
+            ..Slot::default()
+        })
+        .collect();
+    if slots.is_empty() {
+        return;
+    }
+    let fetched: Vec<Source> = slots
+        .iter()
+        .filter_map(|slot| sources.list.get(slot.index).cloned())
+        .collect();
+    if fetched.iter().any(Source::runs_commands) {
+        leave_children();
+    }
+    // AWS's providers look into the environment, which nginx has emptied.
+    set_environment(sources.environment.iter());
+    let (sender, updates) = channel();
+    let environment = sources.environment.clone();
+    let started = Wakeup::new(take_updates).and_then(|wakeup| {
+        let announce = wakeup.announcer();
+        let keeper =
+            without_signals(|| Keeper::start(fetched, environment, sender, announce)).ok()?;
+        Some(Worker {
+            sources,
+            slots,
+            updates,
+            keeper,
+            _wakeup: wakeup,
+        })
+    });
+    if started.is_none() {
+        cycle_log(
+            Level::Error,
+            "bedrock: no thread or connection for fetching credentials; raise worker_connections",
+        );
+    }
+    WORKER.with_borrow_mut(|worker| *worker = started);
+}
+
+/// Ends the thread, and waits for that: a few milliseconds.
+pub fn stop() {
+    let worker = WORKER.with_borrow_mut(Option::take);
+    drop(worker);
+}
+
+/// The credential of a source now.
+///
+/// # Errors
+/// 503: what there was has expired and no new one came; the log says why.
+pub fn find(sources: &Sources, index: usize) -> Result<Found, Refusal> {
+    if let Some(current) = sources.constant(index) {
+        return Ok(Found::Ready(current));
+    }
+    WORKER.with_borrow(|worker| {
+        let slot = worker
+            .as_ref()
+            .filter(|worker| ptr::eq(worker.sources, sources))
+            .and_then(|worker| worker.slots.iter().find(|slot| slot.index == index));
+        match slot {
+            None => Err(Refusal::misconfigured(format!(
+                "credentials \"{}\" are not fetched: no location names them but by a variable",
+                sources.name(index)
+            ))),
+            Some(slot) => match &slot.current {
+                Some(current) if current.is_valid(SystemTime::now()) => {
+                    Ok(Found::Ready(current.clone()))
+                }
+                Some(_) => Err(unavailable(format!(
+                    "credentials \"{}\" have expired and could not be renewed",
+                    sources.name(index)
+                ))),
+                None => Ok(Found::Awaited),
+            },
+        }
+    })
+}
+
+/// 503 for a client that would have to wait longer; `log` is for the operator.
+pub fn unavailable(log: String) -> Refusal {
+    Refusal {
+        log: Some(log),
+        ..Refusal::from_status(503)
+    }
+}
+
+/// Resumes `request` when the source has a credential.
+pub fn wait(index: usize, request: Request) {
+    WORKER.with_borrow_mut(|worker| {
+        let slots = worker.iter_mut().flat_map(|worker| &mut worker.slots);
+        if let Some(slot) = slots.into_iter().find(|slot| slot.index == index) {
+            slot.waiting.push(request);
+        }
+    });
+}
+
+/// Forgets a request that waits no longer.
+pub fn forget(request: Request) {
+    WORKER.with_borrow_mut(|worker| {
+        for slot in worker.iter_mut().flat_map(|worker| &mut worker.slots) {
+            slot.waiting.retain(|waiting| *waiting != request);
+        }
+    });
+}
+
+/// Fetches anew, because AWS says that the credential has expired.
+pub fn refresh(index: usize) {
+    WORKER.with_borrow(|worker| {
+        if let Some(worker) = worker
+            && let Some(place) = worker.slots.iter().position(|slot| slot.index == index)
+        {
+            worker.keeper.refresh(place);
+        }
+    });
+}
+
+/// Called on the event loop when the thread has news.
+fn take_updates() {
+    WORKER.with_borrow_mut(|worker| {
+        let Some(worker) = worker else {
+            return;
+        };
+        while let Ok(Update { index, result }) = worker.updates.try_recv() {
+            let Some(slot) = worker.slots.get_mut(index) else {
+                continue;
+            };
+            match result {
+                Ok(current) => {
+                    if std::mem::take(&mut slot.failed) {
+                        cycle_log(
+                            Level::Info,
+                            &format!("bedrock: {} is well again", slot.name),
+                        );
+                    }
+                    slot.current = Some(current);
+                }
+                Err(why) => {
+                    slot.failed = true;
+                    let last = match &slot.current {
+                        Some(current) if current.is_valid(SystemTime::now()) => {
+                            "; the last ones serve until they expire"
+                        }
+                        _ => "",
+                    };
+                    let name = &slot.name;
+                    cycle_log(
+                        Level::Error,
+                        &format!("bedrock: {name} could not be fetched{last}: {why}"),
+                    );
+                }
+            }
+        }
+    });
+    // One at a time: what one request does may end another that waits.
+    while let Some(request) = next_served() {
+        let connection = request.connection();
+        resume(request);
+        Request::run_posted(connection);
+    }
+}
+
+/// Takes a request out of those that wait for a source which has a credential now.
+fn next_served() -> Option<Request> {
+    WORKER.with_borrow_mut(|worker| {
+        let slots = worker.iter_mut().flat_map(|worker| &mut worker.slots);
+        slots
+            .filter(|slot| slot.current.is_some())
+            .find_map(|slot| slot.waiting.pop())
+    })
+}

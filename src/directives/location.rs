@@ -1,0 +1,101 @@
+//! Settings of http, server and location levels.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::{Api, Guardrail};
+
+use crate::nginx::value::Value;
+
+/// The directives of one level; `None` where a directive was not given there.
+#[derive(Default)]
+pub struct LocationConf {
+    /// `bedrock`
+    pub on: Option<bool>,
+    /// `bedrock_api`; inside, `None` is `auto`.
+    pub api: Option<Option<Api>>,
+    /// `bedrock_region`
+    pub region: Option<Value>,
+    /// `bedrock_endpoint`
+    pub endpoint: Option<Value>,
+    /// `bedrock_service`
+    pub service: Option<Value>,
+    /// `bedrock_model`
+    pub model: Option<Value>,
+    /// `bedrock_allow_models`
+    pub allow_models: Option<Arc<Vec<String>>>,
+    /// `bedrock_max_output_tokens`
+    pub max_output_tokens: Option<u64>,
+    /// `bedrock_guardrail`
+    pub guardrail: Option<Arc<Guardrail>>,
+    /// `bedrock_auth`
+    pub auth: Option<Auth>,
+    /// `bedrock_credentials_timeout`
+    pub credentials_timeout: Option<Duration>,
+    /// `bedrock_client_abort`
+    pub client_abort: Option<ClientAbort>,
+    /// `bedrock_max_frame_size`, in bytes.
+    pub max_frame_size: Option<usize>,
+    /// `bedrock_hold_headers`
+    pub hold_headers: Option<bool>,
+    /// `bedrock_response_text`, in bytes.
+    pub response_text: Option<usize>,
+}
+
+/// `bedrock_auth`
+#[derive(Clone)]
+pub enum Auth {
+    /// A credential source, by name.
+    Source(Value),
+    /// A Bedrock API key: the place of the source it became.
+    Bearer(usize),
+    /// A Bedrock API key that variables give.
+    BearerValue(Value),
+    /// The client's own.
+    Off,
+}
+
+/// `bedrock_client_abort`
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ClientAbort {
+    /// The upstream is given up.
+    Close,
+    /// The answer is read on.
+    Drain,
+}
+
+impl LocationConf {
+    /// Takes from the level above what was not given here.
+    pub fn inherit(&mut self, above: &Self) {
+        fn inherit<T: Clone>(here: &mut Option<T>, above: &Option<T>) {
+            if here.is_none() {
+                here.clone_from(above);
+            }
+        }
+        inherit(&mut self.on, &above.on);
+        inherit(&mut self.api, &above.api);
+        inherit(&mut self.region, &above.region);
+        inherit(&mut self.endpoint, &above.endpoint);
+        inherit(&mut self.service, &above.service);
+        inherit(&mut self.model, &above.model);
+        inherit(&mut self.allow_models, &above.allow_models);
+        inherit(&mut self.max_output_tokens, &above.max_output_tokens);
+        inherit(&mut self.guardrail, &above.guardrail);
+        inherit(&mut self.auth, &above.auth);
+        inherit(&mut self.credentials_timeout, &above.credentials_timeout);
+        inherit(&mut self.client_abort, &above.client_abort);
+        inherit(&mut self.max_frame_size, &above.max_frame_size);
+        inherit(&mut self.hold_headers, &above.hold_headers);
+        inherit(&mut self.response_text, &above.response_text);
+    }
+
+    /// Whether this location is a gateway.
+    pub fn is_on(&self) -> bool {
+        self.on.unwrap_or(false)
+    }
+
+    /// Whether the answer is read on when the client goes away.
+    pub fn drains(&self) -> bool {
+        self.client_abort == Some(ClientAbort::Drain)
+    }
+}

@@ -1,0 +1,389 @@
+//! Text in nginx.conf to settings. Each directive is one line in [`DIRECTIVES`].
+
+pub mod credentials;
+pub mod location;
+
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use gateway::bedrock::{endpoint, model_id};
+use gateway::{Api, Guardrail};
+use ngx::ffi::{
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_CONF_TAKE23,
+    NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
+    NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
+};
+
+use bedrock_credentials::{Environment, Given, Source};
+
+use crate::credentials::Sources;
+use crate::nginx::conf::Conf;
+use crate::nginx::guard::guard;
+use crate::nginx::task;
+use crate::nginx::value::Value;
+use location::{Auth, ClientAbort, LocationConf};
+
+/// The name of the source that is used where none is named.
+pub const DEFAULT: &str = "default";
+
+/// What is kept at http level.
+pub struct MainConf {
+    /// Credential sources.
+    pub sources: Sources,
+    /// Region from the environment.
+    pub region: String,
+    /// Whether any location is a gateway.
+    pub used: bool,
+    /// Whether one of them may use the default source.
+    pub default_used: bool,
+    /// nginx's thread pool, where it is used.
+    pub pool: Option<task::Pool>,
+    /// `bedrock_auth NAME` as they were read: name, and where it stands.
+    pub named_sources: Vec<(String, String)>,
+}
+
+impl MainConf {
+    /// With what the environment says.
+    pub fn new() -> Self {
+        // A process that reads its configuration again may have lost its environment meanwhile.
+        static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+        let environment = ENVIRONMENT.get_or_init(Environment::capture);
+        let region = environment
+            .get("AWS_REGION")
+            .or_else(|| environment.get("AWS_DEFAULT_REGION"));
+        Self {
+            region: region.unwrap_or_default().to_owned(),
+            sources: Sources::new(environment.clone()),
+            used: false,
+            default_used: false,
+            pool: None,
+            named_sources: Vec::new(),
+        }
+    }
+}
+
+/// A directive of any level.
+struct Directive {
+    name: &'static CStr,
+    arguments: u32,
+    set: Set,
+}
+
+enum Set {
+    /// In http, server and location.
+    Location(fn(&mut LocationConf, &Conf) -> Result<(), String>),
+    /// In http only, a block.
+    HttpBlock(fn(&mut MainConf, &Conf) -> Result<(), String>),
+}
+
+const fn location(
+    name: &'static CStr,
+    arguments: u32,
+    set: fn(&mut LocationConf, &Conf) -> Result<(), String>,
+) -> Directive {
+    Directive {
+        name,
+        arguments,
+        set: Set::Location(set),
+    }
+}
+
+#[rustfmt::skip]
+static DIRECTIVES: [Directive; 16] = [
+    location(c"bedrock",                   NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.on, flag(cf)?)),
+    location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
+    location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
+    location(c"bedrock_endpoint",          NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.endpoint, endpoint_value(cf)?)),
+    location(c"bedrock_service",           NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.service, service(cf)?)),
+    location(c"bedrock_model",             NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.model, model(cf)?)),
+    location(c"bedrock_allow_models",      NGX_CONF_1MORE,  |conf, cf| once(&mut conf.allow_models, patterns(cf)?)),
+    location(c"bedrock_max_output_tokens", NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_output_tokens, positive(cf)?)),
+    location(c"bedrock_guardrail",         NGX_CONF_TAKE23, |conf, cf| once(&mut conf.guardrail, guardrail(cf)?)),
+    location(c"bedrock_auth",              NGX_CONF_TAKE12, |conf, cf| once(&mut conf.auth, auth(cf)?)),
+    location(c"bedrock_credentials_timeout", NGX_CONF_TAKE1, |conf, cf| once(&mut conf.credentials_timeout, time(cf)?)),
+    location(c"bedrock_client_abort",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.client_abort, client_abort(cf)?)),
+    location(c"bedrock_max_frame_size",    NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_frame_size, frame_size(cf)?)),
+    location(c"bedrock_hold_headers",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.hold_headers, flag(cf)?)),
+    location(c"bedrock_response_text",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.response_text, size(cf)?)),
+    Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
+];
+
+/// The table as nginx wants it.
+pub const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
+    let mut commands = [ngx_command_t::empty(); DIRECTIVES.len() + 1];
+    let mut index = 0;
+    while index < DIRECTIVES.len() {
+        // Evaluated when the crate is compiled, where an index out of bounds would not compile.
+        #[allow(clippy::indexing_slicing)]
+        let directive = &DIRECTIVES[index];
+        let (place, offset) = match directive.set {
+            Set::Location(_) => (
+                NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF,
+                NGX_HTTP_LOC_CONF_OFFSET,
+            ),
+            Set::HttpBlock(_) => (
+                NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK,
+                NGX_HTTP_MAIN_CONF_OFFSET,
+            ),
+        };
+        #[allow(clippy::indexing_slicing)]
+        let command = &mut commands[index];
+        command.name = ngx_str_t {
+            len: directive.name.count_bytes(),
+            data: directive.name.as_ptr().cast_mut().cast(),
+        };
+        command.type_ = (place | directive.arguments) as ngx_uint_t;
+        command.set = Some(set);
+        command.conf = offset;
+        command.post = ptr::from_ref(directive).cast_mut().cast();
+        index += 1;
+    }
+    commands
+}
+
+/// Called by nginx for each directive it meets.
+unsafe extern "C" fn set(
+    cf: *mut ngx_conf_t,
+    command: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    guard(ngx::core::NGX_CONF_ERROR.cast(), || {
+        // SAFETY: nginx calls this with a live cf, our own command, whose `post` is a line of DIRECTIVES, and the
+        // configuration that the line's level says.
+        let (cf, directive) =
+            unsafe { (Conf::from_raw(cf), &*(*command).post.cast::<Directive>()) };
+        let result = match directive.set {
+            Set::Location(set) => {
+                // SAFETY: as above.
+                let conf = unsafe { &mut *conf.cast::<LocationConf>() };
+                set(conf, &cf).and_then(|()| note_uses(&cf, conf))
+            }
+            // SAFETY: as above.
+            Set::HttpBlock(set) => set(unsafe { &mut *conf.cast::<MainConf>() }, &cf),
+        };
+        match result {
+            Ok(()) => ptr::null_mut(),
+            Err(what) => {
+                let name = directive.name.to_string_lossy();
+                cf.complain(&format!("\"{name}\" directive {what}"));
+                ngx::core::NGX_CONF_ERROR.cast()
+            }
+        }
+    })
+}
+
+/// Tells the http level what has to be there once the whole configuration is read.
+fn note_uses(cf: &Conf, conf: &LocationConf) -> Result<(), String> {
+    let Some(main) = crate::main_conf_of(cf) else {
+        return Ok(());
+    };
+    if conf.is_on() {
+        main.used = true;
+    }
+    if cf.argument(0) == "bedrock_auth"
+        && let Some(Auth::Source(Value::Text(name))) = &conf.auth
+    {
+        main.default_used |= name == DEFAULT;
+        main.named_sources.push((name.clone(), cf.place()));
+    }
+    Ok(())
+}
+
+fn once<T>(setting: &mut Option<T>, value: T) -> Result<(), String> {
+    match setting {
+        Some(_) => Err("is duplicate".to_owned()),
+        None => {
+            *setting = Some(value);
+            Ok(())
+        }
+    }
+}
+
+fn flag(cf: &Conf) -> Result<bool, String> {
+    match cf.argument(1) {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(format!(
+            "has value \"{other}\": it must be \"on\" or \"off\""
+        )),
+    }
+}
+
+fn api(cf: &Conf) -> Result<Option<Api>, String> {
+    match cf.argument(1) {
+        "auto" => Ok(None),
+        "converse" => Ok(Some(Api::Converse)),
+        "native" => Ok(Some(Api::Native)),
+        other => Err(format!(
+            "has value \"{other}\": it must be \"auto\", \"converse\" or \"native\""
+        )),
+    }
+}
+
+fn region(cf: &Conf) -> Result<Value, String> {
+    let value = Value::parse(cf, 1)?;
+    match &value {
+        Value::Text(text) if endpoint::check_region(text).is_err() => Err(format!(
+            "has value \"{text}\": it must be a region name such as us-east-1"
+        )),
+        _ => Ok(value),
+    }
+}
+
+fn endpoint_value(cf: &Conf) -> Result<Value, String> {
+    let value = Value::parse(cf, 1)?;
+    if let Value::Text(text) = &value {
+        endpoint::check_host(text).map_err(|what| format!("has a wrong value: {what}"))?;
+    }
+    Ok(value)
+}
+
+fn service(cf: &Conf) -> Result<Value, String> {
+    let value = Value::parse(cf, 1)?;
+    match &value {
+        Value::Text(text) if endpoint::check_service(text).is_err() => Err(format!(
+            "has value \"{text}\": it must be a service name such as bedrock"
+        )),
+        _ => Ok(value),
+    }
+}
+
+fn model(cf: &Conf) -> Result<Value, String> {
+    let value = Value::parse(cf, 1)?;
+    match &value {
+        Value::Text(text) if model_id::check(text).is_err() => Err(format!(
+            "has value \"{text}\": it must be a model id or ARN"
+        )),
+        _ => Ok(value),
+    }
+}
+
+fn patterns(cf: &Conf) -> Result<Arc<Vec<String>>, String> {
+    let patterns: Vec<String> = (1..cf.arguments())
+        .map(|index| cf.argument(index).to_owned())
+        .collect();
+    match patterns
+        .iter()
+        .find(|pattern| !model_id::is_pattern(pattern))
+    {
+        Some(other) => Err(format!(
+            "has value \"{other}\": it must be a model id or ARN, in which * and ? stand for any characters and for one"
+        )),
+        None => Ok(Arc::new(patterns)),
+    }
+}
+
+fn positive(cf: &Conf) -> Result<u64, String> {
+    let text = cf.argument(1);
+    text.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("has value \"{text}\": it must be a whole number from 1"))
+}
+
+/// A size in nginx's notation, in bytes.
+fn size(cf: &Conf) -> Result<usize, String> {
+    let text = cf.argument(1);
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (text.get(..text.len() - 1), 1 << 10),
+        Some(b'm' | b'M') => (text.get(..text.len() - 1), 1 << 20),
+        _ => (Some(text), 1),
+    };
+    digits
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|digits| digits.parse::<usize>().ok()?.checked_mul(unit))
+        .ok_or_else(|| format!("has value \"{text}\": it must be a size such as 512, 64k or 24m"))
+}
+
+/// A time in nginx's notation.
+fn time(cf: &Conf) -> Result<Duration, String> {
+    let text = cf.argument(1);
+    let unit = text.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let milliseconds = match unit {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" => 60_000,
+        _ => 0,
+    };
+    text.strip_suffix(unit)
+        .and_then(|digits| digits.parse::<u32>().ok())
+        .filter(|_| milliseconds > 0)
+        .map(|number| Duration::from_millis(u64::from(number) * milliseconds))
+        .ok_or_else(|| format!("has value \"{text}\": it must be a time such as 500ms, 5s or 1m"))
+}
+
+fn frame_size(cf: &Conf) -> Result<usize, String> {
+    match size(cf)? {
+        1024.. => size(cf),
+        _ => Err("has too small a value: events need at least 1k".to_owned()),
+    }
+}
+
+fn guardrail(cf: &Conf) -> Result<Arc<Guardrail>, String> {
+    let trace = match (cf.arguments() > 3).then(|| cf.argument(3)) {
+        None => None,
+        Some("trace=enabled") => Some("enabled".to_owned()),
+        Some("trace=enabled_full") => Some("enabled_full".to_owned()),
+        Some(other) => {
+            return Err(format!(
+                "has parameter \"{other}\": it must be \"trace=enabled\" or \"trace=enabled_full\""
+            ));
+        }
+    };
+    // Both become parts of headers and of JSON.
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte);
+    let (id, version) = (cf.argument(1), cf.argument(2));
+    if id.is_empty() || !id.bytes().all(legal) {
+        return Err(format!(
+            "has id \"{id}\": it must be a guardrail's id or ARN"
+        ));
+    }
+    let numbered = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+    if version != "DRAFT" && !numbered {
+        return Err(format!(
+            "has version \"{version}\": it must be a number or DRAFT"
+        ));
+    }
+    Ok(Arc::new(Guardrail {
+        id: cf.argument(1).to_owned(),
+        version: cf.argument(2).to_owned(),
+        trace,
+    }))
+}
+
+fn auth(cf: &Conf) -> Result<Auth, String> {
+    match (cf.argument(1), cf.arguments()) {
+        ("bearer", 3) if cf.argument(2).contains('$') => {
+            Ok(Auth::BearerValue(Value::parse(cf, 2)?))
+        }
+        ("bearer", 3) => {
+            let key = Given::read(&cf.full_value(cf.argument(2)))
+                .map_err(|what| format!("failed: {what}"))?;
+            let main = crate::main_conf_of(cf).ok_or("is out of place")?;
+            // No block can have this name: it is no single word.
+            let name = format!("bearer key at {}", cf.place());
+            let index = main.sources.add(Source::api_key(&name, key));
+            Ok(Auth::Bearer(index.ok_or("is given twice on one line")?))
+        }
+        ("bearer", _) => {
+            Err("needs the key: \"bedrock_auth bearer KEY\" or \"bearer file:PATH\"".to_owned())
+        }
+        ("off", 2) => Ok(Auth::Off),
+        (_, 2) => Ok(Auth::Source(Value::parse(cf, 1)?)),
+        (other, _) => Err(format!(
+            "has an extra parameter after \"{other}\": only \"bearer\" takes one"
+        )),
+    }
+}
+
+fn client_abort(cf: &Conf) -> Result<ClientAbort, String> {
+    match cf.argument(1) {
+        "close" => Ok(ClientAbort::Close),
+        "drain" => Ok(ClientAbort::Drain),
+        other => Err(format!(
+            "has value \"{other}\": it must be \"close\" or \"drain\""
+        )),
+    }
+}

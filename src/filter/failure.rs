@@ -1,0 +1,118 @@
+//! Answers that become errors: in the client's dialect, or through `error_page` at another place.
+
+use gateway::{Api, Refusal};
+use ngx::ffi::{ngx_chain_t, ngx_event_t};
+
+use super::{ERROR, OK, complain, swallow};
+use crate::context::{self, Answer, Handle};
+use crate::nginx::chain::Output;
+use crate::nginx::guard::guard;
+use crate::nginx::posted::Posted;
+use crate::nginx::request::Request;
+use crate::nginx::upstream::Upstream;
+use crate::{next_body_filter, next_header_filter};
+
+/// Writes nginx's error, or our own refusal, as the client's dialect has it.
+pub fn own_error(request: Request, mut context: Handle) -> isize {
+    context.restore_client(request);
+    let status = request.status();
+    let refusal = context
+        .refusal
+        .take()
+        .filter(|refusal| refusal.status == status)
+        .unwrap_or_else(|| Refusal::from_status(status));
+    write_error(request, context, &refusal);
+    next_header_filter(request)
+}
+
+/// Makes the answer this error: its header now, its body as soon as the filter is called.
+fn write_error(request: Request, mut context: Handle, refusal: &Refusal) {
+    let api = context.request().map_or(Api::Native, |asked| asked.api);
+    let answer = api.error(refusal);
+    request.set_answer(refusal.status, answer.content_type, Some(answer.body.len()));
+    for (name, value) in &answer.headers {
+        request.remove_answer_header(name);
+        request.add_answer_header(name, value);
+    }
+    if refusal.status == 405 {
+        request.add_answer_header("Allow", "POST");
+    }
+    context.answer = Answer::Replace(answer.body);
+}
+
+/// Sends our body once the one that it stands for has ended.
+pub fn replace(request: Request, context: Handle, input: *mut ngx_chain_t) -> isize {
+    if !swallow(input) {
+        return OK;
+    }
+    send_replacement(request, context)
+}
+
+fn send_replacement(request: Request, mut context: Handle) -> isize {
+    let Answer::Replace(body) = std::mem::replace(&mut context.answer, Answer::Swallow) else {
+        return OK;
+    };
+    let mut output = Output::new(request);
+    match context.buffers.fill(request, body, true) {
+        Some(buffer) => output.pass(buffer),
+        None => return ERROR,
+    }
+    output.send(|chain| next_body_filter(request, chain))
+}
+
+/// The first frame was an exception (or none came): its status is the answer's, and `error_page` may take it.
+pub fn fail_held(request: Request, context: Handle, refusal: Refusal) -> isize {
+    complain(request, context);
+    let result = instead_of_answer(request, context, refusal);
+    if result == ERROR || result > OK {
+        return ERROR;
+    }
+    send_replacement(request, context)
+}
+
+/// Sends the header of this error instead of the answer's, and has its body follow; or lets `error_page` take it.
+pub fn instead_of_answer(request: Request, mut context: Handle, refusal: Refusal) -> isize {
+    if !(intercepts(request) && request.error_page_takes(refusal.status)) {
+        write_error(request, context, &refusal);
+        return next_header_filter(request);
+    }
+    // An error that left the filters here would end the connection, and the fallback with it. So the fallback starts
+    // from an event of our own, once nginx is done with this one.
+    context.answer = Answer::Swallow;
+    context.refusal = Some(refusal);
+    request.hold();
+    // SAFETY: a request's connection has a log.
+    let log = unsafe { (*request.connection()).log };
+    let event = Posted::new(fall_back, request.raw().cast(), log);
+    context.give_up.insert(event).post();
+    OK
+}
+
+/// What `proxy_intercept_errors` says here.
+fn intercepts(request: Request) -> bool {
+    Upstream::of(request).is_some_and(Upstream::intercepts_errors)
+}
+
+unsafe extern "C" fn fall_back(event: *mut ngx_event_t) {
+    // SAFETY: the event's data is the request, which fail_held keeps alive until now.
+    let request = unsafe { Request::from_raw((*event).data.cast()) };
+    guard((), || {
+        let connection = request.connection();
+        let mut status = 502;
+        if let Some(upstream) = Upstream::of(request) {
+            upstream.abandon();
+        }
+        if let Some(mut context) = context::find(request) {
+            status = context
+                .refusal
+                .take()
+                .map_or(status, |refusal| refusal.status);
+            // What comes now is made where error_page leads; if that is a gateway too, its attempt begins anew.
+            context.begin_attempt(request);
+            context.foreign = true;
+        }
+        request.clean_answer();
+        request.finalize(isize::try_from(status).unwrap_or(502));
+        Request::run_posted(connection);
+    });
+}

@@ -1,0 +1,320 @@
+//! Amazon Bedrock behind stock nginx: the module's table, and the phases in the order in which a request meets them.
+//!
+//! ```text
+//! REWRITE      rewrite    recognise the operation (and read the body where only it names the model)
+//! …            nginx      limits and access control, on the client's own request
+//! PRECONTENT   sign       plan the call, put it on the request, sign it
+//! CONTENT      nginx      proxy_pass connects, sends, receives
+//! filters      filter     decode the answer as it passes, count, translate, turn failures into errors
+//! LOG          variables  $bedrock_* for log_format
+//! ```
+//!
+//! What any of that means for Bedrock is decided in the `gateway` crate; this one connects it to nginx.
+
+mod context;
+mod credentials;
+mod directives;
+mod filter;
+mod nginx;
+mod rewrite;
+mod sign;
+mod variables;
+
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr;
+
+use ngx::ffi::{
+    NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_MODULE, NGX_OK, ngx_chain_t, ngx_command_t,
+    ngx_conf_t, ngx_cycle_t, ngx_http_filter_finalize_request, ngx_http_module_t,
+    ngx_http_output_body_filter_pt, ngx_http_output_header_filter_pt,
+    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
+    ngx_http_request_t, ngx_http_top_body_filter, ngx_http_top_header_filter, ngx_int_t,
+    ngx_module_t, ngx_uint_t,
+};
+
+use directives::MainConf;
+use directives::location::LocationConf;
+use nginx::conf::Conf;
+use nginx::guard::{guard, quiet_panics};
+use nginx::request::Request;
+
+/// Bodies above this many bytes are read, planned and hashed in a thread; below, that takes well under a millisecond.
+pub const LARGE_BODY: usize = 256 << 10;
+
+// One position in nginx's module list cannot serve both halves. Phase handlers run in reverse order: the handlers are
+// listed before mirror and rewrite, so they run after `set` and `if`, and a mirror gets the client's own request. Filters
+// are listed before the copy filter, which has then read files into memory.
+static mut COMMANDS: [ngx_command_t; 17] = directives::commands();
+
+static HANDLER_CONTEXT: ngx_http_module_t = ngx_http_module_t {
+    preconfiguration: Some(add_variables),
+    postconfiguration: Some(add_handlers),
+    create_main_conf: Some(create_main_conf),
+    init_main_conf: None,
+    create_srv_conf: None,
+    merge_srv_conf: None,
+    create_loc_conf: Some(create_loc_conf),
+    merge_loc_conf: Some(merge_loc_conf),
+};
+
+static FILTER_CONTEXT: ngx_http_module_t = ngx_http_module_t {
+    preconfiguration: None,
+    postconfiguration: Some(add_filters),
+    create_main_conf: None,
+    init_main_conf: None,
+    create_srv_conf: None,
+    merge_srv_conf: None,
+    create_loc_conf: None,
+    merge_loc_conf: None,
+};
+
+/// Configuration, variables and phase handlers.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static mut ngx_http_bedrock_module: ngx_module_t = ngx_module_t {
+    ctx: (&raw const HANDLER_CONTEXT).cast_mut().cast(),
+    commands: (&raw mut COMMANDS).cast(),
+    type_: NGX_HTTP_MODULE as ngx_uint_t,
+    init_process: Some(init_process),
+    exit_process: Some(exit_process),
+    ..ngx_module_t::default()
+};
+
+/// Header and body filter.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static mut ngx_http_bedrock_filter_module: ngx_module_t = ngx_module_t {
+    ctx: (&raw const FILTER_CONTEXT).cast_mut().cast(),
+    type_: NGX_HTTP_MODULE as ngx_uint_t,
+    ..ngx_module_t::default()
+};
+
+/// A table that nginx reads from the shared object: pointers, ending in null.
+#[repr(transparent)]
+pub struct Table<T: 'static, const N: usize>([*const T; N]);
+
+// SAFETY: the pointers are to statics and are never written through here.
+unsafe impl<T, const N: usize> Sync for Table<T, N> {}
+
+/// The modules in this file.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static ngx_modules: Table<ngx_module_t, 3> = Table([
+    &raw const ngx_http_bedrock_module,
+    &raw const ngx_http_bedrock_filter_module,
+    ptr::null(),
+]);
+
+/// Their names.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static ngx_module_names: Table<c_char, 3> =
+    Table([HANDLERS.as_ptr(), FILTERS.as_ptr(), ptr::null()]);
+
+/// Where they go in nginx's list: before what follows them here.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static ngx_module_order: Table<c_char, 6> = Table([
+    HANDLERS.as_ptr(),
+    c"ngx_http_mirror_module".as_ptr(),
+    c"ngx_http_rewrite_module".as_ptr(),
+    FILTERS.as_ptr(),
+    c"ngx_http_copy_filter_module".as_ptr(),
+    ptr::null(),
+]);
+
+const HANDLERS: &CStr = c"ngx_http_bedrock_module";
+const FILTERS: &CStr = c"ngx_http_bedrock_filter_module";
+
+/// This module, with the place in the configurations that nginx gave it.
+fn bedrock_module() -> &'static ngx_module_t {
+    // SAFETY: nginx fills the struct in while it loads the configuration; workers only read it.
+    unsafe {
+        let module: *const ngx_module_t = &raw const ngx_http_bedrock_module;
+        &*module
+    }
+}
+
+/// The settings of the request's location.
+fn location_conf(request: Request) -> Option<&'static LocationConf> {
+    request.location_conf(bedrock_module())
+}
+
+/// The settings of the http level.
+fn main_conf(request: Request) -> Option<&'static MainConf> {
+    request.main_conf(bedrock_module())
+}
+
+/// The settings of the http level while the configuration is read.
+fn main_conf_of(cf: &Conf) -> Option<&'static mut MainConf> {
+    cf.main_conf(bedrock_module())
+}
+
+unsafe extern "C" fn add_variables(cf: *mut ngx_conf_t) -> ngx_int_t {
+    guard(ERROR, || {
+        // SAFETY: nginx calls this while it reads the configuration.
+        match variables::add(&unsafe { Conf::from_raw(cf) }) {
+            true => OK,
+            false => ERROR,
+        }
+    })
+}
+
+unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    guard(ptr::null_mut(), || {
+        // SAFETY: nginx calls this while it reads the configuration.
+        unsafe { Conf::from_raw(cf) }.keep(MainConf::new())
+    })
+}
+
+unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    guard(ptr::null_mut(), || {
+        // SAFETY: nginx calls this while it reads the configuration.
+        unsafe { Conf::from_raw(cf) }.keep(LocationConf::default())
+    })
+}
+
+unsafe extern "C" fn merge_loc_conf(
+    cf: *mut ngx_conf_t,
+    above: *mut c_void,
+    here: *mut c_void,
+) -> *mut c_char {
+    guard(ngx::core::NGX_CONF_ERROR.cast(), || {
+        // SAFETY: both were made by create_loc_conf and are different levels.
+        let (here, above) = unsafe {
+            (
+                &mut *here.cast::<LocationConf>(),
+                &*above.cast::<LocationConf>(),
+            )
+        };
+        here.inherit(above);
+        // SAFETY: nginx calls this while it reads the configuration.
+        let cf = unsafe { Conf::from_raw(cf) };
+        if here.is_on()
+            && here.auth.is_none()
+            && let Some(main) = main_conf_of(&cf)
+        {
+            main.default_used = true;
+        }
+        ptr::null_mut()
+    })
+}
+
+unsafe extern "C" fn add_handlers(cf: *mut ngx_conf_t) -> ngx_int_t {
+    guard(ERROR, || {
+        // SAFETY: nginx calls this once it has read the configuration.
+        let conf = unsafe { Conf::from_raw(cf) };
+        let Some(main) = main_conf_of(&conf) else {
+            return ERROR;
+        };
+        for (name, place) in &main.named_sources {
+            if main.sources.find(name).is_none() {
+                conf.complain(&format!(
+                    "bedrock_auth names \"{name}\" at {place}, but there is no \"bedrock_credentials {name} {{ … }}\" \
+                     at http level"
+                ));
+                return ERROR;
+            }
+        }
+        if main.used {
+            main.pool = nginx::task::Pool::require(&conf);
+        }
+        let added = conf.add_phase_handler(ngx_http_phases_NGX_HTTP_REWRITE_PHASE, rewrite_handler)
+            && conf.add_phase_handler(ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, sign_handler);
+        if added { OK } else { ERROR }
+    })
+}
+
+unsafe extern "C" fn rewrite_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: nginx gives the handler a live request.
+    guard(FAILED, || rewrite::handler(unsafe { Request::from_raw(r) }))
+}
+
+unsafe extern "C" fn sign_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: nginx gives the handler a live request.
+    guard(FAILED, || sign::handler(unsafe { Request::from_raw(r) }))
+}
+
+/// The filters that were there before ours, to be called after it.
+struct Next {
+    header: ngx_http_output_header_filter_pt,
+    body: ngx_http_output_body_filter_pt,
+}
+
+static mut NEXT: Next = Next {
+    header: None,
+    body: None,
+};
+
+unsafe extern "C" fn add_filters(_cf: *mut ngx_conf_t) -> ngx_int_t {
+    // SAFETY: nginx reads configurations in one thread, before it starts the workers that only read NEXT.
+    unsafe {
+        NEXT = Next {
+            header: ngx_http_top_header_filter,
+            body: ngx_http_top_body_filter,
+        };
+        ngx_http_top_header_filter = Some(header_filter);
+        ngx_http_top_body_filter = Some(body_filter);
+    }
+    OK
+}
+
+fn next_header_filter(request: Request) -> ngx_int_t {
+    // SAFETY: written only while a configuration is read; the request is live.
+    unsafe { NEXT.header.map_or(ERROR, |filter| filter(request.raw())) }
+}
+
+fn next_body_filter(request: Request, chain: *mut ngx_chain_t) -> ngx_int_t {
+    // SAFETY: written only while a configuration is read; the request is live, and the chain of it.
+    unsafe {
+        NEXT.body
+            .map_or(ERROR, |filter| filter(request.raw(), chain))
+    }
+}
+
+unsafe extern "C" fn header_filter(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: nginx gives the filter a live request.
+    let request = unsafe { Request::from_raw(r) };
+    guard(None, || Some(filter::header(request))).unwrap_or_else(|| {
+        if let Some(mut context) = context::find(request) {
+            context.foreign = true;
+        }
+        // A plain error here would give the client an empty reply.
+        // SAFETY: the request is live and its header not sent.
+        unsafe {
+            ngx_http_filter_finalize_request(
+                r,
+                (&raw mut ngx_http_bedrock_filter_module).cast(),
+                502,
+            )
+        }
+    })
+}
+
+unsafe extern "C" fn body_filter(r: *mut ngx_http_request_t, input: *mut ngx_chain_t) -> ngx_int_t {
+    // SAFETY: nginx gives the filter a live request, and a chain of it.
+    let request = unsafe { Request::from_raw(r) };
+    guard(ERROR, || filter::body(request, input))
+}
+
+unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    guard(ERROR, || {
+        quiet_panics();
+        // SAFETY: nginx calls this in a new process with its cycle.
+        let main: Option<&MainConf> =
+            unsafe { nginx::conf::main_conf_of_worker(cycle, bedrock_module()) };
+        if let Some(main) = main.filter(|main| main.used) {
+            // The default source is the first.
+            credentials::start(&main.sources, |index| index > 0 || main.default_used);
+        }
+        OK
+    })
+}
+
+unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
+    guard((), credentials::stop);
+}
+
+const OK: ngx_int_t = NGX_OK as ngx_int_t;
+const ERROR: ngx_int_t = NGX_ERROR as ngx_int_t;
+const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;

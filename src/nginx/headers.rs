@@ -1,0 +1,143 @@
+//! The client's headers: reading them, hiding them from Bedrock, and putting them back for the log.
+
+use std::mem::size_of;
+use std::ptr;
+
+use ngx::ffi::{
+    ngx_list_part_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_str_t, ngx_table_elt_t,
+};
+
+use super::bits;
+use super::request::Request;
+
+/// What has to be put back after the request's headers were replaced.
+#[derive(Clone, Copy)]
+pub struct Saved {
+    list: ngx_list_t,
+    content_length: *mut bits::ngx_table_elt_t,
+    content_length_n: i64,
+    chunked: u32,
+}
+
+/// The client's headers in their order. Those that are not UTF-8 are left out.
+pub fn client_headers(request: Request) -> Vec<(&'static str, &'static str)> {
+    let text = |string: *const ngx_str_t| {
+        // SAFETY: header strings live as long as the request; every use ends before that.
+        let bytes: &'static [u8] = unsafe { super::bytes(&*string) };
+        std::str::from_utf8(bytes).ok()
+    };
+    // SAFETY: the list is live and not changed meanwhile.
+    unsafe {
+        elements(&raw mut (*request.raw()).headers_in.headers)
+            .filter_map(|element| {
+                Some((
+                    text(&raw const (*element).key)?,
+                    text(&raw const (*element).value)?,
+                ))
+            })
+            .collect()
+    }
+}
+
+/// Remembers the headers as they are.
+pub fn save(request: Request) -> Saved {
+    // SAFETY: the request is live.
+    unsafe {
+        let headers_in = &raw mut (*request.bits()).headers_in;
+        Saved {
+            list: (*request.raw()).headers_in.headers,
+            content_length: (*headers_in).content_length,
+            content_length_n: (*headers_in).content_length_n,
+            chunked: (*headers_in).chunked(),
+        }
+    }
+}
+
+/// Puts back what [`save`] remembered, on the same request.
+pub fn restore(request: Request, saved: &Saved) {
+    // SAFETY: the request is live; the saved list lives in its pool. Where the list was in one part, its `last` points
+    // into the request's own struct, and that has not moved.
+    unsafe {
+        let headers_in = &raw mut (*request.bits()).headers_in;
+        (*request.raw()).headers_in.headers = saved.list;
+        (*headers_in).content_length = saved.content_length;
+        (*headers_in).content_length_n = saved.content_length_n;
+        (*headers_in).set_chunked(saved.chunked);
+    }
+}
+
+/// Replaces the headers that `proxy_pass` will send. False if there is no memory.
+pub fn replace<'h>(
+    request: Request,
+    headers: impl Iterator<Item = (&'h str, &'h str)>,
+    body_length: usize,
+) -> bool {
+    // SAFETY: the request is live; the new list is built in place, as ngx_list_init does, so `last` is right.
+    unsafe {
+        let list = &raw mut (*request.raw()).headers_in.headers;
+        let room = 16;
+        let elements = ngx_palloc(request.pool(), room * size_of::<ngx_table_elt_t>());
+        if elements.is_null() {
+            return false;
+        }
+        (*list).part.elts = elements;
+        (*list).part.nelts = 0;
+        (*list).part.next = ptr::null_mut();
+        (*list).last = &raw mut (*list).part;
+        (*list).size = size_of::<ngx_table_elt_t>();
+        (*list).nalloc = room;
+        (*list).pool = request.pool();
+        for (name, value) in headers {
+            let (Some(key), Some(value)) = (
+                request.copy(name.as_bytes()),
+                request.copy(value.as_bytes()),
+            ) else {
+                return false;
+            };
+            let element: *mut ngx_table_elt_t = ngx_list_push(list).cast();
+            if element.is_null() {
+                return false;
+            }
+            element.write_bytes(0, 1);
+            (*element).key = key;
+            (*element).value = value;
+            // Names are in lower case already.
+            (*element).lowcase_key = key.data;
+            (*element).hash = hash(name.as_bytes());
+        }
+        let headers_in = &raw mut (*request.bits()).headers_in;
+        (*headers_in).content_length = ptr::null_mut();
+        (*headers_in).content_length_n = i64::try_from(body_length).unwrap_or(i64::MAX);
+        (*headers_in).set_chunked(0);
+    }
+    true
+}
+
+/// The elements of a header list.
+///
+/// # Safety
+/// `list` is a live list of `ngx_table_elt_t` that is not changed while the iterator is used.
+pub unsafe fn elements(list: *mut ngx_list_t) -> impl Iterator<Item = *mut ngx_table_elt_t> {
+    // SAFETY: the caller's promise.
+    let mut part: *mut ngx_list_part_t = unsafe { &raw mut (*list).part };
+    let mut index = 0;
+    std::iter::from_fn(move || {
+        // SAFETY: parts are linked and end in null; each holds nelts elements.
+        unsafe {
+            while index >= part.as_ref()?.nelts {
+                part = (*part).next;
+                index = 0;
+            }
+            let element = (*part).elts.cast::<ngx_table_elt_t>().add(index);
+            index += 1;
+            Some(element)
+        }
+    })
+}
+
+/// nginx's hash of a header name, by which `proxy_set_header` finds what it overrides (`ngx_hash` in C).
+fn hash(name: &[u8]) -> usize {
+    name.iter().fold(0, |hash: usize, byte| {
+        hash.wrapping_mul(31).wrapping_add(usize::from(*byte))
+    })
+}

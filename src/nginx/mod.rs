@@ -1,0 +1,37 @@
+//! Safe faces of raw nginx things. Nothing here decides anything about Bedrock.
+
+pub mod answer;
+pub mod bits;
+pub mod body;
+pub mod chain;
+pub mod conf;
+pub mod guard;
+pub mod headers;
+pub mod log;
+pub mod posted;
+pub mod request;
+pub mod task;
+pub mod timer;
+pub mod upstream;
+pub mod value;
+pub mod wakeup;
+
+use ngx::ffi::ngx_str_t;
+
+/// The bytes of an nginx string. Empty ones have null pointers, from which no slice may be made.
+pub fn bytes(string: &ngx_str_t) -> &[u8] {
+    if string.data.is_null() || string.len == 0 {
+        return &[];
+    }
+    // SAFETY: a non-null ngx_str_t points at len readable bytes, which live as long as whatever holds it.
+    unsafe { std::slice::from_raw_parts(string.data, string.len) }
+}
+
+/// A directory that nginx keeps files in.
+pub fn directory(path: *const ngx::ffi::ngx_path_t) -> Option<String> {
+    // SAFETY: paths are part of the configuration, which outlives its requests.
+    let path = unsafe { path.as_ref()? };
+    std::str::from_utf8(bytes(&path.name))
+        .ok()
+        .map(str::to_owned)
+}

@@ -1,0 +1,112 @@
+//! Work that would hold up the event loop, done in nginx's own thread pool.
+
+use std::ffi::c_void;
+use std::mem::size_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use ngx::ffi::{NGX_ERROR, ngx_http_request_empty_handler};
+
+use super::bits;
+use super::conf::Conf;
+use super::request::Request;
+
+/// nginx's default thread pool.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool(*mut bits::ngx_thread_pool_t);
+
+impl Pool {
+    /// Asks for the pool while the configuration is read; nginx makes one unless `thread_pool default` sets it up.
+    pub fn require(conf: &Conf) -> Option<Self> {
+        // SAFETY: cf is live; a null name means the default pool.
+        let pool = unsafe { bits::ngx_thread_pool_add(conf.raw().cast(), ptr::null_mut()) };
+        (!pool.is_null()).then_some(Self(pool))
+    }
+
+    /// Runs `work` in a thread, then `resume` on the event loop. The request is kept alive in between. False if the work
+    /// could not be queued.
+    ///
+    /// `work` must not touch the request: it is for the bytes it was given, and hands back what it finds through shared
+    /// memory of its own.
+    pub fn run(
+        self,
+        request: Request,
+        work: Box<dyn FnOnce() + Send>,
+        resume: fn(Request),
+    ) -> bool {
+        // SAFETY: the pool is live; the task and its context are in the request's pool, which lives until `resume`.
+        unsafe {
+            let task = bits::ngx_thread_task_alloc(request.pool().cast(), size_of::<Context>());
+            if task.is_null() {
+                return false;
+            }
+            (*task).ctx.cast::<Context>().write(Context {
+                request,
+                work: Some(work),
+                resume,
+            });
+            (*task).handler = Some(in_thread);
+            (*task).event.data = (*task).ctx;
+            (*task).event.handler = Some(on_loop);
+            let main = bits::request((*request.raw()).main);
+            if bits::ngx_thread_task_post(self.0, task) != 0 {
+                (*(*task).ctx.cast::<Context>()).work = None;
+                return false;
+            }
+            // As nginx counts its own file reads: a blocked request is not freed.
+            (*main).set_blocked((*main).blocked() + 1);
+            (*request.bits()).set_aio(1);
+            (*request.raw()).write_event_handler = Some(ngx_http_request_empty_handler);
+        }
+        true
+    }
+}
+
+struct Context {
+    request: Request,
+    work: Option<Box<dyn FnOnce() + Send>>,
+    resume: fn(Request),
+}
+
+unsafe extern "C" fn in_thread(context: *mut c_void, _log: *mut bits::ngx_log_t) {
+    // SAFETY: nginx gives the context that was set with the task, and no other thread looks at `work` now.
+    let work = unsafe { (*context.cast::<Context>()).work.take() };
+    if let Some(work) = work {
+        // What the work leaves unsaid after a panic, `resume` sees as a failure.
+        let _ = catch_unwind(AssertUnwindSafe(work));
+    }
+}
+
+unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
+    // SAFETY: the event's data is the task's context; the request is alive because it is counted as blocked.
+    unsafe {
+        let context: *mut Context = (*event).data.cast();
+        let request = (*context).request;
+        let connection = request.connection();
+        let main = bits::request((*request.raw()).main);
+        (*main).set_blocked((*main).blocked() - 1);
+        (*request.bits()).set_aio(0);
+        // A newer nginx puts another handler there when it ends a request that is blocked.
+        let waits = (*request.raw())
+            .write_event_handler
+            .is_some_and(|handler| ptr::fn_addr_eq(handler, EMPTY));
+        let ended = (*request.bits()).done() != 0 || !waits;
+        super::guard::guard((), || {
+            if ended {
+                if let Some(handler) = (*(*connection).write).handler {
+                    handler((*connection).write);
+                }
+            } else if request.client_is_gone() {
+                request.finalize(NGX_ERROR as isize);
+                Request::run_posted(connection);
+            } else {
+                ((*context).resume)(request);
+                Request::run_posted(connection);
+            }
+        });
+    }
+}
+
+/// What `write_event_handler` is while a request waits for its thread.
+const EMPTY: unsafe extern "C" fn(*mut ngx::ffi::ngx_http_request_t) =
+    ngx_http_request_empty_handler;

@@ -1,0 +1,52 @@
+//! A timer of our own.
+
+use std::ffi::c_void;
+use std::time::Duration;
+
+use ngx::ffi::{
+    ngx_current_msec, ngx_event_t, ngx_event_timer_rbtree, ngx_log_t, ngx_rbtree_delete,
+    ngx_rbtree_insert,
+};
+
+use super::bits;
+
+/// Calls a handler once, later. Dropped before, it never does.
+pub struct Timer(Box<bits::ngx_event_t>);
+
+impl Timer {
+    /// Calls `handler` with an event whose `data` is `data`, after `delay` (`ngx_add_timer` in C).
+    pub fn new(
+        delay: Duration,
+        handler: unsafe extern "C" fn(*mut ngx_event_t),
+        data: *mut c_void,
+        log: *mut ngx_log_t,
+    ) -> Self {
+        let mut event = super::posted::event(handler, data, log);
+        // SAFETY: the tree is nginx's own; the node is in a box and does not move.
+        unsafe {
+            let delay = usize::try_from(delay.as_millis()).unwrap_or(usize::MAX / 4);
+            event.timer.key = ngx_current_msec.wrapping_add(delay);
+            ngx_rbtree_insert(
+                &raw mut ngx_event_timer_rbtree,
+                (&raw mut event.timer).cast(),
+            );
+        }
+        event.set_timer_set(1);
+        Self(event)
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // nginx clears the bit when the timer fires.
+        if self.0.timer_set() != 0 {
+            // SAFETY: a timer that is set is in the tree.
+            unsafe {
+                ngx_rbtree_delete(
+                    &raw mut ngx_event_timer_rbtree,
+                    (&raw mut self.0.timer).cast(),
+                );
+            }
+        }
+    }
+}

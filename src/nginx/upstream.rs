@@ -1,0 +1,136 @@
+//! The upstream side of a request: what was sent, what came, and how it ends.
+
+use std::ffi::CStr;
+use std::ptr;
+
+use ngx::ffi::{ngx_cycle, ngx_http_upstream_t, ngx_int_t, ngx_module_t};
+
+use super::bits;
+use super::chain::{self, Buffer};
+use super::request::Request;
+
+/// The upstream of a request that `proxy_pass` sent on.
+#[derive(Clone, Copy)]
+pub struct Upstream {
+    request: Request,
+    upstream: *mut ngx_http_upstream_t,
+}
+
+impl Upstream {
+    /// The request's upstream, if it has one.
+    pub fn of(request: Request) -> Option<Self> {
+        // SAFETY: the request is live, and so its upstream.
+        let upstream = unsafe { (*request.raw()).upstream };
+        (!upstream.is_null()).then_some(Self { request, upstream })
+    }
+
+    fn bits(self) -> *mut bits::ngx_http_upstream_t {
+        self.upstream.cast()
+    }
+
+    /// Whether nginx still works with the upstream: the answer is its own, and nothing that nginx made in its place.
+    pub fn is_active(self) -> bool {
+        // SAFETY: the upstream is live.
+        unsafe { !(*self.upstream).cleanup.is_null() }
+    }
+
+    /// The status it sent.
+    pub fn status(self) -> u16 {
+        // SAFETY: the upstream is live.
+        let status = unsafe { (*self.upstream).headers_in.status_n };
+        u16::try_from(status).unwrap_or(0)
+    }
+
+    /// A header it sent, by its name in lower case.
+    pub fn header(self, name: &str) -> Option<String> {
+        // SAFETY: the list is live and not changed meanwhile.
+        unsafe {
+            super::headers::elements(&raw mut (*self.upstream).headers_in.headers)
+                .find(|element| {
+                    super::bytes(&(**element).key).eq_ignore_ascii_case(name.as_bytes())
+                })
+                .map(|element| {
+                    String::from_utf8_lossy(super::bytes(&(*element).value)).into_owned()
+                })
+        }
+    }
+
+    /// The beginning of the request that was sent: request line and headers.
+    pub fn sent_head(self) -> Option<&'static [u8]> {
+        // SAFETY: the first buffer is the one that the proxy module wrote the head into; it lives in the request's pool
+        // and `start` stays where the head begins.
+        unsafe {
+            let buffer = (*self.upstream).request_bufs.as_ref()?.buf;
+            let (start, last) = ((*buffer).start, (*buffer).last);
+            if start.is_null() || last <= start {
+                return None;
+            }
+            Some(std::slice::from_raw_parts(
+                start,
+                last.offset_from_unsigned(start),
+            ))
+        }
+    }
+
+    /// Whether `proxy_intercept_errors` is on.
+    pub fn intercepts_errors(self) -> bool {
+        // SAFETY: the upstream and its configuration are live.
+        unsafe {
+            let conf: *const bits::ngx_http_upstream_conf_t = (*self.bits()).conf;
+            conf.as_ref().is_some_and(|conf| conf.intercept_errors != 0)
+        }
+    }
+
+    /// Sends the answer on as it comes.
+    pub fn do_not_buffer(self) {
+        // SAFETY: the upstream is live and its header has just been read.
+        unsafe { (*self.bits()).set_buffering(0) }
+    }
+
+    /// Takes back what waits for a client that is gone, so that the upstream is read on.
+    pub fn discard_unsent(self) {
+        // SAFETY: the chain is live and only walked.
+        unsafe { chain::buffers((*self.upstream).busy_bufs) }.for_each(Buffer::consume);
+    }
+
+    /// Ends the work with the upstream, as nginx does when a request is torn down.
+    pub fn abandon(self) {
+        // SAFETY: a cleanup slot that is set holds the upstream's handler for this request.
+        unsafe {
+            if let Some(handler) = (*self.upstream).cleanup.as_ref().copied().flatten() {
+                handler(self.request.raw().cast());
+            }
+        }
+    }
+}
+
+/// Keeps nginx from giving up the upstream when the client goes away (what `proxy_ignore_client_abort on` sets).
+///
+/// Before the answer's header nginx decides this by the setting of the location's `proxy_pass`.
+pub fn ignore_client_abort(request: Request) {
+    let Some(proxy) = module_named(c"ngx_http_proxy_module") else {
+        return;
+    };
+    // SAFETY: the first member of the proxy module's location configuration is the ngx_http_upstream_conf_t.
+    unsafe {
+        let conf: *mut bits::ngx_http_upstream_conf_t =
+            (*(*request.raw()).loc_conf.add(proxy.ctx_index)).cast();
+        if let Some(conf) = conf.as_mut() {
+            conf.ignore_client_abort = 1 as ngx_int_t;
+        }
+    }
+}
+
+fn module_named(name: &CStr) -> Option<&'static ngx_module_t> {
+    // SAFETY: the cycle's modules are an array that ends in null, each with a name that ends in NUL.
+    unsafe {
+        let mut slot = ngx_cycle.as_ref()?.modules;
+        while let Some(module) = slot.as_ref()?.as_ref() {
+            if !ptr::eq(module.name, ptr::null()) && CStr::from_ptr(module.name) == name {
+                return Some(module);
+            }
+            slot = slot.add(1);
+        }
+        None
+    }
+}

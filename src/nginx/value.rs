@@ -1,0 +1,69 @@
+//! Directive values that may hold nginx variables.
+
+use std::mem::MaybeUninit;
+
+use ngx::ffi::{
+    NGX_OK, ngx_http_compile_complex_value, ngx_http_compile_complex_value_t,
+    ngx_http_complex_value, ngx_http_complex_value_t, ngx_str_t,
+};
+
+use super::conf::Conf;
+use super::request::Request;
+
+/// A value as written in the configuration.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// Without variables: known when the configuration is read.
+    Text(String),
+    /// With variables: filled in for each request. Lives in the configuration's pool.
+    Template(*mut ngx_http_complex_value_t),
+}
+
+impl Value {
+    /// Reads argument `index` of the directive.
+    ///
+    /// # Errors
+    /// nginx did not understand the variables (it has said why).
+    pub fn parse(conf: &Conf, index: usize) -> Result<Self, String> {
+        let text = conf.argument(index);
+        if !text.contains('$') {
+            return Ok(Self::Text(text.to_owned()));
+        }
+        let failed = || "not a valid value".to_owned();
+        let template: *mut ngx_http_complex_value_t = conf.allocate_zeroed();
+        let raw = conf.raw_argument(index).ok_or_else(failed)?;
+        // SAFETY: an all-zero ngx_http_compile_complex_value_t is how C code begins too; cf, value and target are live.
+        let compiled = unsafe {
+            if template.is_null() {
+                return Err(failed());
+            }
+            let mut compile: ngx_http_compile_complex_value_t = MaybeUninit::zeroed().assume_init();
+            compile.cf = conf.raw();
+            compile.value = raw;
+            compile.complex_value = template;
+            ngx_http_compile_complex_value(&raw mut compile)
+        };
+        if compiled != NGX_OK as isize {
+            return Err(failed());
+        }
+        Ok(Self::Template(template))
+    }
+
+    /// The value for this request; `None` if a variable could not be evaluated or is not UTF-8.
+    pub fn evaluate(&self, request: Request) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Template(template) => {
+                let mut text = ngx_str_t::empty();
+                // SAFETY: the template lives as long as the configuration, which outlives its requests.
+                let result =
+                    unsafe { ngx_http_complex_value(request.raw(), *template, &raw mut text) };
+                if result != NGX_OK as isize {
+                    return None;
+                }
+                let bytes = super::bytes(&text);
+                std::str::from_utf8(bytes).ok().map(str::to_owned)
+            }
+        }
+    }
+}

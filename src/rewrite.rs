@@ -1,0 +1,142 @@
+//! REWRITE phase: recognise the operation. Where the path does not name the model, the body is read for it, so that
+//! `map`, limit_req and access modules see `$bedrock_requested_model`. Nothing is refused here: access control comes first.
+
+use std::sync::{Arc, Mutex};
+
+use gateway::bedrock::path::recognise;
+use gateway::{Api, Refusal, inspect};
+use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
+
+use crate::context::{self, Awaited, Handle};
+use crate::nginx::body;
+use crate::nginx::guard::guard;
+use crate::nginx::request::Request;
+use crate::{LARGE_BODY, location_conf, main_conf};
+
+/// The phase handler.
+pub fn handler(request: Request) -> isize {
+    let conf = location_conf(request);
+    // Without a content handler there is nothing to send on: an error page, a static file.
+    let Some(conf) = conf.filter(|conf| conf.is_on() && request.has_content_handler()) else {
+        if let Some(mut context) = context::find(request) {
+            context.begin_attempt(request);
+            context.foreign = true;
+        }
+        return DECLINED;
+    };
+    let Some(mut context) = context::find_or_create(request) else {
+        return FAILED;
+    };
+    match context.resumed() {
+        Some(Awaited::BodyToInspect) => return with_body(request, context),
+        Some(Awaited::Inspection(found)) => {
+            let found = found.lock().ok().and_then(|mut found| found.take());
+            context.inspected = Some(found.unwrap_or_else(|| Err(Refusal::from_status(500))));
+            return DECLINED;
+        }
+        _ => {}
+    }
+    context.begin_attempt(request);
+    context.restore_method(request);
+    let api = conf.api.unwrap_or_default();
+    let found = inspect(api, request.method(), &target(request), None);
+    let needs_body = matches!(&found, Ok(found) if found.needs_body());
+    let known = context
+        .request()
+        .is_some_and(|known| !known.needs_body() && known.api == Api::Converse);
+    if needs_body && known {
+        // An attempt before this one has read the body.
+        return DECLINED;
+    }
+    context.inspected = Some(found);
+    if !needs_body {
+        return DECLINED;
+    }
+    if body::is_read(request) {
+        return with_body(request, context);
+    }
+    read_body(request, context, Awaited::BodyToInspect)
+}
+
+/// Reads the body; the phase goes on when it is there.
+pub fn read_body(request: Request, mut context: Handle, awaited: Awaited) -> isize {
+    context.awaits = Some(awaited);
+    match request.read_body(body_is_read) {
+        Ok(()) => DONE,
+        Err(status) => status,
+    }
+}
+
+/// Goes on with the phase that waits.
+pub fn resume(request: Request) {
+    if let Some(mut context) = context::find(request) {
+        context.arrived = true;
+    }
+    request.resume();
+}
+
+unsafe extern "C" fn body_is_read(r: *mut ngx_http_request_t) {
+    // SAFETY: nginx calls this with the request that asked for its body.
+    let request = unsafe { Request::from_raw(r) };
+    let resumed = guard(false, || {
+        resume(request);
+        true
+    });
+    if !resumed {
+        // Without this the request would hang.
+        request.finalize(FAILED);
+    }
+}
+
+/// The client's path as it came; the one that `rewrite` made of it, if that names an operation.
+fn target(request: Request) -> String {
+    request
+        .rewritten_path()
+        .filter(|path| matches!(recognise(path), Ok(Some(_))))
+        .unwrap_or_else(|| request.target())
+}
+
+fn with_body(request: Request, mut context: Handle) -> isize {
+    let pieces = body::pieces(request);
+    let api = location_conf(request)
+        .and_then(|conf| conf.api)
+        .unwrap_or_default();
+    let method = request.method();
+    let target = target(request);
+    let look = move || match pieces.read() {
+        Ok(body) => inspect(api, method, &target, Some(&body)),
+        Err(error) => Err(Refusal::misconfigured(format!(
+            "the request body's file cannot be read: {error}"
+        ))),
+    };
+    let pieces = body::pieces(request);
+    if pieces.len() <= LARGE_BODY && !pieces.in_file() {
+        context.inspected = Some(look());
+        return DECLINED;
+    }
+    let found = Arc::new(Mutex::new(None));
+    context.awaits = Some(Awaited::Inspection(Arc::clone(&found)));
+    let work = move || {
+        let result = look();
+        if let Ok(mut found) = found.lock() {
+            *found = Some(result);
+        }
+    };
+    let pool = main_conf(request).and_then(|main| main.pool);
+    match pool {
+        Some(pool) if pool.run(request, Box::new(work), resume) => DONE,
+        _ => {
+            context.awaits = None;
+            context.inspected = Some(Err(Refusal::misconfigured(NO_THREAD)));
+            DECLINED
+        }
+    }
+}
+
+/// For the log, when nginx's thread pool takes no more work.
+pub const NO_THREAD: &str =
+    "no thread for a large request body: the thread pool's queue is full (see thread_pool)";
+
+const DECLINED: isize = NGX_DECLINED as isize;
+const DONE: isize = NGX_DONE as isize;
+const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;

@@ -1,0 +1,411 @@
+//! PRECONTENT phase, after access control: read the body if it is not read yet, evaluate the directives' values, plan path
+//! and body, put them on the request, sign.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use bedrock_credentials::{ApiKey, Credential, Current};
+use gateway::{Body, Guardrail, Plan, Refusal, Settings, plan};
+use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_event_t};
+use zeroize::Zeroizing;
+
+use crate::context::{self, Awaited, Handle, Planned, Used};
+use crate::credentials::{self, Found, unavailable};
+use crate::directives::location::{Auth, LocationConf};
+use crate::directives::{DEFAULT, MainConf};
+use crate::nginx::guard::guard;
+use crate::nginx::log::Level;
+use crate::nginx::request::Request;
+use crate::nginx::timer::Timer;
+use crate::nginx::value::Value;
+use crate::nginx::{body, headers, upstream};
+use crate::rewrite::{NO_THREAD, read_body, resume};
+use crate::{LARGE_BODY, location_conf, main_conf};
+
+/// The phase handler.
+pub fn handler(request: Request) -> isize {
+    let (Some(conf), Some(main)) = (location_conf(request), main_conf(request)) else {
+        return DECLINED;
+    };
+    let Some(mut context) = context::find(request).filter(|context| !context.foreign) else {
+        return DECLINED;
+    };
+    let awaited = context.resumed();
+    // Whatever comes now, it must not be called again from a timer.
+    if matches!(awaited, Some(Awaited::Credentials)) {
+        context.wait = None;
+    }
+    let planned = match (awaited, context.inspected.clone()) {
+        (_, None) => return DECLINED,
+        (_, Some(Err(refusal))) => Err(refusal),
+        (Some(Awaited::Planning(planned)), _) => {
+            let planned = planned.lock().ok().and_then(|mut planned| planned.take());
+            planned
+                .unwrap_or_else(|| Err(Refusal::from_status(500)))
+                .map(Some)
+        }
+        _ if !body::is_read(request) => {
+            return read_body(request, context, Awaited::BodyToPlan);
+        }
+        _ => match credentials_for(request, conf, main) {
+            Ok(Some((index, Found::Awaited))) if !context.waited_long => {
+                wait(request, context, conf, index);
+                return DONE;
+            }
+            Ok(Some((index, Found::Awaited))) => Err(unavailable(format!(
+                "no credentials \"{}\" yet; lines above say why they could not be fetched",
+                main.sources.name(index)
+            ))),
+            Ok(Some((index, Found::Ready(current)))) => {
+                planned(request, context, conf, main, Some((index, current)))
+            }
+            Ok(None) => planned(request, context, conf, main, None),
+            Err(refusal) => Err(refusal),
+        },
+    };
+    let sent = match planned {
+        // A thread works on it.
+        Ok(None) => return DONE,
+        Ok(Some(planned)) => send(request, context, conf, planned),
+        Err(refusal) => Err(refusal),
+    };
+    match sent {
+        Ok(()) => DECLINED,
+        Err(refusal) => refuse(request, context, refusal),
+    }
+}
+
+/// Holds the request until its source has credentials, or for so long.
+fn wait(request: Request, mut context: Handle, conf: &LocationConf, index: usize) {
+    context.awaits = Some(Awaited::Credentials);
+    // SAFETY: a request's connection has a log.
+    let log = unsafe { (*request.connection()).log };
+    let longest = conf.credentials_timeout.unwrap_or(Duration::from_secs(5));
+    context.wait = Some(Timer::new(longest, waited, request.raw().cast(), log));
+    credentials::wait(index, request);
+    request.park();
+}
+
+unsafe extern "C" fn waited(event: *mut ngx_event_t) {
+    // SAFETY: the event's data is the request that waits; its context would have dropped the timer before the request.
+    let request = unsafe { Request::from_raw((*event).data.cast()) };
+    guard((), || {
+        let connection = request.connection();
+        credentials::forget(request);
+        if let Some(mut context) = context::find(request) {
+            context.waited_long = true;
+        }
+        resume(request);
+        Request::run_posted(connection);
+    });
+}
+
+/// Has the filters answer with this error, unless `error_page` takes it.
+fn refuse(request: Request, mut context: Handle, refusal: Refusal) -> isize {
+    match &refusal.log {
+        Some(log) => request.log(Level::Error, &format!("bedrock: {log}")),
+        None => request.log(Level::Info, &format!("bedrock: refused with {refusal}")),
+    }
+    let status = isize::try_from(refusal.status).unwrap_or(FAILED);
+    context.refusal = Some(refusal);
+    status
+}
+
+/// Plans the call; `None` if a thread does so now.
+fn planned(
+    request: Request,
+    mut context: Handle,
+    conf: &LocationConf,
+    main: &'static MainConf,
+    credentials: Option<(usize, Current)>,
+) -> Result<Option<Planned>, Refusal> {
+    let Some(asked) = context.request().cloned() else {
+        return Err(Refusal::from_status(500));
+    };
+    let auth = match credentials
+        .as_ref()
+        .map(|(_, current)| &*current.credential)
+    {
+        None => gateway::Auth::Client,
+        Some(Credential::ApiKey(_)) => gateway::Auth::Bearer,
+        Some(Credential::Keys(_)) => gateway::Auth::Sign,
+    };
+    let values = Values::evaluate(request, conf, main, auth)?;
+    let pieces = body::pieces(request);
+    let large = pieces.len() > LARGE_BODY || pieces.in_file();
+    let directory = request.core_conf().and_then(body_directory);
+    // What a thread uses must not be the request's own memory, which the event loop may touch meanwhile.
+    let client_headers: Vec<(String, String)> = headers::client_headers(request)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let work = move || -> Result<Planned, Refusal> {
+        let headers: Vec<(&str, &str)> = client_headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let failed = |error: io::Error| {
+            Refusal::misconfigured(format!("a large request body cannot be handled: {error}"))
+        };
+        let bytes = pieces.read().map_err(failed)?;
+        let plan = plan(&asked, &values.settings(), &headers, &bytes)?;
+        let file = match (&plan.body, pieces.in_file()) {
+            (Body::Spliced(_), true) => {
+                Some(write(&plan.body, &bytes, directory.as_ref()).map_err(failed)?)
+            }
+            _ => None,
+        };
+        let body_hash = match values.auth {
+            gateway::Auth::Sign => plan.body.sha256_hex(&bytes),
+            _ => String::new(),
+        };
+        Ok(Planned {
+            plan,
+            body_hash,
+            file,
+            credentials,
+        })
+    };
+    if !large {
+        return work().map(Some);
+    }
+    let shared = Arc::new(Mutex::new(None));
+    context.awaits = Some(Awaited::Planning(Arc::clone(&shared)));
+    let work = move || {
+        let result = work();
+        if let Ok(mut shared) = shared.lock() {
+            *shared = Some(result);
+        }
+    };
+    match main.pool {
+        Some(pool) if pool.run(request, Box::new(work), resume) => Ok(None),
+        _ => {
+            context.awaits = None;
+            Err(Refusal::misconfigured(NO_THREAD))
+        }
+    }
+}
+
+/// Puts the plan on the request, with the authorization it needs.
+fn send(
+    request: Request,
+    mut context: Handle,
+    conf: &LocationConf,
+    planned: Planned,
+) -> Result<(), Refusal> {
+    let Planned {
+        plan,
+        body_hash,
+        file,
+        credentials,
+    } = planned;
+    let current = credentials.as_ref().map(|(_, current)| current);
+    let authorization = authorize(&plan, &body_hash, current)?;
+    context.credentials = credentials.map(|(index, current)| Used {
+        index,
+        expires: current.expires,
+    });
+    let failed = || Refusal::misconfigured("out of memory");
+    let old = body::pieces(request);
+    let length = plan.body.len(old.len());
+    context.save_client(request);
+    let headers = plan
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_ref(), value.as_str()))
+        .chain(
+            authorization
+                .iter()
+                .map(|(name, value)| (name.as_ref(), value.as_str())),
+        );
+    let placed = headers::replace(request, headers, length)
+        && match file {
+            Some(file) => body::replace_by_file(request, file, length),
+            None => body::splice(request, &old, &plan.body),
+        };
+    let target = request.copy(plan.target.as_bytes());
+    let (Some(target), true) = (target, placed) else {
+        context.restore_client(request);
+        return Err(failed());
+    };
+    request.set_raw_target((target, true));
+    request.preserve_body();
+    if conf.drains() {
+        upstream::ignore_client_abort(request);
+    }
+    context.plan = Some(plan);
+    Ok(())
+}
+
+/// Headers whose values are wiped when they have been copied to the request.
+type SecretHeaders = Vec<(Cow<'static, str>, Zeroizing<String>)>;
+
+/// The headers that authorize the call; none where the client's own do.
+fn authorize(
+    plan: &Plan,
+    body_hash: &str,
+    current: Option<&Current>,
+) -> Result<SecretHeaders, Refusal> {
+    let now = SystemTime::now();
+    match current.map(|current| &*current.credential) {
+        None => Ok(Vec::new()),
+        // It may have expired while a large body was planned.
+        Some(_) if !current.is_some_and(|current| current.is_valid(now)) => Err(unavailable(
+            "the credentials expired while the request was planned".to_owned(),
+        )),
+        Some(Credential::ApiKey(key)) => {
+            let value = Zeroizing::new(format!("Bearer {}", key.as_str()));
+            Ok(vec![(Cow::Borrowed("authorization"), value)])
+        }
+        Some(Credential::Keys(keys)) => plan
+            .sign(keys, body_hash, now)
+            .map(|headers| {
+                headers
+                    .into_iter()
+                    .map(|(name, value)| (Cow::Borrowed(name), Zeroizing::new(value)))
+                    .collect()
+            })
+            .map_err(|error| {
+                Refusal::misconfigured(format!("the request cannot be signed: {error}"))
+            }),
+    }
+}
+
+/// The source that authorizes here, by its place, and what it has; `None` where the client authorizes itself.
+fn credentials_for(
+    request: Request,
+    conf: &LocationConf,
+    main: &'static MainConf,
+) -> Result<Option<(usize, Found)>, Refusal> {
+    let name = match &conf.auth {
+        Some(Auth::Off) => return Ok(None),
+        Some(Auth::Bearer(index)) => {
+            return credentials::find(&main.sources, *index).map(|found| Some((*index, found)));
+        }
+        Some(Auth::BearerValue(value)) => {
+            let key = Zeroizing::new(evaluate(request, value, "bedrock_auth")?);
+            return api_key(key).map(|current| Some((NO_SOURCE, Found::Ready(current))));
+        }
+        Some(Auth::Source(value)) => evaluate(request, value, "bedrock_auth")?,
+        None => DEFAULT.to_owned(),
+    };
+    let index = main.sources.find(&name).ok_or_else(|| {
+        Refusal::misconfigured(format!(
+            "bedrock_auth: there is no bedrock_credentials \"{}\"",
+            name.escape_debug()
+        ))
+    })?;
+    credentials::find(&main.sources, index).map(|found| Some((index, found)))
+}
+
+/// A key that variables gave; one that is no word is none.
+fn api_key(key: Zeroizing<String>) -> Result<Current, Refusal> {
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Refusal::new(
+            403,
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token",
+        ));
+    }
+    Ok(Current {
+        credential: Arc::new(Credential::ApiKey(ApiKey::new(key))),
+        expires: None,
+    })
+}
+
+/// The values of the directives for one request.
+struct Values {
+    region: String,
+    endpoint: Option<String>,
+    service: String,
+    model: Option<String>,
+    allow_models: Arc<Vec<String>>,
+    max_output_tokens: Option<u64>,
+    guardrail: Option<Arc<Guardrail>>,
+    auth: gateway::Auth,
+    max_frame_size: usize,
+    response_text: usize,
+    hold_headers: bool,
+}
+
+impl Values {
+    fn evaluate(
+        request: Request,
+        conf: &LocationConf,
+        main: &'static MainConf,
+        auth: gateway::Auth,
+    ) -> Result<Self, Refusal> {
+        let value = |value: &Option<Value>, name| match value {
+            Some(value) => evaluate(request, value, name).map(Some),
+            None => Ok(None),
+        };
+        let not_empty = |value: &String| !value.is_empty();
+        Ok(Self {
+            region: value(&conf.region, "bedrock_region")?
+                .filter(not_empty)
+                .unwrap_or_else(|| main.region.clone()),
+            endpoint: value(&conf.endpoint, "bedrock_endpoint")?.filter(not_empty),
+            service: value(&conf.service, "bedrock_service")?
+                .filter(not_empty)
+                .unwrap_or_else(|| "bedrock".to_owned()),
+            model: value(&conf.model, "bedrock_model")?.filter(not_empty),
+            allow_models: conf.allow_models.clone().unwrap_or_default(),
+            max_output_tokens: conf.max_output_tokens,
+            guardrail: conf.guardrail.clone(),
+            auth,
+            max_frame_size: conf.max_frame_size.unwrap_or(24 << 20),
+            response_text: conf.response_text.unwrap_or(0),
+            // A subrequest's header goes nowhere, so there is nothing to hold.
+            hold_headers: conf.hold_headers.unwrap_or(true) && request.is_main(),
+        })
+    }
+
+    fn settings(&self) -> Settings<'_> {
+        Settings {
+            region: &self.region,
+            endpoint: self.endpoint.as_deref(),
+            service: &self.service,
+            model: self.model.as_deref(),
+            allow_models: &self.allow_models,
+            max_output_tokens: self.max_output_tokens,
+            guardrail: self.guardrail.as_deref(),
+            auth: self.auth,
+            max_frame_size: self.max_frame_size,
+            response_text: self.response_text,
+            hold_headers: self.hold_headers,
+        }
+    }
+}
+
+fn evaluate(request: Request, value: &Value, directive: &str) -> Result<String, Refusal> {
+    value.evaluate(request).ok_or_else(|| {
+        Refusal::misconfigured(format!("the value of {directive} could not be evaluated"))
+    })
+}
+
+/// Where nginx keeps request bodies.
+fn body_directory(core: &ngx::ffi::ngx_http_core_loc_conf_t) -> Option<PathBuf> {
+    crate::nginx::directory(core.client_body_temp_path).map(PathBuf::from)
+}
+
+/// The changed body in a new file without a name.
+fn write(body: &Body, original: &[u8], directory: Option<&PathBuf>) -> io::Result<File> {
+    let mut file = match directory {
+        Some(directory) => tempfile::tempfile_in(directory)?,
+        None => tempfile::tempfile()?,
+    };
+    for piece in body.pieces(original) {
+        file.write_all(piece)?;
+    }
+    Ok(file)
+}
+
+/// The place of a credential that no source of the configuration gave.
+const NO_SOURCE: usize = usize::MAX;
+const DECLINED: isize = NGX_DECLINED as isize;
+const DONE: isize = NGX_DONE as isize;
+const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;

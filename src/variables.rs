@@ -1,0 +1,199 @@
+//! Facts -> `$bedrock_*`.
+
+use std::borrow::Cow;
+use std::ptr;
+use std::time::SystemTime;
+
+use gateway::{Facts, Plan, StreamStatus};
+use ngx::ffi::{
+    NGX_ERROR, NGX_HTTP_VAR_NOCACHEABLE, NGX_OK, ngx_http_add_variable, ngx_http_request_t,
+    ngx_int_t, ngx_str_t, ngx_variable_value_t,
+};
+
+use crate::context::{self, Context};
+use crate::main_conf;
+use crate::nginx::bits;
+use crate::nginx::conf::Conf;
+use crate::nginx::guard::guard;
+use crate::nginx::request::Request;
+use crate::nginx::upstream::Upstream;
+
+type Text<'a> = Option<Cow<'a, str>>;
+
+struct Variable {
+    name: &'static str,
+    get: for<'a> fn(&'a Context, Request) -> Text<'a>,
+}
+
+const fn variable(
+    name: &'static str,
+    get: for<'a> fn(&'a Context, Request) -> Text<'a>,
+) -> Variable {
+    Variable { name, get }
+}
+
+#[rustfmt::skip]
+static VARIABLES: [Variable; 22] = [
+    variable("bedrock_operation",           |context, _| operation(context)),
+    variable("bedrock_api",                 |context, _| text(context.request().map(|asked| asked.api.as_str()))),
+    variable("bedrock_requested_model",     |context, _| text(context.request().and_then(|asked| asked.requested_model.as_deref()))),
+    variable("bedrock_model",               |context, _| text(plan(context).and_then(|plan| plan.model.as_deref()))),
+    variable("bedrock_region",              |context, _| text(plan(context).map(|plan| plan.region.as_str()))),
+    variable("bedrock_host",                |context, _| text(plan(context).map(|plan| plan.host.as_str()))),
+    variable("bedrock_uri",                 |context, _| text(plan(context).map(|plan| plan.target.as_str()))),
+    variable("bedrock_input_tokens",        |context, _| number(context, |facts| facts.input_tokens)),
+    variable("bedrock_output_tokens",       |context, _| number(context, |facts| facts.output_tokens)),
+    variable("bedrock_total_tokens",        |context, _| number(context, Facts::total_tokens)),
+    variable("bedrock_cache_read_tokens",   |context, _| number(context, |facts| facts.cache_read_tokens)),
+    variable("bedrock_cache_write_tokens",  |context, _| number(context, |facts| facts.cache_write_tokens)),
+    variable("bedrock_stop_reason",         |context, _| text(facts(context).and_then(|facts| facts.stop_reason.as_deref()))),
+    variable("bedrock_time_to_first_token", |context, _| seconds(context.time_to_first_token)),
+    variable("bedrock_latency",             |context, _| latency(context)),
+    variable("bedrock_stream_status",       |context, _| text(stream_status(context).map(StreamStatus::as_str))),
+    variable("bedrock_exception",           exception),
+    variable("bedrock_request_id",          request_id),
+    variable("bedrock_tool_calls",          |context, _| number(context, |facts| facts.tool_calls.map(u64::from))),
+    variable("bedrock_credentials",         source),
+    variable("bedrock_credentials_expire",  |context, _| seconds_left(context)),
+    variable("bedrock_response_text",       |context, _| response_text(context)),
+];
+
+/// Adds the variables to nginx's. Not cacheable: each attempt has values of its own.
+pub fn add(conf: &Conf) -> bool {
+    VARIABLES.iter().enumerate().all(|(index, variable)| {
+        let mut name = ngx_str_t {
+            len: variable.name.len(),
+            data: variable.name.as_ptr().cast_mut(),
+        };
+        // SAFETY: cf is live; nginx copies the name.
+        let added = unsafe {
+            ngx_http_add_variable(conf.raw(), &raw mut name, NGX_HTTP_VAR_NOCACHEABLE as usize)
+        };
+        // SAFETY: null or a live variable of the configuration.
+        match unsafe { added.as_mut() } {
+            Some(added) => {
+                added.get_handler = Some(get);
+                added.data = index;
+                true
+            }
+            None => false,
+        }
+    })
+}
+
+unsafe extern "C" fn get(
+    r: *mut ngx_http_request_t,
+    value: *mut ngx_variable_value_t,
+    index: usize,
+) -> ngx_int_t {
+    guard(NGX_ERROR as ngx_int_t, || {
+        // SAFETY: nginx calls this with a live request.
+        let request = unsafe { Request::from_raw(r) };
+        let text = context::find(request).and_then(|context| {
+            let variable = VARIABLES.get(index)?;
+            let text = (variable.get)(&context, request)?;
+            request.copy(text.as_bytes())
+        });
+        // SAFETY: nginx gives a value to fill in; its bits are where `bits` has them.
+        unsafe {
+            let value: *mut bits::ngx_variable_value_t = value.cast();
+            (*value).set_valid(text.is_some().into());
+            (*value).set_not_found(text.is_none().into());
+            (*value).set_no_cacheable(1);
+            (*value).set_escape(0);
+            (*value).set_len(text.map_or(0, |text| u32::try_from(text.len).unwrap_or(0)));
+            (*value).data = text.map_or(ptr::null_mut(), |text| text.data);
+        }
+        NGX_OK as ngx_int_t
+    })
+}
+
+fn plan(context: &Context) -> Option<&Plan> {
+    context.plan.as_ref()
+}
+
+fn facts(context: &Context) -> Option<&Facts> {
+    context.facts()
+}
+
+fn text(text: Option<&str>) -> Text<'_> {
+    text.filter(|text| !text.is_empty()).map(Cow::Borrowed)
+}
+
+fn number(context: &Context, of: fn(&Facts) -> Option<u64>) -> Text<'_> {
+    facts(context)
+        .and_then(of)
+        .map(|number| number.to_string().into())
+}
+
+fn seconds<'a>(seconds: Option<f64>) -> Text<'a> {
+    seconds.map(|seconds| format!("{seconds:.3}").into())
+}
+
+fn stream_status(context: &Context) -> Option<StreamStatus> {
+    if context.aborted {
+        return Some(StreamStatus::Aborted);
+    }
+    facts(context)?.stream
+}
+
+fn operation(context: &Context) -> Text<'_> {
+    text(
+        context
+            .request()
+            .and_then(|asked| asked.operation)
+            .map(gateway::bedrock::Operation::as_str),
+    )
+}
+
+/// The name of the credential source; a key in `bedrock_auth bearer` has none.
+fn source(context: &Context, request: Request) -> Text<'_> {
+    let used = context.credentials.as_ref()?;
+    let name = main_conf(request)?.sources.name(used.index);
+    // A block's name is one word, that of a bearer key is not.
+    text(Some(name).filter(|name| !name.contains(' ')))
+}
+
+/// Whole seconds until the credentials expire.
+fn seconds_left(context: &Context) -> Text<'_> {
+    let expires = context.credentials.as_ref()?.expires?;
+    let left = expires
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    Some(left.as_secs().to_string().into())
+}
+
+fn latency(context: &Context) -> Text<'_> {
+    let milliseconds = facts(context)?.latency_ms?;
+    Some(format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000).into())
+}
+
+fn response_text(context: &Context) -> Text<'_> {
+    text(facts(context).map(|facts| facts.response_text.as_str()))
+}
+
+/// As told by the answer; where `proxy_intercept_errors` took it, by the header that the upstream sent.
+fn exception(context: &Context, request: Request) -> Text<'_> {
+    if let Some(facts) = facts(context) {
+        return text(facts.exception.as_deref());
+    }
+    let upstream = intercepted(context, request)?;
+    let value = upstream.header("x-amzn-errortype")?;
+    let name = gateway::bedrock::exception::bare_name(&value);
+    (!name.is_empty()).then(|| name.to_owned().into())
+}
+
+fn request_id(context: &Context, request: Request) -> Text<'_> {
+    if let Some(facts) = facts(context) {
+        return text(facts.request_id.as_deref());
+    }
+    intercepted(context, request)?
+        .header("x-amzn-requestid")
+        .map(Cow::Owned)
+}
+
+/// The upstream of an attempt whose answer never came to the filters.
+fn intercepted(context: &Context, request: Request) -> Option<Upstream> {
+    plan(context)?;
+    Upstream::of(request).filter(|upstream| upstream.status() >= 300)
+}

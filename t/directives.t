@@ -1,0 +1,360 @@
+# What nginx -t says of each directive's values, and how they are inherited.
+use lib 't/lib';
+use Test::Nginx::Bedrock;
+require './t/gateway.pl';
+
+repeat_each(1);
+plan 'no_plan';
+
+# `--- refused: TEXT`: nginx does not start, and says TEXT, file and line.
+add_block_preprocessor(sub {
+    my $block = shift;
+    my $text = $block->refused // return;
+    chomp $text;
+    $block->set_value(must_die => 1);
+    $block->set_value(error_log => qr/\[emerg\] .*\Q$text\E.* in \S+nginx\.conf:\d+$/m);
+});
+
+run_tests();
+
+__DATA__
+
+=== good values
+--- http_config
+    bedrock_credentials other { source static; access_key_id A; secret_access_key B; session_token C; }
+--- config
+    location / {
+        bedrock                   on;
+        bedrock_api               auto;
+        bedrock_region            eu-central-2;
+        bedrock_endpoint          [::1]:8443;
+        bedrock_service           bedrock;
+        bedrock_model             arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0;
+        bedrock_allow_models      *;
+        bedrock_max_output_tokens 1;
+        bedrock_guardrail         arn:aws:bedrock:us-east-1:123456789012:guardrail/gr1 DRAFT trace=enabled_full;
+        bedrock_auth              test;
+        bedrock_credentials_timeout 1m;
+        bedrock_client_abort      drain;
+        bedrock_max_frame_size    1k;
+        bedrock_hold_headers      off;
+        bedrock_response_text     0;
+        proxy_pass                http://bedrock;
+    }
+    location /more/ {
+        bedrock                   off;
+        bedrock_api               converse;
+        bedrock_endpoint          $host:$server_port;
+        bedrock_allow_models      a.* *b ?c;
+        bedrock_max_output_tokens 18446744073709551615;
+        bedrock_guardrail         gr1 7 trace=enabled;
+        bedrock_auth              $http_x_team;
+        bedrock_credentials_timeout 500ms;
+        bedrock_client_abort      close;
+        bedrock_max_frame_size    24M;
+        bedrock_hold_headers      on;
+        bedrock_response_text     64K;
+    }
+--- sent
+host: [::1]:8443
+
+=== values come from the server
+--- config
+    bedrock on;
+    bedrock_region eu-west-1;
+    bedrock_model server.model;
+    bedrock_response_text 1k;
+    location / { proxy_pass http://bedrock; }
+--- access_log
+model=server.model requested=any.model region=eu-west-1
+
+=== a location's own values win, one by one
+--- config
+    bedrock on;
+    bedrock_region eu-west-1;
+    bedrock_model server.model;
+    location / { bedrock_region eu-west-2; location /model/ { bedrock_model location.model; proxy_pass http://bedrock; } }
+--- access_log
+model=location.model requested=any.model region=eu-west-2
+
+=== allowed models are replaced, not added
+--- config
+    bedrock_allow_models any.*;
+    location / { bedrock on; bedrock_allow_models other.*; proxy_pass http://bedrock; }
+--- error_code: 403
+
+=== a wrong value shows its own file and line
+--- user_files
+>>> wrong.conf
+# one
+bedrock maybe;
+--- config
+    include ../html/wrong.conf;
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*"bedrock" directive has value "maybe": it must be "on" or "off" in \S+/html/wrong\.conf:2$}m
+
+=== bedrock: not a flag
+--- config: bedrock 1;
+--- refused: "bedrock" directive has value "1": it must be "on" or "off"
+
+=== bedrock: no value
+--- config: bedrock;
+--- refused: invalid number of arguments in "bedrock" directive
+
+=== bedrock: twice
+--- config: bedrock on; bedrock off;
+--- refused: "bedrock" directive is duplicate
+
+=== bedrock: in if
+--- config: location / { if ($http_x) { bedrock on; } }
+--- refused: "bedrock" directive is not allowed here
+
+=== bedrock_api: not known
+--- config: bedrock_api grpc;
+--- refused: "bedrock_api" directive has value "grpc": it must be "auto",
+
+=== bedrock_api: twice
+--- config: bedrock_api auto; bedrock_api auto;
+--- refused: "bedrock_api" directive is duplicate
+
+=== bedrock_region: no name of a region
+--- config: bedrock_region us_east_1;
+--- refused: "bedrock_region" directive has value "us_east_1": it must be a region name such as us-east-1
+
+=== bedrock_region: capitals
+--- config: bedrock_region US-EAST-1;
+--- refused: "bedrock_region" directive has value "US-EAST-1": it must be a region name such as us-east-1
+
+=== bedrock_region: empty
+--- config: bedrock_region "";
+--- refused: "bedrock_region" directive has value "": it must be a region name such as us-east-1
+
+=== bedrock_region: no such variable
+--- config: bedrock_region $no_such;
+--- must_die
+--- error_log
+unknown "no_such" variable
+
+=== bedrock_region: twice
+--- config: bedrock_region us-east-1; bedrock_region us-east-2;
+--- refused: "bedrock_region" directive is duplicate
+
+=== bedrock_endpoint: a scheme
+--- config: bedrock_endpoint https://x.example.com;
+--- refused: "bedrock_endpoint" directive has a wrong value: "https://x.example.com" has a scheme: give host[:port] alone, the scheme belongs in proxy_pass
+
+=== bedrock_endpoint: a path
+--- config: bedrock_endpoint x.example.com/v1;
+--- refused: "bedrock_endpoint" directive has a wrong value: "x.example.com/v1" has a path: give host[:port] alone
+
+=== bedrock_endpoint: a port that is none
+--- config: bedrock_endpoint x.example.com:65536;
+--- refused: "bedrock_endpoint" directive has a wrong value: "x.example.com:65536" has a port that is no number up to 65535
+
+=== bedrock_endpoint: an empty port
+--- config: bedrock_endpoint x.example.com:;
+--- refused: "bedrock_endpoint" directive has a wrong value: "x.example.com:" has a port that is no number up to 65535
+
+=== bedrock_endpoint: no host
+--- config: bedrock_endpoint "x y";
+--- refused: "bedrock_endpoint" directive has a wrong value: "x y" is not a host name
+
+=== bedrock_endpoint: empty
+--- config: bedrock_endpoint "";
+--- refused: "bedrock_endpoint" directive has a wrong value: "" is not a host name
+
+=== bedrock_endpoint: twice
+--- config: bedrock_endpoint a; bedrock_endpoint b;
+--- refused: "bedrock_endpoint" directive is duplicate
+
+=== bedrock_service: no name of a service
+--- config: bedrock_service "be/drock";
+--- refused: "bedrock_service" directive has value "be/drock"
+
+=== bedrock_service: twice
+--- config: bedrock_service bedrock; bedrock_service bedrock;
+--- refused: "bedrock_service" directive is duplicate
+
+=== bedrock_model: no id
+--- config: bedrock_model "any model";
+--- refused: "bedrock_model" directive has value "any model"
+
+=== bedrock_model: two of them
+--- config: bedrock_model a b;
+--- refused: invalid number of arguments in "bedrock_model" directive
+
+=== bedrock_model: twice
+--- config: bedrock_model a; bedrock_model b;
+--- refused: "bedrock_model" directive is duplicate
+
+=== bedrock_allow_models: none
+--- config: bedrock_allow_models;
+--- refused: invalid number of arguments in "bedrock_allow_models" directive
+
+=== bedrock_allow_models: a pattern that fits no id
+--- config: bedrock_allow_models any.* $models;
+--- refused: "bedrock_allow_models" directive has value "$models"
+
+=== bedrock_allow_models: twice
+--- config: bedrock_allow_models a; bedrock_allow_models b;
+--- refused: "bedrock_allow_models" directive is duplicate
+
+=== bedrock_max_output_tokens: nothing
+--- config: bedrock_max_output_tokens 0;
+--- refused: "bedrock_max_output_tokens" directive has value "0": it must be a whole number from 1
+
+=== bedrock_max_output_tokens: negative
+--- config: bedrock_max_output_tokens -1;
+--- refused: "bedrock_max_output_tokens" directive has value "-1": it must be a whole number from 1
+
+=== bedrock_max_output_tokens: a unit
+--- config: bedrock_max_output_tokens 4k;
+--- refused: "bedrock_max_output_tokens" directive has value "4k": it must be a whole number from 1
+
+=== bedrock_max_output_tokens: too large
+--- config: bedrock_max_output_tokens 18446744073709551616;
+--- refused: "bedrock_max_output_tokens" directive has value "18446744073709551616": it must be a whole number from 1
+
+=== bedrock_max_output_tokens: twice
+--- config: bedrock_max_output_tokens 1; bedrock_max_output_tokens 1;
+--- refused: "bedrock_max_output_tokens" directive is duplicate
+
+=== bedrock_guardrail: no version
+--- config: bedrock_guardrail gr1;
+--- refused: invalid number of arguments in "bedrock_guardrail" directive
+
+=== bedrock_guardrail: another trace
+--- config: bedrock_guardrail gr1 1 trace=on;
+--- refused: "bedrock_guardrail" directive has parameter "trace=on": it must be "trace=enabled" or "trace=enabled_full"
+
+=== bedrock_guardrail: another parameter
+--- config: bedrock_guardrail gr1 1 async;
+--- refused: "bedrock_guardrail" directive has parameter "async": it must be "trace=enabled" or "trace=enabled_full"
+
+=== bedrock_guardrail: a version that is none
+--- config: bedrock_guardrail gr1 latest;
+--- refused: "bedrock_guardrail" directive has version "latest"
+
+=== bedrock_guardrail: no id
+--- config: bedrock_guardrail "" 1;
+--- refused: "bedrock_guardrail" directive has
+
+=== bedrock_guardrail: twice
+--- config: bedrock_guardrail gr1 1; bedrock_guardrail gr1 2;
+--- refused: "bedrock_guardrail" directive is duplicate
+
+=== bedrock_auth: a name that no block has
+--- config: bedrock_auth nobody;
+--- must_die
+--- error_log eval
+qr/\[emerg\] .*bedrock_auth names "nobody" at \S+nginx\.conf:\d+, but there is no "bedrock_credentials nobody \{ … \}" at http level/
+
+=== bedrock_auth: no variable with that name
+--- config: bedrock_auth $no_such;
+--- must_die
+--- error_log
+unknown "no_such" variable
+
+=== bedrock_auth: an empty name
+--- config: bedrock_auth "";
+--- must_die
+--- error_log eval
+qr/\[emerg\] .*bedrock_auth.* ""/
+
+=== bedrock_auth: bearer without a key
+--- config: bedrock_auth bearer;
+--- refused: "bedrock_auth" directive needs the key: "bedrock_auth bearer KEY" or "bearer file:PATH"
+
+=== bedrock_credentials_timeout: no time
+--- config: bedrock_credentials_timeout soon;
+--- refused: "bedrock_credentials_timeout" directive has value "soon": it must be a time such as 500ms, 5s or 1m
+
+=== bedrock_auth: bearer with an empty key
+--- config: bedrock_auth bearer "";
+--- refused: "bedrock_auth" directive failed: the value is empty
+
+=== bedrock_auth: bearer with a blank in the key
+--- config: bedrock_auth bearer "a b";
+--- refused: "bedrock_auth" directive failed: the value is not one word of visible characters
+
+=== bedrock_auth: bearer with a missing file
+--- config: bedrock_auth bearer file:/nowhere/key;
+--- refused: "bedrock_auth" directive failed: cannot read "/nowhere/key": No such file or directory
+
+=== bedrock_auth: a relative path begins where nginx.conf is, as for ssl_certificate
+--- config: bedrock_auth bearer file:key;
+--- must_die
+--- error_log eval
+qr{cannot read "\S+/conf/key": No such file or directory}
+
+=== bedrock_auth: bearer with an empty file
+--- user_files
+>>> key
+
+--- config: bedrock_auth bearer file:$TEST_NGINX_HTML_DIR/key;
+--- refused: /html/key" is empty
+
+=== bedrock_auth: bearer with a file of two lines
+--- user_files
+>>> key
+one
+two
+--- config: bedrock_auth bearer file:$TEST_NGINX_HTML_DIR/key;
+--- refused: "bedrock_auth" directive failed:
+
+=== bedrock_auth: off with a parameter
+--- config: bedrock_auth off test;
+--- refused: "bedrock_auth" directive has an extra parameter after "off": only "bearer" takes one
+
+=== bedrock_auth: two names
+--- config: bedrock_auth test test;
+--- refused: "bedrock_auth" directive has an extra parameter after "test": only "bearer" takes one
+
+=== bedrock_auth: twice
+--- config: bedrock_auth test; bedrock_auth test;
+--- refused: "bedrock_auth" directive is duplicate
+
+=== bedrock_client_abort: not known
+--- config: bedrock_client_abort on;
+--- refused: "bedrock_client_abort" directive has value "on": it must be "close" or "drain"
+
+=== bedrock_client_abort: twice
+--- config: bedrock_client_abort close; bedrock_client_abort close;
+--- refused: "bedrock_client_abort" directive is duplicate
+
+=== bedrock_max_frame_size: no size
+--- config: bedrock_max_frame_size big;
+--- refused: "bedrock_max_frame_size" directive has value "big": it must be a size such as 512, 64k or 24m
+
+=== bedrock_max_frame_size: negative
+--- config: bedrock_max_frame_size -1k;
+--- refused: "bedrock_max_frame_size" directive has value "-1k": it must be a size such as 512, 64k or 24m
+
+=== bedrock_max_frame_size: too small
+--- config: bedrock_max_frame_size 1023;
+--- refused: "bedrock_max_frame_size" directive has too small a value: events need at least 1k
+
+=== bedrock_max_frame_size: twice
+--- config: bedrock_max_frame_size 1m; bedrock_max_frame_size 1m;
+--- refused: "bedrock_max_frame_size" directive is duplicate
+
+=== bedrock_hold_headers: not a flag
+--- config: bedrock_hold_headers yes;
+--- refused: "bedrock_hold_headers" directive has value "yes": it must be "on" or "off"
+
+=== bedrock_hold_headers: twice
+--- config: bedrock_hold_headers on; bedrock_hold_headers on;
+--- refused: "bedrock_hold_headers" directive is duplicate
+
+=== bedrock_response_text: no size
+--- config: bedrock_response_text k;
+--- refused: "bedrock_response_text" directive has value "k": it must be a size such as 512, 64k or 24m
+
+=== bedrock_response_text: too large to count
+--- config: bedrock_response_text 99999999999999999999m;
+--- refused: "bedrock_response_text" directive has value "99999999999999999999m": it must be a size such as 512, 64k or 24m
+
+=== bedrock_response_text: twice
+--- config: bedrock_response_text 0; bedrock_response_text 1;
+--- refused: "bedrock_response_text" directive is duplicate

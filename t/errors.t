@@ -1,0 +1,236 @@
+# Errors that nginx or Bedrock made, as clients and the log see them.
+use lib 't/lib';
+use Test::Nginx::Bedrock;
+require './t/gateway.pl';
+
+repeat_each(1);
+plan 'no_plan';
+run_tests();
+
+__DATA__
+
+=== a body that is too large
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; client_max_body_size 10; }
+--- error_code: 413
+--- response_headers
+Content-Type: application/json
+X-Amzn-ErrorType: RequestEntityTooLargeException
+--- response_body chop
+{"message":"The request body is larger than the gateway allows."}
+--- sent_count: 0
+--- error_log
+client intended to send too large body
+
+=== a chunked body that is too large, in the plain form
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; client_max_body_size 10; }
+--- raw_request eval
+"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n{\"model\":\"any.model\"\r\n0\r\n\r\n"
+--- error_code: 413
+--- response_headers
+X-Amzn-ErrorType: RequestEntityTooLargeException
+--- sent_count: 0
+--- error_log
+chunked body
+
+=== no connection to Bedrock
+--- config
+    location / { bedrock on; proxy_pass http://127.0.0.1:1; }
+--- error_code: 502
+--- response_headers
+Content-Type: application/json
+X-Amzn-ErrorType: ServiceUnavailableException
+--- response_body chop
+{"message":"The gateway got no valid answer from Bedrock."}
+--- access_log
+502 converse api=native model=any.model
+--- error_log
+Connection refused
+
+=== no answer in time
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; proxy_read_timeout 100ms; }
+--- request
+POST /model/sim.stall/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 504
+--- response_headers
+X-Amzn-ErrorType: ServiceUnavailableException
+--- response_body chop
+{"message":"Bedrock did not answer in time."}
+--- error_log
+upstream timed out
+
+=== limit_req
+--- http_config
+    limit_req_zone $server_name zone=one:1m rate=1r/m;
+--- config
+    location / { bedrock on; limit_req zone=one; limit_req_log_level info; proxy_pass http://bedrock; }
+--- request eval
+[('POST /model/any.model/converse
+{"messages":[{"role":"user","content":[]}]}') x 2]
+--- error_code eval
+[200, 503]
+--- response_headers eval
+['', "Content-Type: application/json\nX-Amzn-ErrorType: ServiceUnavailableException"]
+--- response_body_like eval
+['Hello', '^\{"message":"The service is not available now, please try again."\}$']
+--- sent_count eval
+[1, 1]
+
+=== limit_req by the model, with status 429
+--- http_config
+    limit_req_zone $bedrock_requested_model zone=one:1m rate=1r/m;
+--- config
+    location / { bedrock on; limit_req zone=one; limit_req_log_level info; limit_req_status 429; proxy_pass http://bedrock; }
+--- request eval
+[map { qq(POST /\n{"model":"$_","messages":[{"role":"user","content":[]}]}) } 'a', 'b', 'a']
+--- error_code eval
+[200, 200, 429]
+--- response_headers eval
+['', '', 'X-Amzn-ErrorType: ThrottlingException']
+--- sent_count eval
+[1, 2, 2]
+
+=== auth_basic keeps its header
+--- config
+    location / { bedrock on; auth_basic closed; auth_basic_user_file /dev/null; proxy_pass http://bedrock; }
+--- error_code: 401
+--- response_headers
+WWW-Authenticate: Basic realm="closed"
+Content-Type: application/json
+X-Amzn-ErrorType: UnrecognizedClientException
+--- sent_count: 0
+
+=== error_page takes nginx's own error
+--- config
+    location / { bedrock on; proxy_pass http://127.0.0.1:1; error_page 502 = @own; }
+    location @own { return 503 "own page\n"; }
+--- error_code: 503
+--- response_body
+own page
+--- error_log
+Connection refused
+
+=== error_page takes a body that is too large
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; client_max_body_size 10; error_page 413 /413.txt; }
+    location = /413.txt { alias html/413.txt; }
+--- user_files
+>>> 413.txt
+Too large.
+--- error_code: 413
+--- response_body
+Too large.
+--- error_log
+client intended to send too large body
+
+=== Bedrock's error passes as it is
+--- request
+POST /model/sim.throttled/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 429
+--- response_headers
+Content-Type: application/json
+X-Amzn-ErrorType: ThrottlingException
+Retry-After: 1
+--- response_body chop
+{"message":"Too many requests, please wait before trying again."}
+--- access_log eval
+qr/^429 converse .* in=- out=- total=- .* stop=- stream=- exception=ThrottlingException .* id=[0-9a-f-]{36}$/
+
+=== and keeps its request id
+--- request
+POST /model/sim.http-400-validation/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 400
+--- response_headers_like
+x-amzn-requestid: [0-9a-f-]{36}
+
+=== an error with more members
+--- request
+POST /model/sim.http-424-modelerror/invoke
+{}
+--- error_code: 424
+--- response_headers
+X-Amzn-ErrorType: ModelErrorException
+--- response_body_like: "originalStatusCode":500
+
+=== an error type with a suffix
+--- request
+POST /model/sim.http-503-serviceunavailable.coral.retry-30/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 503
+--- response_headers
+X-Amzn-ErrorType: ServiceUnavailableException:http://internal.amazon.com/coral/com.amazon.bedrock/
+Retry-After: 30
+--- access_log
+exception=ServiceUnavailableException tools
+
+=== an error instead of a stream
+--- request
+POST /model/sim.throttled/converse-stream
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 429
+--- response_headers
+X-Amzn-ErrorType: ThrottlingException
+Content-Type: application/json
+Retry-After: 1
+--- access_log
+429 converse_stream api=native model=sim.throttled
+
+=== an error instead of server-sent events
+--- request
+POST /
+{"model":"sim.throttled","stream":true,"messages":[{"role":"user","content":[]}]}
+--- more_headers
+Accept: text/event-stream
+--- error_code: 429
+--- response_headers
+X-Amzn-ErrorType: ThrottlingException
+Content-Type: application/json
+--- response_body chop
+{"message":"Too many requests, please wait before trying again."}
+
+=== an HTML error
+--- request
+POST /model/sim.http-502-html/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 502
+--- response_headers
+Content-Type: text/html
+--- response_body_like: ^<html>
+--- access_log
+502 converse api=native model=sim.http-502-html
+
+=== an empty error
+--- request
+POST /model/sim.http-500-empty/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 500
+--- response_body
+--- access_log
+500 converse
+
+=== error_page takes Bedrock's error with proxy_intercept_errors
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; proxy_intercept_errors on; error_page 429 = @own; }
+    location @own { return 200 "own page\n"; }
+--- request
+POST /model/sim.throttled/converse
+{"messages":[{"role":"user","content":[]}]}
+--- response_body
+own page
+--- access_log
+200 converse api=native model=-
+
+=== and leaves it without
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; error_page 429 = @own; }
+    location @own { return 200 "own page\n"; }
+--- request
+POST /model/sim.throttled/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 429
+--- response_body_like: Too many requests
