@@ -191,6 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             endpoints.asked.append(what)
             endpoints.running += 1
             endpoints.most_running = max(endpoints.most_running, endpoints.running)
+        self._counted = True
         try:
             if mood == "slow":
                 end = time.monotonic() + endpoints.seconds
@@ -205,10 +206,17 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 give()
         finally:
-            with endpoints._lock:
-                endpoints.running -= 1
+            self._finished()
+
+    def _finished(self):
+        """Once for each request, before its answer leaves: with the answer in hand the next request may come at once."""
+        if getattr(self, "_counted", False):
+            self._counted = False
+            with self.endpoints._lock:
+                self.endpoints.running -= 1
 
     def _send(self, status, body, headers=()):
+        self._finished()
         try:
             self.send_response(status)
             for name, value in dict(headers).items():
