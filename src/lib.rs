@@ -77,6 +77,7 @@ pub static mut ngx_http_bedrock_module: ngx_module_t = ngx_module_t {
     type_: NGX_HTTP_MODULE as ngx_uint_t,
     init_process: Some(init_process),
     exit_process: Some(exit_process),
+    exit_master: Some(exit_master),
     ..ngx_module_t::default()
 };
 
@@ -312,7 +313,14 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
 }
 
 unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
-    guard((), credentials::stop);
+    guard((), || {
+        credentials::stop();
+        directives::forget_environment();
+    });
+}
+
+unsafe extern "C" fn exit_master(_cycle: *mut ngx_cycle_t) {
+    guard((), directives::forget_environment);
 }
 
 const OK: ngx_int_t = NGX_OK as ngx_int_t;

@@ -5,7 +5,7 @@ pub mod location;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway::bedrock::{endpoint, model_id};
@@ -47,20 +47,31 @@ pub struct MainConf {
 impl MainConf {
     /// With what the environment says.
     pub fn new() -> Self {
-        // A process that reads its configuration again may have lost its environment meanwhile.
-        static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
-        let environment = ENVIRONMENT.get_or_init(Environment::capture);
+        let environment = match ENVIRONMENT.lock() {
+            Ok(mut kept) => kept.get_or_insert_with(Environment::capture).clone(),
+            Err(_) => Environment::capture(),
+        };
         let region = environment
             .get("AWS_REGION")
             .or_else(|| environment.get("AWS_DEFAULT_REGION"));
         Self {
             region: region.unwrap_or_default().to_owned(),
-            sources: Sources::new(environment.clone()),
+            sources: Sources::new(environment),
             used: false,
             default_used: false,
             pool: None,
             named_sources: Vec::new(),
         }
+    }
+}
+
+/// A process that reads its configuration again may have lost its environment meanwhile.
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+
+/// Wipes what was kept of the environment: the process ends.
+pub fn forget_environment() {
+    if let Ok(mut kept) = ENVIRONMENT.lock() {
+        kept.take();
     }
 }
 
