@@ -26,10 +26,8 @@ use std::ptr;
 use ngx::ffi::{
     NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_MODULE, NGX_OK, ngx_chain_t, ngx_command_t,
     ngx_conf_t, ngx_cycle_t, ngx_http_filter_finalize_request, ngx_http_module_t,
-    ngx_http_output_body_filter_pt, ngx_http_output_header_filter_pt,
     ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
-    ngx_http_request_t, ngx_http_top_body_filter, ngx_http_top_header_filter, ngx_int_t,
-    ngx_module_t, ngx_uint_t,
+    ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_uint_t,
 };
 
 use directives::MainConf;
@@ -37,6 +35,7 @@ use directives::location::LocationConf;
 use nginx::conf::Conf;
 use nginx::guard::{guard, quiet_panics};
 use nginx::request::Request;
+use nginx::table::Table;
 
 /// Bodies above this many bytes are read, planned and hashed in a thread; below, that takes well under a millisecond.
 pub const LARGE_BODY: usize = 256 << 10;
@@ -90,17 +89,10 @@ pub static mut ngx_http_bedrock_filter_module: ngx_module_t = ngx_module_t {
     ..ngx_module_t::default()
 };
 
-/// A table that nginx reads from the shared object: pointers, ending in null.
-#[repr(transparent)]
-pub struct Table<T: 'static, const N: usize>([*const T; N]);
-
-// SAFETY: the pointers are to statics and are never written through here.
-unsafe impl<T, const N: usize> Sync for Table<T, N> {}
-
 /// The modules in this file.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
-pub static ngx_modules: Table<ngx_module_t, 3> = Table([
+pub static ngx_modules: Table<ngx_module_t, 3> = Table::new([
     &raw const ngx_http_bedrock_module,
     &raw const ngx_http_bedrock_filter_module,
     ptr::null(),
@@ -110,12 +102,12 @@ pub static ngx_modules: Table<ngx_module_t, 3> = Table([
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 pub static ngx_module_names: Table<c_char, 3> =
-    Table([HANDLERS.as_ptr(), FILTERS.as_ptr(), ptr::null()]);
+    Table::new([HANDLERS.as_ptr(), FILTERS.as_ptr(), ptr::null()]);
 
 /// Where they go in nginx's list: before what follows them here.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
-pub static ngx_module_order: Table<c_char, 6> = Table([
+pub static ngx_module_order: Table<c_char, 6> = Table::new([
     HANDLERS.as_ptr(),
     c"ngx_http_mirror_module".as_ptr(),
     c"ngx_http_rewrite_module".as_ptr(),
@@ -236,41 +228,11 @@ unsafe extern "C" fn sign_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
     guard(FAILED, || sign::handler(unsafe { Request::from_raw(r) }))
 }
 
-/// The filters that were there before ours, to be called after it.
-struct Next {
-    header: ngx_http_output_header_filter_pt,
-    body: ngx_http_output_body_filter_pt,
-}
-
-static mut NEXT: Next = Next {
-    header: None,
-    body: None,
-};
-
 unsafe extern "C" fn add_filters(_cf: *mut ngx_conf_t) -> ngx_int_t {
-    // SAFETY: nginx reads configurations in one thread, before it starts the workers that only read NEXT.
-    unsafe {
-        NEXT = Next {
-            header: ngx_http_top_header_filter,
-            body: ngx_http_top_body_filter,
-        };
-        ngx_http_top_header_filter = Some(header_filter);
-        ngx_http_top_body_filter = Some(body_filter);
-    }
-    OK
-}
-
-fn next_header_filter(request: Request) -> ngx_int_t {
-    // SAFETY: written only while a configuration is read; the request is live.
-    unsafe { NEXT.header.map_or(ERROR, |filter| filter(request.raw())) }
-}
-
-fn next_body_filter(request: Request, chain: *mut ngx_chain_t) -> ngx_int_t {
-    // SAFETY: written only while a configuration is read; the request is live, and the chain of it.
-    unsafe {
-        NEXT.body
-            .map_or(ERROR, |filter| filter(request.raw(), chain))
-    }
+    guard(ERROR, || {
+        nginx::filters::add(header_filter, body_filter);
+        OK
+    })
 }
 
 unsafe extern "C" fn header_filter(r: *mut ngx_http_request_t) -> ngx_int_t {

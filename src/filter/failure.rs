@@ -6,11 +6,11 @@ use ngx::ffi::{ngx_chain_t, ngx_event_t};
 use super::{ERROR, OK, complain, swallow};
 use crate::context::{self, Answer, Handle};
 use crate::nginx::chain::Output;
+use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::guard::guard;
 use crate::nginx::posted::Posted;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
-use crate::{next_body_filter, next_header_filter};
 
 /// Writes nginx's error, or our own refusal, as the client's dialect has it.
 pub fn own_error(request: Request, mut context: Handle) -> isize {

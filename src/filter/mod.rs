@@ -7,10 +7,11 @@ use ngx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 
 use crate::context::{self, Answer, Handle};
 use crate::nginx::chain::{self, Buffer, Output};
+use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
-use crate::{credentials, location_conf, next_body_filter, next_header_filter};
+use crate::{credentials, location_conf};
 
 /// The header filter.
 pub fn header(request: Request) -> isize {

@@ -123,6 +123,7 @@ class Endpoints:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    _counted = False  # whether Endpoints.running counts the request
     endpoints = None
 
     def do_PUT(self):
@@ -210,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _finished(self):
         """Once for each request, before its answer leaves: with the answer in hand the next request may come at once."""
-        if getattr(self, "_counted", False):
+        if self._counted:
             self._counted = False
             with self.endpoints._lock:
                 self.endpoints.running -= 1

@@ -583,6 +583,8 @@ def test_the_end_of_a_worker_that_fetches(gateway, aws, tmp_path, source, how):
         "process": (f"source process {script};", {}),
     }[source]
     one = gateway(block, env)
+    # The master listens before it has a worker.
+    assert eventually(one.workers)
     (worker,) = one.workers()
     pid_file = tmp_path / "pid"
     assert eventually(lambda: pid_file.exists() and pid_file.read_text().strip() if source == "process" else aws.fetches())

@@ -11,6 +11,7 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod block;
 mod keeper;
 #[cfg(feature = "aws")]
 mod process;
