@@ -7,13 +7,17 @@ NGINX_BINARY ?=
 T        ?=
 # make run UPSTREAM=aws MODEL=… PORT=… ONCE=1
 UPSTREAM ?= sim
+# make test-nginx PROFILE=dev: a build of seconds instead of minutes
+PROFILE  ?= release
 export NGINX_BINARY UPSTREAM
+export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-crates test-nginx test-clients bench fmt lint clean
+.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-matrix test-config deb test-deb \
+	bench bench-peers fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build/ngx_http_bedrock_module.so, for the nginx of this machine
 	@scripts/build.sh module
@@ -33,11 +37,42 @@ test-nginx: ## the module in nginx, with Test::Nginx (T=t/one.t)
 test-clients: ## the module in nginx, with real SDKs (T="pytest's options")
 	@scripts/test-clients.sh $(T)
 
+test-matrix: ## the module in every nginx that is supported, fetched for it (T="sid source")
+	@scripts/test-matrix.sh $(T)
+
+test-config: ## the module in nginx's own build: ./configure --add-dynamic-module, --add-module
+	@scripts/test-config.sh
+
+deb: ## a Debian package for the nginx of this machine, in build/deb
+	@scripts/build-deb.sh
+
+test-deb: ## that package, installed and removed again
+	@scripts/test-deb.sh
+
+test-claude-code: ## Claude Code before the module; 400 MB that make test does without
+	@TEST_CLAUDE_CODE=$$(scripts/claude-code.sh) scripts/test-clients.sh test_claude_code.py
+
 bench: ## the benchmarks
 	@scripts/bench.sh $(T)
 
+bench-peers: ## streams per second beside other gateways (LiteLLM, Portkey), fetched for this
+	@scripts/bench-peers.sh
+
+fuzz: ## every fuzz target for T seconds each (T="60 relay": one target)
+	@scripts/fuzz.sh $(or $(T),60)
+
+sanitize: ## t/*.t with AddressSanitizer and LeakSanitizer (T=t/one.t)
+	@scripts/sanitize.sh $(T)
+
+valgrind: ## t/*.t under valgrind (T=t/one.t)
+	@USE_VALGRIND=1 scripts/test-nginx.sh $(T)
+
+chaos: ## faults against a live nginx: reloads, kills, resets, full disks, panics (T="--seed 1 reload")
+	@scripts/chaos.sh $(T)
+
 fmt: ## format the Rust code
 	@cargo fmt --all
+	@cargo fmt --manifest-path fuzz/Cargo.toml
 
 lint: ## formatting, clippy, licences of the dependencies
 	@scripts/lint.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh build|run|test: sees to it that what the step needs is on the machine. Debian packages that are missing are
+# install.sh build|run|test|bench|deb: sees to it that what the step needs is on the machine. Debian packages that are missing are
 # installed by name; when nothing is missing, nothing is asked of the network.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -8,17 +8,22 @@ step=${1:-build}
 
 packages=(ca-certificates gcc libc6-dev make perl libclang-dev zlib1g-dev libpcre2-dev libssl-dev)
 [ -n "${NGINX_BINARY:-}" ] || packages+=(nginx)
-[ -n "${NGINX_SOURCE_DIR:-}" ] && [ -n "${NGINX_BUILD_DIR:-}" ] || packages+=(nginx-dev)
+[ -n "${NGINX_SOURCE_DIR:-}" ] || packages+=(nginx-dev)
 case $step in
 build) ;;
 run) packages+=(curl) ;;
+bench) packages+=(curl wrk) ;;
 test)
-    packages+=(curl openssl python3 python3-venv libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-echo)
+    packages+=(curl dpkg-dev openssl python3 python3-venv libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-echo)
     # What Test::Nginx depends on; Test::Nginx itself is fetched by fetch-test-nginx.sh.
     packages+=(libhttp-message-perl libipc-run-perl liblist-moreutils-perl libtest-base-perl libtest-longstring-perl
         libtext-diff-perl liburi-perl libwww-perl procps)
+    # By command, because packages of Node from elsewhere than Debian bring npm along, and do not go together with Debian's.
+    command -v node >/dev/null || packages+=(nodejs)
+    command -v npm >/dev/null || packages+=(npm)
     ;;
-*) die "usage: scripts/install.sh build|run|test" ;;
+deb) packages+=(debhelper dpkg-dev fakeroot) ;;
+*) die "usage: scripts/install.sh build|run|test|bench|deb" ;;
 esac
 
 # Which of the packages are not there. nginx's own package starts its service, on port 80; where that cannot be, dpkg counts

@@ -3,6 +3,9 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$ROOT/build
+MODULE=${BEDROCK_MODULE:-$BUILD/ngx_http_bedrock_module.so}
+PROFILE=${BEDROCK_PROFILE:-release}     # dev: minutes faster to build, and its checks of overflow are on
+CARGO_OUT=${CARGO_TARGET_DIR:-$ROOT/target}/${PROFILE/#dev/debug}
 export PATH=$PATH:$HOME/.cargo/bin:/usr/sbin:/sbin
 unset NGINX     # nginx takes a variable of this name for the sockets of an older nginx, and does not daemonize
 
@@ -46,8 +49,32 @@ wait_for() {
 start_sim() {
     local port_file=$1 log=$2; shift 2
     rm -f "$port_file"
-    "${CARGO_TARGET_DIR:-$ROOT/target}/release/bedrock-sim" --with-parent --listen 127.0.0.1:0 --port-file "$port_file" "$@" >"$log" 2>&1 &
+    "$CARGO_OUT/bedrock-sim" --with-parent --listen 127.0.0.1:0 --port-file "$port_file" "$@" >"$log" 2>&1 &
     SIM_PID=$!
     wait_for 10 test -s "$port_file" || { cat "$log" >&2; die "bedrock-sim did not start"; }
     SIM_PORT=$(tr -dc 0-9 <"$port_file")
+}
+
+# apt_of DIR SUITE ARGUMENT...: apt-get with the packages of another Debian suite, from the mirror that this machine uses. Its
+# lists, its cache and what it takes for installed (nothing) are in DIR, so that nothing of that suite gets onto the system.
+apt_of() {
+    local dir=$1 suite=$2 mirror
+    shift 2
+    if [ ! -f "$dir/updated" ]; then
+        # shellcheck disable=SC2016  # apt's own names
+        mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' 'Origin: Debian' | awk '$2 !~ /-/ { print $1; exit }')
+        [ -n "$mirror" ] || { echo "apt knows no Debian mirror: run apt-get update, then this again"; return 1; }
+        mkdir -p "$dir/lists/partial" "$dir/archives/partial"
+        : >"$dir/status"
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$dir/sources.list"
+        cat >"$dir/apt.conf" <<EOF
+Dir::Etc { SourceList "$dir/sources.list"; SourceParts "/dev/null"; };
+Dir::State { Lists "$dir/lists"; status "$dir/status"; };
+Dir::Cache "$dir";
+APT { Sandbox::User ""; Install-Recommends "false"; };
+Acquire { Languages "none"; Check-Valid-Until "false"; IndexTargets::deb::DEP-11::DefaultEnabled "false"; };
+EOF
+        apt-get -q -c "$dir/apt.conf" update && touch "$dir/updated" || return 1
+    fi
+    apt-get -q -y -c "$dir/apt.conf" "$@"
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # nginx-source.sh: finds, or makes, the configured nginx source tree that the module is built on, and prints two lines for
-# `eval`: NGINX_SOURCE_DIR and NGINX_BUILD_DIR. Set both yourself to build for an nginx of your own.
+# `eval`: NGINX_SOURCE_DIR and NGINX_BUILD_DIR. Set both yourself to build for an nginx of your own. NGINX_SOURCE_DIR alone is
+# the tree of another nginx-dev, to be configured.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -11,7 +12,7 @@ if [ -n "${NGINX_SOURCE_DIR:-}" ] && [ -n "${NGINX_BUILD_DIR:-}" ]; then
     # A relative build directory is seen from the source directory, as by nginx's own --builddir.
     build_dir=$(cd "$source_dir" && cd "$NGINX_BUILD_DIR" && pwd) || die "NGINX_BUILD_DIR: no directory $NGINX_BUILD_DIR"
 else
-    source_dir=/usr/share/nginx/src     # Debian's nginx-dev: sources and headers, not configured
+    source_dir=${NGINX_SOURCE_DIR:-/usr/share/nginx/src}     # Debian's nginx-dev: headers, not configured
     [ -f "$source_dir/src/core/nginx.h" ] || die "no nginx source in $source_dir: install nginx-dev, or set NGINX_SOURCE_DIR and NGINX_BUILD_DIR"
     version=$(sed -n 's/^#define NGINX_VERSION *"\(.*\)"/\1/p' "$source_dir/src/core/nginx.h")
     build_dir=$BUILD/nginx-$version
@@ -34,7 +35,7 @@ fi
 
 # What nginx will say at load time ("is not binary compatible"), said before a minute of building.
 include=()
-for dir in core event event/modules os/unix; do include+=(-I "$source_dir/src/$dir"); done
+for dir in core event event/modules event/quic os/unix; do include+=(-I "$source_dir/src/$dir"); done
 object=$(mktemp)
 trap 'rm -f "$object"' EXIT
 printf '#include <ngx_config.h>\n#include <ngx_core.h>\nconst char *signature = NGX_MODULE_SIGNATURE;\n' |

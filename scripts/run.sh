@@ -52,7 +52,7 @@ else
         die "no credentials in the environment: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK"
 fi
 
-MODULE=$BUILD/ngx_http_bedrock_module.so CONF=$ROOT/nginx-conf PORT=${PORT:-$(free_port)}
+CONF=$ROOT/nginx-conf PORT=${PORT:-$(free_port)}
 export AWS_REGION=$REGION
 conf=$(<"$ROOT/nginx-conf/demo.conf.in")
 for name in MODULE CONF PORT REGION ENDPOINT UPSTREAM SCHEME; do conf=${conf//@$name@/"${!name}"}; done

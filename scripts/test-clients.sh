@@ -6,6 +6,8 @@ set -euo pipefail
 "$ROOT/scripts/install.sh" test
 "$ROOT/scripts/build.sh" all
 python=$("$ROOT/scripts/venv.sh")
+TEST_NODE_MODULES=$("$ROOT/scripts/node-modules.sh")
+export TEST_NODE_MODULES
 
 # Nobody's own AWS settings, proxies or SDK keys take part.
 for name in ${!AWS_*} ${!ANTHROPIC_*} ${!OPENAI_*} HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy; do
@@ -15,8 +17,8 @@ export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDE
 
 TEST_NGINX_BINARY=$(nginx_binary)
 export TEST_NGINX_BINARY
-export TEST_BEDROCK_MODULE=$BUILD/ngx_http_bedrock_module.so
-export TEST_BEDROCK_SIM=${CARGO_TARGET_DIR:-$ROOT/target}/release/bedrock-sim
+export TEST_BEDROCK_MODULE=$MODULE
+export TEST_BEDROCK_SIM=$CARGO_OUT/bedrock-sim
 
 cd "$ROOT/t/clients"
 exec "$python" -m pytest -p no:cacheprovider "$@"

@@ -11,6 +11,7 @@ crates() {
     exports=$("$ROOT/scripts/nginx-source.sh")
     eval "$exports"
     cargo test --workspace ${CI:+--locked}
+    cargo test --manifest-path fuzz/Cargo.toml --no-default-features ${CI:+--locked}
 }
 
 if [ "${1:-}" = crates ]; then

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use bedrock_credentials::Current;
-use gateway::{Facts, Plan, Refusal, Relay};
+use gateway::{Api, Facts, Plan, Refusal, Relay};
 
 use crate::nginx::chain::{Buffers, Waiting};
+use crate::nginx::guard::{forced, guard};
 use crate::nginx::posted::Posted;
 use crate::nginx::request::Request;
 use crate::nginx::timer::Timer;
-use crate::nginx::{body, guard::guard, headers};
+use crate::nginx::{body, headers};
 use crate::{bedrock_module, credentials};
 
 /// Everything this module knows of a request.
@@ -24,6 +25,10 @@ pub struct Context {
     method: (usize, ngx::ffi::ngx_str_t),
     /// The client's request, put back for the log and for every further attempt.
     client: Option<Client>,
+    /// What the client speaks.
+    pub api: Option<Api>,
+    /// The session that the client says this belongs to.
+    pub session_id: Option<String>,
     /// What REWRITE found, or why it will be refused once access control had its say.
     pub inspected: Option<Result<gateway::Request, Refusal>>,
     /// What is awaited before the phase goes on.
@@ -42,12 +47,16 @@ pub struct Context {
     pub plan: Option<Plan>,
     /// Follows the answer.
     pub relay: Option<Relay>,
+    /// An answer that is made here.
+    pub local_answer: Option<Vec<u8>>,
     /// What the filters do with the answer.
     pub answer: Answer,
     /// An error of ours, for the filters to write in the client's dialect.
     pub refusal: Option<Refusal>,
     /// Seconds from the request's beginning to the first content delta.
     pub time_to_first_token: Option<f64>,
+    /// The answer comes from nginx's cache: nothing was spent on it.
+    pub cached: bool,
     /// The client went away before there was any answer.
     pub aborted: bool,
     /// The client went away, and the answer is read on for its usage.
@@ -125,6 +134,8 @@ impl Context {
             owner,
             method: owner.raw_method(),
             client: None,
+            api: None,
+            session_id: None,
             inspected: None,
             awaits: None,
             arrived: false,
@@ -134,9 +145,11 @@ impl Context {
             foreign: false,
             plan: None,
             relay: None,
+            local_answer: None,
             answer: Answer::Pass,
             refusal: None,
             time_to_first_token: None,
+            cached: false,
             aborted: false,
             draining: false,
             buffers: Buffers::default(),
@@ -155,9 +168,11 @@ impl Context {
         self.foreign = false;
         self.plan = None;
         self.relay = None;
+        self.local_answer = None;
         self.answer = Answer::Pass;
         self.refusal = None;
         self.time_to_first_token = None;
+        self.cached = false;
         self.draining = false;
         self.waiting = Waiting::new();
         request.set_buffered(false);
@@ -207,7 +222,10 @@ impl Context {
 
     /// What is known of the answer.
     pub fn facts(&self) -> Option<&Facts> {
-        self.relay.as_ref().map(Relay::facts)
+        self.relay
+            .as_ref()
+            .filter(|_| !self.cached)
+            .map(Relay::facts)
     }
 }
 
@@ -280,7 +298,8 @@ pub fn find_or_create(request: Request) -> Option<Handle> {
 unsafe extern "C" fn drop_context(data: *mut c_void) {
     guard((), || {
         // SAFETY: the pool calls this once, with the box that was left to it.
-        drop(unsafe { Box::from_raw(data.cast::<Context>()) });
+        let context = unsafe { Box::from_raw(data.cast::<Context>()) };
+        forced(context.owner, "dropped");
     });
 }
 
@@ -288,6 +307,7 @@ unsafe extern "C" fn request_ended(data: *mut c_void) {
     guard((), || {
         // SAFETY: nginx calls this before it ends the pool that the context is in.
         if let Some(context) = unsafe { data.cast::<Context>().as_mut() } {
+            forced(context.owner, "ended");
             let drained = context.draining;
             let gone = context.owner.client_is_gone();
             let streams = |plan: &Plan| plan.operation.streams();

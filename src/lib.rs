@@ -14,13 +14,16 @@
 mod context;
 mod credentials;
 mod directives;
+#[cfg(not(feature = "linked-by-nginx"))]
+mod exports;
 mod filter;
+mod models;
 mod nginx;
 mod rewrite;
 mod sign;
 mod variables;
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use ngx::ffi::{
@@ -33,9 +36,8 @@ use ngx::ffi::{
 use directives::MainConf;
 use directives::location::LocationConf;
 use nginx::conf::Conf;
-use nginx::guard::{guard, quiet_panics};
+use nginx::guard::{forced, guard, quiet_panics};
 use nginx::request::Request;
-use nginx::table::Table;
 
 /// Bodies above this many bytes are read, planned and hashed in a thread; below, that takes well under a millisecond.
 pub const LARGE_BODY: usize = 256 << 10;
@@ -43,10 +45,10 @@ pub const LARGE_BODY: usize = 256 << 10;
 // One position in nginx's module list cannot serve both halves. Phase handlers run in reverse order: the handlers are
 // listed before mirror and rewrite, so they run after `set` and `if`, and a mirror gets the client's own request. Filters
 // are listed before the copy filter, which has then read files into memory.
-static mut COMMANDS: [ngx_command_t; 17] = directives::commands();
+static mut COMMANDS: [ngx_command_t; 20] = directives::commands();
 
 static HANDLER_CONTEXT: ngx_http_module_t = ngx_http_module_t {
-    preconfiguration: Some(add_variables),
+    preconfiguration: Some(before_configuration),
     postconfiguration: Some(add_handlers),
     create_main_conf: Some(create_main_conf),
     init_main_conf: None,
@@ -89,36 +91,6 @@ pub static mut ngx_http_bedrock_filter_module: ngx_module_t = ngx_module_t {
     ..ngx_module_t::default()
 };
 
-/// The modules in this file.
-#[unsafe(no_mangle)]
-#[allow(non_upper_case_globals)]
-pub static ngx_modules: Table<ngx_module_t, 3> = Table::new([
-    &raw const ngx_http_bedrock_module,
-    &raw const ngx_http_bedrock_filter_module,
-    ptr::null(),
-]);
-
-/// Their names.
-#[unsafe(no_mangle)]
-#[allow(non_upper_case_globals)]
-pub static ngx_module_names: Table<c_char, 3> =
-    Table::new([HANDLERS.as_ptr(), FILTERS.as_ptr(), ptr::null()]);
-
-/// Where they go in nginx's list: before what follows them here.
-#[unsafe(no_mangle)]
-#[allow(non_upper_case_globals)]
-pub static ngx_module_order: Table<c_char, 6> = Table::new([
-    HANDLERS.as_ptr(),
-    c"ngx_http_mirror_module".as_ptr(),
-    c"ngx_http_rewrite_module".as_ptr(),
-    FILTERS.as_ptr(),
-    c"ngx_http_copy_filter_module".as_ptr(),
-    ptr::null(),
-]);
-
-const HANDLERS: &CStr = c"ngx_http_bedrock_module";
-const FILTERS: &CStr = c"ngx_http_bedrock_filter_module";
-
 /// This module, with the place in the configurations that nginx gave it.
 fn bedrock_module() -> &'static ngx_module_t {
     // SAFETY: nginx fills the struct in while it loads the configuration; workers only read it.
@@ -143,10 +115,17 @@ fn main_conf_of(cf: &Conf) -> Option<&'static mut MainConf> {
     cf.main_conf(bedrock_module())
 }
 
-unsafe extern "C" fn add_variables(cf: *mut ngx_conf_t) -> ngx_int_t {
+unsafe extern "C" fn before_configuration(cf: *mut ngx_conf_t) -> ngx_int_t {
     guard(ERROR, || {
         // SAFETY: nginx calls this while it reads the configuration.
-        match variables::add(&unsafe { Conf::from_raw(cf) }) {
+        let conf = unsafe { Conf::from_raw(cf) };
+        // A filter module that was loaded later, such as Lua's, was listed between ours and the copy filter. It would get
+        // Bedrock's frames, and no error that we make of them; what it is to see is the answer that the client gets.
+        conf.list_before(
+            &raw const ngx_http_bedrock_filter_module,
+            c"ngx_http_copy_filter_module",
+        );
+        match variables::add(&conf) {
             true => OK,
             false => ERROR,
         }
@@ -220,12 +199,20 @@ unsafe extern "C" fn add_handlers(cf: *mut ngx_conf_t) -> ngx_int_t {
 
 unsafe extern "C" fn rewrite_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: nginx gives the handler a live request.
-    guard(FAILED, || rewrite::handler(unsafe { Request::from_raw(r) }))
+    let request = unsafe { Request::from_raw(r) };
+    guard(FAILED, || {
+        forced(request, "rewrite");
+        rewrite::handler(request)
+    })
 }
 
 unsafe extern "C" fn sign_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: nginx gives the handler a live request.
-    guard(FAILED, || sign::handler(unsafe { Request::from_raw(r) }))
+    let request = unsafe { Request::from_raw(r) };
+    guard(FAILED, || {
+        forced(request, "sign");
+        sign::handler(request)
+    })
 }
 
 unsafe extern "C" fn add_filters(_cf: *mut ngx_conf_t) -> ngx_int_t {
@@ -238,7 +225,15 @@ unsafe extern "C" fn add_filters(_cf: *mut ngx_conf_t) -> ngx_int_t {
 unsafe extern "C" fn header_filter(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: nginx gives the filter a live request.
     let request = unsafe { Request::from_raw(r) };
-    guard(None, || Some(filter::header(request))).unwrap_or_else(|| {
+    guard(None, || {
+        forced(request, "every-header");
+        Some(filter::header(request))
+    })
+    .unwrap_or_else(|| {
+        // The answer below passes here again: a panic in that, too, must not go on for ever.
+        if request.is_filter_finalized() {
+            return ERROR;
+        }
         if let Some(mut context) = context::find(request) {
             context.foreign = true;
         }
@@ -257,7 +252,10 @@ unsafe extern "C" fn header_filter(r: *mut ngx_http_request_t) -> ngx_int_t {
 unsafe extern "C" fn body_filter(r: *mut ngx_http_request_t, input: *mut ngx_chain_t) -> ngx_int_t {
     // SAFETY: nginx gives the filter a live request, and a chain of it.
     let request = unsafe { Request::from_raw(r) };
-    guard(ERROR, || filter::body(request, input))
+    guard(ERROR, || {
+        forced(request, "body");
+        filter::body(request, input)
+    })
 }
 
 unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {

@@ -8,9 +8,9 @@ use gateway::{Api, Refusal, inspect};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
 
 use crate::context::{self, Awaited, Handle};
-use crate::nginx::body;
-use crate::nginx::guard::guard;
+use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
+use crate::nginx::{body, headers};
 use crate::{LARGE_BODY, location_conf, main_conf};
 
 /// The phase handler.
@@ -38,12 +38,16 @@ pub fn handler(request: Request) -> isize {
     }
     context.begin_attempt(request);
     context.restore_method(request);
+    context.session_id = headers::client_header(request, SESSION_ID);
     let api = conf.api.unwrap_or_default();
-    let found = inspect(api, request.method(), &target(request), None);
+    let target = target(request);
+    let found = inspect(api, request.method(), &target, None);
+    let api = api.unwrap_or_else(|| Api::of(&target));
+    context.api = Some(api);
     let needs_body = matches!(&found, Ok(found) if found.needs_body());
     let known = context
         .request()
-        .is_some_and(|known| !known.needs_body() && known.api == Api::Converse);
+        .is_some_and(|known| !known.needs_body() && known.api == api && known.target == target);
     if needs_body && known {
         // An attempt before this one has read the body.
         return DECLINED;
@@ -79,6 +83,7 @@ unsafe extern "C" fn body_is_read(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls this with the request that asked for its body.
     let request = unsafe { Request::from_raw(r) };
     let resumed = guard(false, || {
+        forced(request, "body-is-read");
         resume(request);
         true
     });
@@ -137,6 +142,8 @@ fn with_body(request: Request, mut context: Handle) -> isize {
 pub const NO_THREAD: &str =
     "no thread for a large request body: the thread pool's queue is full (see thread_pool)";
 
+/// Where Claude Code names its session.
+const SESSION_ID: &str = "x-claude-code-session-id";
 const DECLINED: isize = NGX_DECLINED as isize;
 const DONE: isize = NGX_DONE as isize;
 const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bedrock_credentials::{ApiKey, Credential, Current};
+use gateway::bedrock::Operation;
+use gateway::settings::{Anthropic, Via};
 use gateway::{Body, Guardrail, Plan, Refusal, Settings, plan};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_event_t};
 use zeroize::Zeroizing;
@@ -17,14 +19,14 @@ use crate::context::{self, Awaited, Handle, Planned, Used};
 use crate::credentials::{self, Found, unavailable};
 use crate::directives::location::{Auth, LocationConf};
 use crate::directives::{DEFAULT, MainConf};
-use crate::nginx::guard::guard;
+use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::timer::Timer;
 use crate::nginx::value::Value;
 use crate::nginx::{body, headers, upstream};
 use crate::rewrite::{NO_THREAD, read_body, resume};
-use crate::{LARGE_BODY, location_conf, main_conf};
+use crate::{LARGE_BODY, location_conf, main_conf, models};
 
 /// The phase handler.
 pub fn handler(request: Request) -> isize {
@@ -47,6 +49,15 @@ pub fn handler(request: Request) -> isize {
             planned
                 .unwrap_or_else(|| Err(Refusal::from_status(500)))
                 .map(Some)
+        }
+        (_, Some(Ok(asked))) if asked.operation == Some(Operation::ListModels) => {
+            return match list_models(request, conf, main, asked.requested_model.as_deref()) {
+                Ok(body) => {
+                    models::take_over(request, context, body);
+                    DECLINED
+                }
+                Err(refusal) => refuse(request, context, refusal),
+            };
         }
         _ if !body::is_read(request) => {
             return read_body(request, context, Awaited::BodyToPlan);
@@ -93,7 +104,8 @@ fn wait(request: Request, mut context: Handle, conf: &LocationConf, index: usize
 unsafe extern "C" fn waited(event: *mut ngx_event_t) {
     // SAFETY: the event's data is the request that waits; its context would have dropped the timer before the request.
     let request = unsafe { Request::from_raw((*event).data.cast()) };
-    guard((), || {
+    guard_request(request, FAILED, || {
+        forced(request, "waited");
         let connection = request.connection();
         credentials::forget(request);
         if let Some(mut context) = context::find(request) {
@@ -113,6 +125,16 @@ fn refuse(request: Request, mut context: Handle, refusal: Refusal) -> isize {
     let status = isize::try_from(refusal.status).unwrap_or(FAILED);
     context.refusal = Some(refusal);
     status
+}
+
+fn list_models(
+    request: Request,
+    conf: &LocationConf,
+    main: &'static MainConf,
+    wanted: Option<&str>,
+) -> Result<Vec<u8>, Refusal> {
+    let values = Values::evaluate(request, conf, main, gateway::Auth::Sign)?;
+    gateway::dialect::models::answer(&values.settings(), wanted)
 }
 
 /// Plans the call; `None` if a thread does so now.
@@ -323,12 +345,15 @@ struct Values {
     endpoint: Option<String>,
     service: String,
     model: Option<String>,
+    aliases: Arc<Vec<(String, String)>>,
     allow_models: Arc<Vec<String>>,
     max_output_tokens: Option<u64>,
     guardrail: Option<Arc<Guardrail>>,
     auth: gateway::Auth,
     max_frame_size: usize,
     response_text: usize,
+    anthropic_via: Via,
+    anthropic_beta: Option<Arc<Vec<String>>>,
     hold_headers: bool,
 }
 
@@ -353,12 +378,15 @@ impl Values {
                 .filter(not_empty)
                 .unwrap_or_else(|| "bedrock".to_owned()),
             model: value(&conf.model, "bedrock_model")?.filter(not_empty),
+            aliases: conf.aliases.clone().unwrap_or_default(),
             allow_models: conf.allow_models.clone().unwrap_or_default(),
             max_output_tokens: conf.max_output_tokens,
             guardrail: conf.guardrail.clone(),
             auth,
             max_frame_size: conf.max_frame_size.unwrap_or(24 << 20),
             response_text: conf.response_text.unwrap_or(0),
+            anthropic_via: conf.anthropic_via.unwrap_or_default(),
+            anthropic_beta: conf.anthropic_beta.clone().flatten(),
             // A subrequest's header goes nowhere, so there is nothing to hold.
             hold_headers: conf.hold_headers.unwrap_or(true) && request.is_main(),
         })
@@ -370,6 +398,7 @@ impl Values {
             endpoint: self.endpoint.as_deref(),
             service: &self.service,
             model: self.model.as_deref(),
+            aliases: &self.aliases,
             allow_models: &self.allow_models,
             max_output_tokens: self.max_output_tokens,
             guardrail: self.guardrail.as_deref(),
@@ -377,6 +406,10 @@ impl Values {
             max_frame_size: self.max_frame_size,
             response_text: self.response_text,
             hold_headers: self.hold_headers,
+            anthropic: Anthropic {
+                via: self.anthropic_via,
+                beta: self.anthropic_beta.as_ref().map(|flags| flags.as_slice()),
+            },
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::context::{self, Context};
 use crate::main_conf;
 use crate::nginx::bits;
 use crate::nginx::conf::Conf;
-use crate::nginx::guard::guard;
+use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
 
@@ -33,9 +33,9 @@ const fn variable(
 }
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 22] = [
+static VARIABLES: [Variable; 23] = [
     variable("bedrock_operation",           |context, _| operation(context)),
-    variable("bedrock_api",                 |context, _| text(context.request().map(|asked| asked.api.as_str()))),
+    variable("bedrock_api",                 |context, _| text(context.api.map(gateway::Api::as_str))),
     variable("bedrock_requested_model",     |context, _| text(context.request().and_then(|asked| asked.requested_model.as_deref()))),
     variable("bedrock_model",               |context, _| text(plan(context).and_then(|plan| plan.model.as_deref()))),
     variable("bedrock_region",              |context, _| text(plan(context).map(|plan| plan.region.as_str()))),
@@ -56,6 +56,7 @@ static VARIABLES: [Variable; 22] = [
     variable("bedrock_credentials",         source),
     variable("bedrock_credentials_expire",  |context, _| seconds_left(context)),
     variable("bedrock_response_text",       |context, _| response_text(context)),
+    variable("bedrock_session_id",          |context, _| text(context.session_id.as_deref())),
 ];
 
 /// Adds the variables to nginx's. Not cacheable: each attempt has values of its own.
@@ -89,6 +90,7 @@ unsafe extern "C" fn get(
     guard(NGX_ERROR as ngx_int_t, || {
         // SAFETY: nginx calls this with a live request.
         let request = unsafe { Request::from_raw(r) };
+        forced(request, "variable");
         let text = context::find(request).and_then(|context| {
             let variable = VARIABLES.get(index)?;
             let text = (variable.get)(&context, request)?;
@@ -138,12 +140,10 @@ fn stream_status(context: &Context) -> Option<StreamStatus> {
 }
 
 fn operation(context: &Context) -> Text<'_> {
-    text(
-        context
-            .request()
-            .and_then(|asked| asked.operation)
-            .map(gateway::bedrock::Operation::as_str),
-    )
+    let asked = || context.request().and_then(|asked| asked.operation);
+    // Which of them Anthropic's Messages come to is only known with the model that is called.
+    let operation = plan(context).map(|plan| plan.operation).or_else(asked);
+    text(operation.map(gateway::bedrock::Operation::as_str))
 }
 
 /// The name of the credential source; a key in `bedrock_auth bearer` has none.

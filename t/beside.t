@@ -402,3 +402,29 @@ Content-Type: application/json
 Authorization: mine
 --- response_body chop
 mine||
+
+
+
+=== from a cache an answer comes in the client's form, and nothing was spent on it
+--- http_config
+    proxy_cache_path ./cache keys_zone=answers:1m;
+--- config
+    location / {
+        bedrock on;
+        proxy_pass http://bedrock;
+        proxy_buffering on;
+        proxy_cache answers;
+        proxy_cache_methods POST;
+        proxy_cache_key "$bedrock_model $bedrock_operation $request_body";
+        proxy_cache_valid 200 1m;
+        add_header X-Cache $upstream_cache_status;
+    }
+--- pipelined_requests eval
+[(qq(POST /v1/chat/completions\n{"model":"a.model","messages":[{"role":"user","content":"Hi"}]})) x 2]
+--- more_headers
+Content-Type: application/json
+--- response_headers eval: ['X-Cache: MISS', 'X-Cache: HIT']
+--- response_body_like eval
+[(qr/^\{"id":"chatcmpl-.*"total_tokens":37\}\}$/s) x 2]
+--- access_log eval
+[qr/^200 converse api=openai .* in=25 /, qr/^200 converse api=openai .* in=- /]

@@ -30,11 +30,15 @@ __DATA__
         bedrock_endpoint          [::1]:8443;
         bedrock_service           bedrock;
         bedrock_model             arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0;
+        bedrock_alias             gpt-4o us.a.b-v1:0;
+        bedrock_alias             vendor/a:b$c arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0;
         bedrock_allow_models      *;
         bedrock_max_output_tokens 1;
         bedrock_guardrail         arn:aws:bedrock:us-east-1:123456789012:guardrail/gr1 DRAFT trace=enabled_full;
         bedrock_auth              test;
         bedrock_credentials_timeout 1m;
+        bedrock_anthropic_via     invoke;
+        bedrock_anthropic_beta    context-1m-2025-08-07 a-*;
         bedrock_client_abort      drain;
         bedrock_max_frame_size    1k;
         bedrock_hold_headers      off;
@@ -43,13 +47,16 @@ __DATA__
     }
     location /more/ {
         bedrock                   off;
-        bedrock_api               converse;
+        bedrock_api               openai;
+        bedrock_alias             gpt-4o other.model;
         bedrock_endpoint          $host:$server_port;
         bedrock_allow_models      a.* *b ?c;
         bedrock_max_output_tokens 18446744073709551615;
         bedrock_guardrail         gr1 7 trace=enabled;
         bedrock_auth              $http_x_team;
         bedrock_credentials_timeout 500ms;
+        bedrock_anthropic_via     auto;
+        bedrock_anthropic_beta    pass;
         bedrock_client_abort      close;
         bedrock_max_frame_size    24M;
         bedrock_hold_headers      on;
@@ -112,11 +119,78 @@ qr{\[emerg\] .*"bedrock" directive has value "maybe": it must be "on" or "off" i
 
 === bedrock_api: not known
 --- config: bedrock_api grpc;
---- refused: "bedrock_api" directive has value "grpc": it must be "auto",
+--- refused: "bedrock_api" directive has value "grpc": it must be "auto", "converse", "openai", "anthropic" or "native"
 
 === bedrock_api: twice
 --- config: bedrock_api auto; bedrock_api auto;
 --- refused: "bedrock_api" directive is duplicate
+
+=== bedrock_api: anthropic
+--- config
+    location / { bedrock on; bedrock_api anthropic; proxy_pass http://bedrock; }
+--- request
+POST /
+{"model":"any.model","messages":[{"role":"user","content":"Hi"}]}
+--- access_log
+200 converse api=anthropic
+
+=== bedrock_anthropic_via: not known
+--- config: bedrock_anthropic_via messages;
+--- refused: "bedrock_anthropic_via" directive has value "messages": it must be "auto", "invoke" or "converse"
+
+=== bedrock_anthropic_via: no value
+--- config: bedrock_anthropic_via;
+--- refused: invalid number of arguments in "bedrock_anthropic_via" directive
+
+=== bedrock_anthropic_via: twice
+--- config: bedrock_anthropic_via auto; bedrock_anthropic_via auto;
+--- refused: "bedrock_anthropic_via" directive is duplicate
+
+=== bedrock_anthropic_via: a location's own value wins
+--- config
+    bedrock_anthropic_via converse;
+    location / { bedrock on; bedrock_anthropic_via invoke; proxy_pass http://bedrock; }
+--- request
+POST /v1/messages
+{"model":"sim.text","max_tokens":1,"messages":[]}
+--- access_log
+200 invoke api=anthropic
+
+=== bedrock_anthropic_via: comes from the server
+--- config
+    bedrock_anthropic_via converse;
+    location / { bedrock on; proxy_pass http://bedrock; }
+--- request
+POST /v1/messages
+{"model":"anthropic.x","max_tokens":1,"messages":[{"role":"user","content":"Hi"}]}
+--- access_log
+200 converse api=anthropic
+
+=== bedrock_anthropic_beta: no flag
+--- config: bedrock_anthropic_beta a,b;
+--- refused: "bedrock_anthropic_beta" directive has value "a,b": it must be "pass", "drop" or flags such as context-1m-2025-08-07, in which * and ? stand for any characters and for one
+
+=== bedrock_anthropic_beta: a flag beside drop
+--- config: bedrock_anthropic_beta a-1 drop;
+--- refused: "bedrock_anthropic_beta" directive has value "drop": it must be "pass",
+
+=== bedrock_anthropic_beta: no value
+--- config: bedrock_anthropic_beta;
+--- refused: invalid number of arguments in "bedrock_anthropic_beta" directive
+
+=== bedrock_anthropic_beta: twice
+--- config: bedrock_anthropic_beta drop; bedrock_anthropic_beta a;
+--- refused: "bedrock_anthropic_beta" directive is duplicate
+
+=== bedrock_anthropic_beta: a location's own value wins
+--- config
+    bedrock_anthropic_beta drop;
+    location / { bedrock on; bedrock_anthropic_beta pass; proxy_pass http://bedrock; }
+--- request
+POST /v1/messages
+{"model":"anthropic.x","max_tokens":1,"messages":[],"anthropic_version":"v","anthropic_beta":["a"]}
+--- sent_body
+{"max_tokens":1,"messages":[],"anthropic_version":"v","anthropic_beta":["a"]}
 
 === bedrock_region: no name of a region
 --- config: bedrock_region us_east_1;
@@ -187,6 +261,30 @@ unknown "no_such" variable
 === bedrock_model: twice
 --- config: bedrock_model a; bedrock_model b;
 --- refused: "bedrock_model" directive is duplicate
+
+=== bedrock_alias: no model
+--- config: bedrock_alias gpt-4o;
+--- refused: invalid number of arguments in "bedrock_alias" directive
+
+=== bedrock_alias: an empty name
+--- config: bedrock_alias "" a.model;
+--- refused: "bedrock_alias" directive has name "": it must be letters, digits and signs without blanks
+
+=== bedrock_alias: a blank in the name
+--- config: bedrock_alias "my model" a.model;
+--- refused: "bedrock_alias" directive has name "my model": it must be letters, digits and signs without blanks
+
+=== bedrock_alias: no id
+--- config: bedrock_alias gpt-4o "a model";
+--- refused: "bedrock_alias" directive has model "a model": it must be a model id or ARN
+
+=== bedrock_alias: a variable
+--- config: bedrock_alias gpt-4o $model;
+--- refused: "bedrock_alias" directive has model "$model": it must be a model id or ARN
+
+=== bedrock_alias: a name twice
+--- config: bedrock_alias gpt-4o a.model; bedrock_alias other a.model; bedrock_alias gpt-4o b.model;
+--- refused: "bedrock_alias" directive names "gpt-4o" twice
 
 === bedrock_allow_models: none
 --- config: bedrock_allow_models;

@@ -216,7 +216,7 @@ host: bedrock-runtime.us-west-2.amazonaws.com
 
 === no credentials anywhere
 --- config
-    location / { bedrock on; bedrock_auth default; bedrock_credentials_timeout 200ms; proxy_pass http://bedrock; }
+    location / { bedrock on; bedrock_auth default; bedrock_credentials_timeout 1s; proxy_pass http://bedrock; }
 --- error_code: 503
 --- sent_count: 0
 --- error_log

@@ -17,8 +17,8 @@ in=25 out=12 total=37 read=- write=- stop=end_turn stream=- exception=- tools=0 
 --- request
 POST /model/any.model/converse-stream
 {"messages":[{"role":"user","content":[]}]}
---- access_log
-in=25 out=12 total=37 read=- write=- stop=end_turn stream=complete exception=- tools=0 ttft=0.0
+--- access_log eval
+qr/in=25 out=12 total=37 read=- write=- stop=end_turn stream=complete exception=- tools=0 ttft=\d+\.\d{3} latency=0\.042 /
 
 === as server-sent events
 --- request

@@ -79,16 +79,54 @@ qr/ stream=- .* ttft=- /
 --- access_log eval
 qr/^Hello from the Bedrock stand-in\.$/
 
+=== the session that a client names
+--- http_config
+    log_format own '$bedrock_session_id';
+    limit_req_zone $bedrock_session_id zone=one:1m rate=1r/m;
+--- config
+    location / { bedrock on; limit_req zone=one; limit_req_log_level info; proxy_pass http://bedrock; access_log logs/access.log own; }
+--- request eval
+[(qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[]}]})) x 2]
+--- more_headers
+X-Claude-Code-Session-Id: 5e55
+--- error_code eval
+[200, 503]
+--- sent_count eval
+[1, 1]
+--- response_body_like eval
+['Hello', 'not available']
+--- access_log eval
+qr/^5e55$/
+
+=== a client that names no session
+--- http_config
+    log_format own '[$bedrock_session_id]';
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
+--- access_log
+[-]
+
+=== the operation that Anthropic's Messages come to
+--- http_config
+    log_format own '$bedrock_operation|$bedrock_api|$bedrock_requested_model|$bedrock_model|$bedrock_uri';
+--- config
+    location / { bedrock on; bedrock_alias claude anthropic.claude-x; proxy_pass http://bedrock; access_log logs/access.log own; }
+--- request
+POST /v1/messages
+{"model":"claude","max_tokens":1,"messages":[]}
+--- access_log eval
+qr{^invoke\|anthropic\|claude\|anthropic\.claude-x\|/model/anthropic\.claude-x/invoke$}
+
 === all of them are unknown where there is no gateway
 --- http_config
     log_format own '$bedrock_operation$bedrock_api$bedrock_requested_model$bedrock_model$bedrock_region$bedrock_host$bedrock_uri'
                    '$bedrock_input_tokens$bedrock_output_tokens$bedrock_total_tokens$bedrock_cache_read_tokens'
                    '$bedrock_cache_write_tokens$bedrock_stop_reason$bedrock_time_to_first_token$bedrock_latency'
-                   '$bedrock_stream_status$bedrock_exception$bedrock_request_id$bedrock_tool_calls$bedrock_response_text';
+                   '$bedrock_stream_status$bedrock_exception$bedrock_request_id$bedrock_tool_calls$bedrock_response_text$bedrock_session_id';
 --- config
     location / { return 200; access_log logs/access.log own; }
 --- access_log eval
-qr/^-{20}$/
+qr/^-{21}$/
 
 === a refused request has those about the request
 --- config

@@ -1,5 +1,5 @@
 //! For every bitfield that the module uses: the bits that C sets are the bits that Rust sets, by the headers of the nginx
-//! that the module is built for. A wrong one would load, and mostly work.
+//! that the module is built for. For its other members: they are where C has them. A wrong one would load, and mostly work.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
@@ -86,6 +86,63 @@ fn every_bit_is_where_c_has_it() {
     }
 }
 
+/// One line a member: struct, member, where nginx-sys has it, and the struct's size by nginx-sys.
+macro_rules! rust_places {
+    ($($name:ident: $($member:ident)+;)*) => {
+        vec![$($((
+            stringify!($name),
+            stringify!($member),
+            std::mem::offset_of!(ngx::ffi::$name, $member),
+            size_of::<ngx::ffi::$name>(),
+        )),+),*]
+    };
+}
+
+#[test]
+fn every_member_is_where_c_has_it() {
+    let rust = rust_places! {
+        ngx_buf_t: pos last file_pos file_last start end tag file;
+        ngx_chain_t: buf next;
+        ngx_command_t: name type_ set conf offset post;
+        ngx_conf_t: args cycle pool conf_file log ctx handler handler_conf;
+        ngx_connection_t: data read write fd log;
+        ngx_cycle_t: conf_ctx pool modules modules_n conf_prefix;
+        ngx_event_t: data handler log queue;
+        ngx_file_t: fd name log;
+        ngx_http_core_loc_conf_t: error_pages client_body_temp_path;
+        ngx_http_core_main_conf_t: phases;
+        ngx_http_request_body_t: temp_file bufs buf rest;
+        ngx_http_request_t: connection ctx main_conf srv_conf loc_conf read_event_handler write_event_handler upstream pool
+            headers_in headers_out request_body start_sec start_msec method request_line uri unparsed_uri method_name out
+            main parent posted_requests phase_handler content_handler variables cleanup err_status;
+        ngx_http_upstream_t: headers_in request_bufs busy_bufs cleanup conf;
+        ngx_list_t: last part size nalloc pool;
+        ngx_log_t: log_level;
+        ngx_module_t: ctx_index index name signature ctx commands type_ init_process exit_process exit_master;
+        ngx_pool_t: chain cleanup log;
+        ngx_table_elt_t: hash key value lowcase_key;
+    };
+    let mut program = String::from(PREAMBLE);
+    for (name, member, _, _) in &rust {
+        // `type` is no name in Rust.
+        let member = member.trim_end_matches('_');
+        writeln!(
+            program,
+            "printf(\"%zu %zu\\n\", offsetof({name}, {member}), sizeof({name}));"
+        )
+        .unwrap();
+    }
+    let c = run_c("places", program);
+    assert_eq!(c.len(), rust.len());
+    for ((name, member, place, size), in_c) in rust.iter().zip(&c) {
+        assert_eq!(
+            &[*place, *size],
+            in_c.as_slice(),
+            "{name}.{member}: place in the struct, the struct's size"
+        );
+    }
+}
+
 #[test]
 fn every_bitfield_in_use_is_checked() {
     let source: String = std::fs::read_dir(root().join("src/nginx"))
@@ -135,11 +192,7 @@ fn ones<T>(value: &T) -> Vec<usize> {
 
 /// The same by C: a program that sets each field and prints the bits.
 fn c_side(fields: &[(&str, String, Vec<usize>)]) -> Vec<Vec<usize>> {
-    let mut program = String::from(
-        "#include <ngx_config.h>\n#include <ngx_core.h>\n#include <ngx_http.h>\n#include <stdio.h>\n\
-         static void show(const unsigned char *p, size_t n) { for (size_t i = 0; i < n * 8; i++) if (p[i / 8] >> (i % 8) & 1) \
-         printf(\"%zu \", i); puts(\"\"); }\nint main(void) {\n",
-    );
+    let mut program = String::from(PREAMBLE);
     for (name, field, _) in fields {
         writeln!(
             program,
@@ -147,9 +200,14 @@ fn c_side(fields: &[(&str, String, Vec<usize>)]) -> Vec<Vec<usize>> {
         )
         .unwrap();
     }
+    run_c("bits", program)
+}
+
+/// Ends the program, compiles it against nginx's headers, and reads the numbers of each line that it prints.
+fn run_c(name: &str, mut program: String) -> Vec<Vec<usize>> {
     program.push_str("return 0; }\n");
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (source, binary) = (directory.join("layout.c"), directory.join("layout"));
+    let (source, binary) = (directory.join(format!("{name}.c")), directory.join(name));
     std::fs::write(&source, program).unwrap();
     let compiled = Command::new("cc")
         .args(["-w", "-o"])
@@ -164,11 +222,17 @@ fn c_side(fields: &[(&str, String, Vec<usize>)]) -> Vec<Vec<usize>> {
         .lines()
         .map(|line| {
             line.split_whitespace()
-                .map(|bit| bit.parse().unwrap())
+                .map(|number| number.parse().unwrap())
                 .collect()
         })
         .collect()
 }
+
+/// The beginning of each C program.
+const PREAMBLE: &str = "#include <ngx_config.h>\n#include <ngx_core.h>\n#include <ngx_http.h>\n#include <stdio.h>\n\
+    #include <stddef.h>\n\
+    static void show(const unsigned char *p, size_t n) { for (size_t i = 0; i < n * 8; i++) if (p[i / 8] >> (i % 8) & 1) \
+    printf(\"%zu \", i); puts(\"\"); }\nint main(void) {\n";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

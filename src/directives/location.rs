@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::settings::Via;
 use gateway::{Api, Guardrail};
 
 use crate::nginx::value::Value;
@@ -22,6 +23,8 @@ pub struct LocationConf {
     pub service: Option<Value>,
     /// `bedrock_model`
     pub model: Option<Value>,
+    /// `bedrock_alias`: name, and model id or ARN.
+    pub aliases: Option<Arc<Vec<(String, String)>>>,
     /// `bedrock_allow_models`
     pub allow_models: Option<Arc<Vec<String>>>,
     /// `bedrock_max_output_tokens`
@@ -32,6 +35,10 @@ pub struct LocationConf {
     pub auth: Option<Auth>,
     /// `bedrock_credentials_timeout`
     pub credentials_timeout: Option<Duration>,
+    /// `bedrock_anthropic_via`
+    pub anthropic_via: Option<Via>,
+    /// `bedrock_anthropic_beta`; inside, `None` is `pass`.
+    pub anthropic_beta: Option<Option<Arc<Vec<String>>>>,
     /// `bedrock_client_abort`
     pub client_abort: Option<ClientAbort>,
     /// `bedrock_max_frame_size`, in bytes.
@@ -78,11 +85,14 @@ impl LocationConf {
         inherit(&mut self.endpoint, &above.endpoint);
         inherit(&mut self.service, &above.service);
         inherit(&mut self.model, &above.model);
+        inherit(&mut self.aliases, &above.aliases);
         inherit(&mut self.allow_models, &above.allow_models);
         inherit(&mut self.max_output_tokens, &above.max_output_tokens);
         inherit(&mut self.guardrail, &above.guardrail);
         inherit(&mut self.auth, &above.auth);
         inherit(&mut self.credentials_timeout, &above.credentials_timeout);
+        inherit(&mut self.anthropic_via, &above.anthropic_via);
+        inherit(&mut self.anthropic_beta, &above.anthropic_beta);
         inherit(&mut self.client_abort, &above.client_abort);
         inherit(&mut self.max_frame_size, &above.max_frame_size);
         inherit(&mut self.hold_headers, &above.hold_headers);

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway::bedrock::{endpoint, model_id};
+use gateway::settings::Via;
 use gateway::{Api, Guardrail};
 use ngx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_CONF_TAKE23,
-    NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
-    NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE12,
+    NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF,
+    NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
 
 use bedrock_credentials::{Environment, Given, Source};
@@ -102,18 +103,21 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 16] = [
+static DIRECTIVES: [Directive; 19] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.on, flag(cf)?)),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
     location(c"bedrock_endpoint",          NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.endpoint, endpoint_value(cf)?)),
     location(c"bedrock_service",           NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.service, service(cf)?)),
     location(c"bedrock_model",             NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.model, model(cf)?)),
+    location(c"bedrock_alias",             NGX_CONF_TAKE2,  add_alias),
     location(c"bedrock_allow_models",      NGX_CONF_1MORE,  |conf, cf| once(&mut conf.allow_models, patterns(cf)?)),
     location(c"bedrock_max_output_tokens", NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_output_tokens, positive(cf)?)),
     location(c"bedrock_guardrail",         NGX_CONF_TAKE23, |conf, cf| once(&mut conf.guardrail, guardrail(cf)?)),
     location(c"bedrock_auth",              NGX_CONF_TAKE12, |conf, cf| once(&mut conf.auth, auth(cf)?)),
     location(c"bedrock_credentials_timeout", NGX_CONF_TAKE1, |conf, cf| once(&mut conf.credentials_timeout, time(cf)?)),
+    location(c"bedrock_anthropic_via",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.anthropic_via, anthropic_via(cf)?)),
+    location(c"bedrock_anthropic_beta",    NGX_CONF_1MORE,  |conf, cf| once(&mut conf.anthropic_beta, anthropic_beta(cf)?)),
     location(c"bedrock_client_abort",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.client_abort, client_abort(cf)?)),
     location(c"bedrock_max_frame_size",    NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_frame_size, frame_size(cf)?)),
     location(c"bedrock_hold_headers",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.hold_headers, flag(cf)?)),
@@ -226,9 +230,11 @@ fn api(cf: &Conf) -> Result<Option<Api>, String> {
     match cf.argument(1) {
         "auto" => Ok(None),
         "converse" => Ok(Some(Api::Converse)),
+        "openai" => Ok(Some(Api::OpenAi)),
+        "anthropic" => Ok(Some(Api::Anthropic)),
         "native" => Ok(Some(Api::Native)),
         other => Err(format!(
-            "has value \"{other}\": it must be \"auto\", \"converse\" or \"native\""
+            "has value \"{other}\": it must be \"auto\", \"converse\", \"openai\", \"anthropic\" or \"native\""
         )),
     }
 }
@@ -271,6 +277,26 @@ fn model(cf: &Conf) -> Result<Value, String> {
     }
 }
 
+fn add_alias(conf: &mut LocationConf, cf: &Conf) -> Result<(), String> {
+    let (name, model) = (cf.argument(1), cf.argument(2));
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "has name \"{name}\": it must be letters, digits and signs without blanks"
+        ));
+    }
+    if model_id::check(model).is_err() {
+        return Err(format!(
+            "has model \"{model}\": it must be a model id or ARN"
+        ));
+    }
+    let aliases = Arc::make_mut(conf.aliases.get_or_insert_default());
+    if aliases.iter().any(|(known, _)| known == name) {
+        return Err(format!("names \"{name}\" twice"));
+    }
+    aliases.push((name.to_owned(), model.to_owned()));
+    Ok(())
+}
+
 fn patterns(cf: &Conf) -> Result<Arc<Vec<String>>, String> {
     let patterns: Vec<String> = (1..cf.arguments())
         .map(|index| cf.argument(index).to_owned())
@@ -283,6 +309,37 @@ fn patterns(cf: &Conf) -> Result<Arc<Vec<String>>, String> {
             "has value \"{other}\": it must be a model id or ARN, in which * and ? stand for any characters and for one"
         )),
         None => Ok(Arc::new(patterns)),
+    }
+}
+
+fn anthropic_via(cf: &Conf) -> Result<Via, String> {
+    match cf.argument(1) {
+        "auto" => Ok(Via::Auto),
+        "invoke" => Ok(Via::Invoke),
+        "converse" => Ok(Via::Converse),
+        other => Err(format!(
+            "has value \"{other}\": it must be \"auto\", \"invoke\" or \"converse\""
+        )),
+    }
+}
+
+/// The patterns of flags that pass: `None` for all of them.
+fn anthropic_beta(cf: &Conf) -> Result<Option<Arc<Vec<String>>>, String> {
+    let words: Vec<String> = (1..cf.arguments())
+        .map(|index| cf.argument(index).to_owned())
+        .collect();
+    match words.as_slice() {
+        [word] if word == "pass" => return Ok(None),
+        [word] if word == "drop" => return Ok(Some(Arc::default())),
+        _ => {}
+    }
+    let is_flag = |word: &&String| model_id::is_pattern(word) && *word != "pass" && *word != "drop";
+    match words.iter().find(|word| !is_flag(word)) {
+        Some(other) => Err(format!(
+            "has value \"{other}\": it must be \"pass\", \"drop\" or flags such as context-1m-2025-08-07, in which * \
+             and ? stand for any characters and for one"
+        )),
+        None => Ok(Some(Arc::new(words))),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Answers that become errors: in the client's dialect, or through `error_page` at another place.
 
+use gateway::request::methods;
 use gateway::{Api, Refusal};
 use ngx::ffi::{ngx_chain_t, ngx_event_t};
 
 use super::{ERROR, OK, complain, swallow};
 use crate::context::{self, Answer, Handle};
+use crate::location_conf;
 use crate::nginx::chain::Output;
 use crate::nginx::filters::{next_body_filter, next_header_filter};
-use crate::nginx::guard::guard;
+use crate::nginx::guard::{forced, guard_request};
+use crate::nginx::log::Level;
 use crate::nginx::posted::Posted;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
@@ -27,17 +30,29 @@ pub fn own_error(request: Request, mut context: Handle) -> isize {
 
 /// Makes the answer this error: its header now, its body as soon as the filter is called.
 fn write_error(request: Request, mut context: Handle, refusal: &Refusal) {
-    let api = context.request().map_or(Api::Native, |asked| asked.api);
-    let answer = api.error(refusal);
+    let api = dialect(request, context);
+    let request_id = context
+        .facts()
+        .and_then(|facts| facts.request_id.as_deref());
+    let answer = api.error(refusal, request_id);
     request.set_answer(refusal.status, answer.content_type, Some(answer.body.len()));
     for (name, value) in &answer.headers {
         request.remove_answer_header(name);
         request.add_answer_header(name, value);
     }
     if refusal.status == 405 {
-        request.add_answer_header("Allow", "POST");
+        request.add_answer_header("Allow", methods(api, &request.target()));
     }
     context.answer = Answer::Replace(answer.body);
+}
+
+/// What the client speaks, even where nginx refused the request before this module saw it.
+fn dialect(request: Request, context: Handle) -> Api {
+    let configured = || location_conf(request).and_then(|conf| conf.api).flatten();
+    context
+        .api
+        .or_else(configured)
+        .unwrap_or_else(|| Api::of(&request.target()))
 }
 
 /// Sends our body once the one that it stands for has ended.
@@ -72,6 +87,9 @@ pub fn fail_held(request: Request, context: Handle, refusal: Refusal) -> isize {
 
 /// Sends the header of this error instead of the answer's, and has its body follow; or lets `error_page` take it.
 pub fn instead_of_answer(request: Request, mut context: Handle, refusal: Refusal) -> isize {
+    if let Some(log) = &refusal.log {
+        request.log(Level::Error, &format!("bedrock: {log}"));
+    }
     if !(intercepts(request) && request.error_page_takes(refusal.status)) {
         write_error(request, context, &refusal);
         return next_header_filter(request);
@@ -96,7 +114,8 @@ fn intercepts(request: Request) -> bool {
 unsafe extern "C" fn fall_back(event: *mut ngx_event_t) {
     // SAFETY: the event's data is the request, which fail_held keeps alive until now.
     let request = unsafe { Request::from_raw((*event).data.cast()) };
-    guard((), || {
+    guard_request(request, ERROR, || {
+        forced(request, "fall-back");
         let connection = request.connection();
         let mut status = 502;
         if let Some(upstream) = Upstream::of(request) {

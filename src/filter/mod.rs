@@ -2,12 +2,15 @@
 
 mod failure;
 
-use gateway::{End, Flow, Refusal, Relay};
+use std::time::SystemTime;
+
+use gateway::{End, Flow, Plan, Refusal, Relay};
 use ngx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 
 use crate::context::{self, Answer, Handle};
 use crate::nginx::chain::{self, Buffer, Output};
 use crate::nginx::filters::{next_body_filter, next_header_filter};
+use crate::nginx::guard::forced;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
@@ -19,7 +22,14 @@ pub fn header(request: Request) -> isize {
     if known.as_ref().is_some_and(|context| context.foreign) {
         return next_header_filter(request);
     }
-    let active = Upstream::of(request).filter(|upstream| upstream.is_active());
+    forced(request, "header");
+    // What the cache keeps is Bedrock's answer, which has to be written in the client's form each time.
+    let rewrites = |context: &Handle| context.plan.as_ref().is_some_and(Plan::rewrites_answer);
+    let cached = request.is_from_cache() && known.as_ref().is_some_and(rewrites);
+    // A filter after this one, such as Lua's, may end the answer with an error while Bedrock's is under way.
+    let active = Upstream::of(request)
+        .filter(|upstream| cached || upstream.is_active())
+        .filter(|_| !request.is_finalized_by_filter());
     if active.is_none() && is_error_of_nginx(request) {
         return match context::find_or_create(request) {
             Some(context) => failure::own_error(request, context),
@@ -40,7 +50,12 @@ pub fn header(request: Request) -> isize {
         return next_header_filter(request);
     };
     check_what_was_sent(request, plan, upstream);
-    let relay = plan.relay(upstream.status(), |name| upstream.header(name));
+    let relay = plan.relay(
+        upstream.status(),
+        |name| upstream.header(name),
+        SystemTime::now(),
+    );
+    let id_header = plan.api.request_id_header();
     context.restore_client(request);
     let holds = relay.holds() && !request.is_header_only();
     if relay.is_stream() {
@@ -49,8 +64,16 @@ pub fn header(request: Request) -> isize {
     request.need_in_memory();
     if let Some(content_type) = relay.rewrites_as() {
         request.set_answer(upstream.status(), content_type, None);
+        if relay.is_stream() {
+            request.remove_answer_header("Cache-Control");
+            request.add_answer_header("Cache-Control", "no-cache");
+        }
+    }
+    if let (Some(name), Some(id)) = (id_header, &relay.facts().request_id) {
+        request.add_answer_header(name, id);
     }
     context.relay = Some(relay);
+    context.cached = cached;
     if let Some(refusal) = rejected_credentials(request, context) {
         return failure::instead_of_answer(request, context, refusal);
     }
@@ -120,6 +143,8 @@ enum Step {
     Send,
     /// Send what there is, then break the connection.
     Cut,
+    /// Send what there is, which ends the answer, and take no more.
+    Stop,
     /// The held answer is an error.
     Fail(Refusal),
 }
@@ -149,17 +174,20 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
                 swallow(input);
                 return failure::fail_held(request, context, refusal);
             }
-            Step::Cut => complain(request, context),
+            Step::Cut | Step::Stop => complain(request, context),
             Step::Send => {}
         }
         if matches!(context.answer, Answer::Held(_)) {
             return OK;
         }
         let result = output.send(|chain| next_body_filter(request, chain));
-        if matches!(step, Step::Cut) {
+        if matches!(step, Step::Cut | Step::Stop) {
             context.answer = Answer::Swallow;
             request.no_keepalive();
-            return ERROR;
+            request.set_buffered(false);
+            // A client that has not taken the end of its answer yet still gets it; what the upstream sends on is dropped.
+            let waits = matches!(step, Step::Stop) && result != ERROR && context.buffers.busy();
+            return if waits { result } else { ERROR };
         }
         if drains && request.client_is_gone() {
             return drain(request, context, std::ptr::null_mut());
@@ -197,6 +225,8 @@ fn passed(
             Flow::Go => {}
             Flow::Fail(refusal) => return Step::Fail(refusal),
             Flow::Cut(intact) => cut = Some(intact),
+            // Only what writes the answer anew can tell of its failure.
+            Flow::Stop => cut = Some(0),
         }
         if cut.is_none() && ends(request, buffer) {
             match finish(context, buffer.ends(), &mut unwritten) {
@@ -235,23 +265,31 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
         return Step::Send;
     }
     let mut written = context.buffers.vacant();
-    let (mut cut, mut last) = (false, false);
-    while !cut && let Some(buffer) = context.waiting.take(request) {
+    let (mut cut, mut last, mut stop) = (false, false, false);
+    while !cut
+        && !stop
+        && let Some(buffer) = context.waiting.take(request)
+    {
         match push(context, buffer.bytes(), &mut written) {
             Flow::Hold | Flow::Go => {}
             Flow::Fail(refusal) => return Step::Fail(refusal),
             Flow::Cut(_) => cut = true,
+            Flow::Stop => stop = true,
         }
         buffer.consume();
-        if !cut && ends(request, buffer) {
+        if !cut && !stop && ends(request, buffer) {
             match finish(context, buffer.ends(), &mut written) {
-                End::Clean => last = buffer.ends(),
+                End::Clean => last = true,
                 End::Cut => cut = true,
                 End::Fail(refusal) => return Step::Fail(refusal),
             }
         }
     }
+    last |= stop;
     if !holds(context) {
+        if last && matches!(context.answer, Answer::Held(_)) {
+            request.set_answer_length(written.len());
+        }
         if !release(request, context, output) {
             return Step::Cut;
         }
@@ -264,6 +302,9 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
     }
     if cut {
         return Step::Cut;
+    }
+    if stop {
+        return Step::Stop;
     }
     complain(request, context);
     Step::Send
@@ -291,7 +332,10 @@ fn holds(context: Handle) -> bool {
 /// Whether the upstream has ended with this buffer: cleanly, or, as the only sign of a broken connection, with a flush
 /// after nginx has given up the upstream.
 fn ends(request: Request, buffer: Buffer) -> bool {
-    let broke = || Upstream::of(request).is_some_and(|upstream| !upstream.is_active());
+    let broke = || {
+        !request.is_from_cache()
+            && Upstream::of(request).is_some_and(|upstream| !upstream.is_active())
+    };
     buffer.ends() || (buffer.flushes() && broke())
 }
 

@@ -3,7 +3,8 @@
 use std::ptr;
 
 use ngx::ffi::{
-    ngx_http_clean_header, ngx_http_err_page_t, ngx_list_push, ngx_str_t, ngx_table_elt_t,
+    ngx_chain_t, ngx_http_clean_header, ngx_http_err_page_t, ngx_http_output_filter,
+    ngx_http_send_header, ngx_int_t, ngx_list_push, ngx_str_t, ngx_table_elt_t,
 };
 
 use super::request::Request;
@@ -56,10 +57,22 @@ impl Request {
         unsafe { (*self.bits()).set_preserve_body(1) }
     }
 
+    /// Whether a filter has ended the answer, to have an error sent instead.
+    pub fn is_finalized_by_filter(self) -> bool {
+        // SAFETY: the request is live.
+        unsafe { (*self.bits()).filter_finalize() != 0 }
+    }
+
     /// Forgets that a filter ended an answer before: nginx never does, and the next answer is a new one.
     pub fn clear_filter_finalize(self) {
         // SAFETY: the request is live.
         unsafe { (*self.bits()).set_filter_finalize(0) }
+    }
+
+    /// Whether a filter has ended the answer, and this is the one in its place.
+    pub fn is_filter_finalized(self) -> bool {
+        // SAFETY: the request is live.
+        unsafe { (*self.bits()).filter_finalize() != 0 }
     }
 
     /// Ends the connection to the client after this response.
@@ -129,6 +142,26 @@ impl Request {
             out.last_modified_time = -1;
         }
         self.no_ranges();
+    }
+
+    /// Says how long the body is, once that is known.
+    pub fn set_answer_length(self, length: usize) {
+        // SAFETY: the request is live.
+        unsafe {
+            (*self.raw()).headers_out.content_length_n = i64::try_from(length).unwrap_or(-1);
+        }
+    }
+
+    /// Sends the header through all filters.
+    pub fn send_header(self) -> ngx_int_t {
+        // SAFETY: the request is live and has sent no header.
+        unsafe { ngx_http_send_header(self.raw()) }
+    }
+
+    /// Sends a piece of the body through all filters.
+    pub fn filter_body(self, chain: *mut ngx_chain_t) -> ngx_int_t {
+        // SAFETY: the request is live, and the chain is one of its pool's.
+        unsafe { ngx_http_output_filter(self.raw(), chain) }
     }
 
     /// Adds a header to the answer.

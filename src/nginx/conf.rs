@@ -157,6 +157,27 @@ impl Conf {
         }
     }
 
+    /// Moves a module of ours down nginx's list, right before the one of that name. Only for the preconfiguration of a
+    /// module that is listed above both.
+    pub fn list_before(&self, ours: *const ngx_module_t, name: &CStr) {
+        // SAFETY: the cycle's modules are an array of modules_n, each with a name that ends in NUL. nginx walks it by
+        // place and has not got to `ours`, so it still meets each module once.
+        unsafe {
+            let cycle = (*self.0).cycle;
+            let modules = std::slice::from_raw_parts_mut((*cycle).modules, (*cycle).modules_n);
+            let from = modules.iter().position(|module| ptr::eq(*module, ours));
+            let to = modules
+                .iter()
+                .position(|module| CStr::from_ptr((**module).name) == name);
+            if let (Some(from), Some(to)) = (from, to)
+                && let Some(between) = modules.get_mut(from..to)
+                && !between.is_empty()
+            {
+                between.rotate_left(1);
+            }
+        }
+    }
+
     /// Adds a handler to a phase. False if there is no memory.
     pub fn add_phase_handler(
         &self,

@@ -39,6 +39,14 @@ pub fn client_headers(request: Request) -> Vec<(&'static str, &'static str)> {
     }
 }
 
+/// The first of the client's headers with this name.
+pub fn client_header(request: Request, name: &str) -> Option<String> {
+    client_headers(request)
+        .into_iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.to_owned())
+}
+
 /// Remembers the headers as they are.
 pub fn save(request: Request) -> Saved {
     // SAFETY: the request is live.

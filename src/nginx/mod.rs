@@ -11,6 +11,7 @@ pub mod headers;
 pub mod log;
 pub mod posted;
 pub mod request;
+#[cfg(not(feature = "linked-by-nginx"))]
 pub mod table;
 pub mod task;
 pub mod timer;

@@ -6,10 +6,10 @@ use std::ptr;
 use ngx::ffi::{
     NGX_DONE, NGX_HTTP_SPECIAL_RESPONSE, ngx_cached_time, ngx_connection_t, ngx_http_block_reading,
     ngx_http_cleanup_add, ngx_http_cleanup_pt, ngx_http_core_loc_conf_t, ngx_http_core_module,
-    ngx_http_core_run_phases, ngx_http_finalize_request, ngx_http_read_client_request_body,
-    ngx_http_request_empty_handler, ngx_http_request_t, ngx_http_run_posted_requests,
-    ngx_http_test_reading, ngx_int_t, ngx_module_t, ngx_palloc, ngx_pool_cleanup_add, ngx_pool_t,
-    ngx_str_t,
+    ngx_http_core_run_phases, ngx_http_discard_request_body, ngx_http_finalize_request,
+    ngx_http_read_client_request_body, ngx_http_request_empty_handler, ngx_http_request_t,
+    ngx_http_run_posted_requests, ngx_http_test_reading, ngx_int_t, ngx_module_t, ngx_palloc,
+    ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
 };
 
 use super::bits;
@@ -290,6 +290,21 @@ impl Request {
             (*self.0).write_event_handler = Some(ngx_http_core_run_phases);
             ngx_http_core_run_phases(self.0);
         }
+    }
+
+    /// Has this make the answer, in the place of what the location says.
+    pub fn set_content_handler(
+        self,
+        handler: unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t,
+    ) {
+        // SAFETY: the request is live, in a phase before its content.
+        unsafe { (*self.0).content_handler = Some(handler) }
+    }
+
+    /// Reads a body that nobody wants, and forgets it.
+    pub fn discard_body(self) -> ngx_int_t {
+        // SAFETY: the request is live.
+        unsafe { ngx_http_discard_request_body(self.0) }
     }
 
     /// nginx's finalize; the request may be gone afterwards unless it is counted elsewhere.

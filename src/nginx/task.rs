@@ -2,13 +2,13 @@
 
 use std::ffi::c_void;
 use std::mem::size_of;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use ngx::ffi::{NGX_ERROR, ngx_http_request_empty_handler};
+use ngx::ffi::{NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_empty_handler};
 
 use super::bits;
 use super::conf::Conf;
+use super::guard::{forced, guard, guard_request};
 use super::request::Request;
 
 /// nginx's default thread pool.
@@ -70,11 +70,17 @@ struct Context {
 
 unsafe extern "C" fn in_thread(context: *mut c_void, _log: *mut bits::ngx_log_t) {
     // SAFETY: nginx gives the context that was set with the task, and no other thread looks at `work` now.
-    let work = unsafe { (*context.cast::<Context>()).work.take() };
-    if let Some(work) = work {
-        // What the work leaves unsaid after a panic, `resume` sees as a failure.
-        let _ = catch_unwind(AssertUnwindSafe(work));
-    }
+    let (request, work) = unsafe {
+        let context = &mut *context.cast::<Context>();
+        (context.request, context.work.take())
+    };
+    // What the work leaves unsaid after a panic, `resume` sees as a failure.
+    guard((), || {
+        forced(request, "thread");
+        if let Some(work) = work {
+            work();
+        }
+    });
 }
 
 unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
@@ -91,7 +97,8 @@ unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
             .write_event_handler
             .is_some_and(|handler| ptr::fn_addr_eq(handler, EMPTY));
         let ended = (*request.bits()).done() != 0 || !waits;
-        super::guard::guard((), || {
+        guard_request(request, FAILED, || {
+            forced(request, "resumed");
             if ended {
                 if let Some(handler) = (*(*connection).write).handler {
                     handler((*connection).write);
@@ -107,6 +114,7 @@ unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
     }
 }
 
+const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;
 /// What `write_event_handler` is while a request waits for its thread.
 const EMPTY: unsafe extern "C" fn(*mut ngx::ffi::ngx_http_request_t) =
     ngx_http_request_empty_handler;

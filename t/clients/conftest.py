@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import boto3
+import openai
 import pytest
 from botocore.config import Config
 
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULE = os.environ.get("TEST_BEDROCK_MODULE", str(ROOT / "build/ngx_http_bedrock_module.so"))
 SIM = os.environ.get("TEST_BEDROCK_SIM", str(ROOT / "target/release/bedrock-sim"))
 NGINX = os.environ.get("TEST_NGINX_BINARY") or shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+NODE_MODULES = os.environ.get("TEST_NODE_MODULES", str(ROOT / "build/node/node_modules"))
 KEY_ID = "AKIDEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
@@ -28,17 +30,17 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 FIELDS = """
     operation api requested_model model region host uri input_tokens output_tokens total_tokens cache_read_tokens
     cache_write_tokens stop_reason time_to_first_token latency stream_status exception request_id tool_calls
-    response_text credentials credentials_expire
+    response_text credentials credentials_expire session_id
 """.split()
 
 CONFIG = """
 load_module {module};
-worker_processes 1;
+worker_processes {workers};
 pid nginx.pid;
 error_log error.log info;
 {user}
 {main}
-events {{ worker_connections 512; }}
+events {{ worker_connections {connections}; }}
 http {{
     client_body_temp_path body_temp;
     proxy_temp_path       proxy_temp;
@@ -108,8 +110,9 @@ class BedrockSim:
 class Nginx:
     """nginx with the module, in a directory of its own."""
 
-    def __init__(self, directory, server, http="", main="", env=None):
+    def __init__(self, directory, server, http="", main="", env=None, workers=1, connections=512, module=MODULE):
         self.directory = directory
+        self._processes = {"workers": workers, "connections": connections, "module": module}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -127,7 +130,7 @@ class Nginx:
         """Writes nginx.conf; reload() makes it count."""
         (self.directory / "nginx.conf").write_text(
             CONFIG.format(
-                module=MODULE,
+                **self._processes,
                 user="user root;" if os.getuid() == 0 and "user " not in main else "",
                 fields="".join(f',"{field}":"$bedrock_{field}"' for field in FIELDS),
                 port=self.port,
@@ -272,3 +275,8 @@ def bedrock_client(url):
 @pytest.fixture
 def bedrock(gateway):
     return bedrock_client(gateway.url)
+
+
+def openai_client(base_url):
+    """The openai SDK, with a key that means nothing, and without retries."""
+    return openai.OpenAI(base_url=base_url, api_key="anything", max_retries=0, timeout=20)

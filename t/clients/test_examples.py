@@ -16,8 +16,9 @@ def test_example_loads(example, tmp_path):
     for name in ("modules", "logs", "conf"):
         (tmp_path / name).mkdir()
     (tmp_path / "modules/ngx_http_bedrock_module.so").symlink_to(MODULE)
-    # As on a real machine, bedrock_params is beside nginx.conf.
-    shutil.copy(ROOT / "nginx-conf/bedrock_params", tmp_path / "conf")
+    # As on a real machine, what is included is beside nginx.conf.
+    for name in ("bedrock_params", "claude_models"):
+        shutil.copy(ROOT / "nginx-conf" / name, tmp_path / "conf")
     text = re.sub(r"(server\s+)bedrock-runtime[^;]*:443;", r"\g<1>127.0.0.1:9;", example.read_text())
     assert "bedrock-runtime" not in re.sub(r"#.*", "", text)
     (tmp_path / "conf/nginx.conf").write_text(text.replace("/var/log/nginx/", "logs/"))

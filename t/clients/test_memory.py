@@ -6,7 +6,10 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from conftest import LOCATION, defaults, eventually
+from test_openai_streams import CHAT
 from test_streaming import FORMS, METADATA, MESSAGES, NATIVE, SSE, START, STOP, event, linger, rest, upstream
 
 __all__ = ["upstream"]
@@ -25,7 +28,7 @@ def numbered(number):
     return event("contentBlockDelta", contentBlockIndex=0, delta={"text": f"{number:08} " + "on and on " * 300})
 
 
-@FORMS
+@pytest.mark.parametrize("form", [NATIVE, SSE, CHAT], ids=lambda form: form.name)
 def test_a_slow_reader_costs_no_memory_and_loses_nothing(nginx, upstream, form):
     """The upstream could send 60 MB at once; it is read only as fast as the client reads."""
     gateway = nginx(LOCATION, defaults(upstream.port))

@@ -111,28 +111,37 @@ impl Answer {
                 blocks: vec![Block::Text(Text::new(&UNICODE))],
                 ..plain
             },
-            Kind::Tool => match tool_result(request.body) {
-                Some(result) => {
+            Kind::Json => Self {
+                blocks: vec![Block::Text(Text::new(&JSON))],
+                ..plain
+            },
+            Kind::Tool | Kind::Shell | Kind::Tools => match (tool_result(request.body), kind) {
+                (Some(result), _) => {
                     let text = Text::new(&["The tool ", "said: ", &result]);
                     Self {
                         blocks: vec![Block::Text(text)],
                         ..plain
                     }
                 }
-                None => Self {
+                (None, Kind::Tool) => Self {
                     blocks: vec![weather()],
                     stop_reason: "tool_use",
                     ..plain
                 },
-            },
-            Kind::Tools => {
-                let text = Block::Text(Text::new(&["I will ", "look."]));
-                Self {
-                    blocks: vec![text, weather(), time()],
+                (None, Kind::Shell) => Self {
+                    blocks: vec![shell()],
                     stop_reason: "tool_use",
                     ..plain
+                },
+                (None, _) => {
+                    let text = Block::Text(Text::new(&["I will ", "look."]));
+                    Self {
+                        blocks: vec![text, weather(), time()],
+                        stop_reason: "tool_use",
+                        ..plain
+                    }
                 }
-            }
+            },
             Kind::Reasoning => {
                 let thought = Text::new(&["The user ", "greets me; ", "so do I."]);
                 let reasoning = Block::Reasoning(thought, "c2lnbmF0dXJlIG9mIHRoZSBzdGFuZC1pbg==");
@@ -250,6 +259,16 @@ fn weather() -> Block {
     }
 }
 
+/// A call as Claude Code understands it.
+fn shell() -> Block {
+    let input = Text::new(&["", "{\"command\": \"ec", "ho shell-$((6*7))\"", "}"]);
+    Block::Tool {
+        id: "toolu_Sim0003",
+        name: "Bash",
+        input,
+    }
+}
+
 fn time() -> Block {
     let input = Text::new(&["", "{\"zone\": ", "\"Europe/Paris\"}"]);
     Block::Tool {
@@ -268,6 +287,7 @@ const UNICODE: [&str; 6] = [
     " e\u{301}",
     " \"quoted\"\n\\ and a tab\t.",
 ];
+const JSON: [&str; 3] = ["{\"city\": \"Pa", "ris\", \"deg", "rees\": 18}"];
 const SIXTEEN_BYTES: &str = "fifteen letters ";
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 //!
 //! `POST /model/{id}/converse`, `/converse-stream`, `/invoke`, `/invoke-with-response-stream`, `/count-tokens`,
 //! `/guardrail/{id}/version/{v}/apply` and `/guardrail-checks/invoke`. The id is one path segment, percent-encoded.
+//! With the model in the body: `POST /openai/v1/chat/completions`, `/openai/v1/responses` and `/anthropic/v1/messages`,
+//! whose streams are server-sent events; there exceptions are error events, and there is nothing to corrupt.
 //!
 //! # Scripts
 //!
@@ -16,8 +18,10 @@
 //! | name | answer |
 //! |---|---|
 //! | `text`, `unicode` | a sentence in six deltas; 25 input and 12 output tokens, as everywhere unless said otherwise |
+//! | `json` | `{"city": "Paris", "degrees": 18}` |
 //! | `tool` | a call of `get_weather` with `{"city": "Paris"}`; its result, when the last message has one, is quoted |
-//! | `tools` | text, then calls of `get_weather` and `get_time` |
+//! | `shell` | a call of `Bash` with `{"command": "echo shell-$((6*7))"}`; its result likewise |
+//! | `tools` | text, then calls of `get_weather` and `get_time`; the first result is quoted in the same way |
 //! | `reasoning` | reasoning with a signature, then text |
 //! | `cached` | 10 input, 20 output, 1000 cache read, 200 cache written tokens (150 for 1h, 50 for 5m) |
 //! | `max-tokens`, `stop-sequence`, `guardrail`, `filtered`, `context-window`, `new-stop` | another stop reason, the last an unknown one |
@@ -50,6 +54,7 @@ pub mod anthropic;
 pub mod auth;
 pub mod clock;
 pub mod converse;
+pub mod embeddings;
 pub mod errors;
 pub mod invoke;
 pub mod journal;
@@ -62,6 +67,7 @@ pub mod stream;
 pub mod strict;
 #[cfg(test)]
 mod vectors;
+pub mod vendor_apis;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -131,7 +137,7 @@ impl Sim {
         request: &Received,
         entry: Arc<Entry>,
     ) -> Response<Answered> {
-        let watch = (asked.route.operation.streams()).then(|| Watch::new(entry));
+        let watch = asked.streams().then(|| Watch::new(entry));
         if !script.delivery.first.is_zero() {
             tokio::time::sleep(script.delivery.first).await;
         }

@@ -13,12 +13,14 @@ use serde_json::{Value, json};
 use crate::{
     answers::{Answer, Request},
     converse,
+    embeddings::Family,
     errors::Refusal,
     invoke::{self, Vendor},
     request::{Head, Received},
     script::{Delivery, Fault, FaultKind, Http, Kind, Outcome, Script},
     server::{self, Answered},
     stream::{self, Frames, Step, Steps, StreamBody},
+    vendor_apis,
 };
 
 /// An operation.
@@ -32,12 +34,23 @@ pub enum Operation {
     CountTokens,
     ApplyGuardrail,
     GuardrailChecks,
+    OpenAiChat,
+    OpenAiResponses,
+    AnthropicMessages,
 }
 
 impl Operation {
     /// Whether the answer is an event stream.
     pub fn streams(self) -> bool {
         matches!(self, Self::ConverseStream | Self::InvokeStream)
+    }
+
+    /// Whether the model and the wish for a stream are in the body.
+    pub fn is_vendor_api(self) -> bool {
+        matches!(
+            self,
+            Self::OpenAiChat | Self::OpenAiResponses | Self::AnthropicMessages
+        )
     }
 }
 
@@ -46,7 +59,7 @@ impl Operation {
 pub struct Route {
     /// The operation.
     pub operation: Operation,
-    /// The model's id (or the guardrail's), decoded.
+    /// The model's id (or the guardrail's), decoded; of a vendor's API, known once the body is read.
     pub model_id: String,
 }
 
@@ -65,6 +78,9 @@ impl Route {
                 (Operation::ApplyGuardrail, *id)
             }
             ["", "guardrail-checks", "invoke"] => (Operation::GuardrailChecks, "-"),
+            ["", "openai", "v1", "chat", "completions"] => (Operation::OpenAiChat, "-"),
+            ["", "openai", "v1", "responses"] => (Operation::OpenAiResponses, "-"),
+            ["", "anthropic", "v1", "messages"] => (Operation::AnthropicMessages, "-"),
             _ => return Err(Refusal::unknown_operation()),
         };
         if id.is_empty() {
@@ -97,7 +113,7 @@ pub struct Asked {
 
 impl Asked {
     /// Reads and checks a body.
-    pub fn new(route: Route, bytes: &[u8]) -> Result<Self, Refusal> {
+    pub fn new(mut route: Route, bytes: &[u8]) -> Result<Self, Refusal> {
         let free = matches!(route.operation, Operation::Invoke | Operation::InvokeStream);
         let body = match serde_json::from_slice(bytes) {
             Ok(body) => body,
@@ -112,22 +128,37 @@ impl Asked {
             Operation::Converse | Operation::ConverseStream => {
                 converse::check(&body, &route.model_id)?
             }
-            Operation::Invoke | Operation::InvokeStream => {
-                Vendor::of(&route.model_id).check(&body)?
+            Operation::Invoke | Operation::InvokeStream => match Family::of(&route.model_id) {
+                Some(family) => family.check(&body)?,
+                None => Vendor::of(&route.model_id).check(&body)?,
+            },
+            operation if operation.is_vendor_api() => {
+                vendor_apis::check(operation, &body)?;
+                let model = body.get("model").and_then(Value::as_str);
+                route.model_id = model.unwrap_or_default().to_owned();
             }
             Operation::CountTokens => required(&body, &["input"])?,
             Operation::ApplyGuardrail => required(&body, &["source", "content"])?,
-            Operation::GuardrailChecks => required(&body, &[])?,
+            _ => required(&body, &[])?,
         }
         let keys = keys_in_order(bytes);
         Ok(Self { route, body, keys })
     }
 }
 
+impl Asked {
+    /// Whether the answer is a stream.
+    pub fn streams(&self) -> bool {
+        let in_body = || self.body.get("stream").is_some_and(|stream| stream == true);
+        let operation = self.route.operation;
+        operation.streams() || (operation.is_vendor_api() && in_body())
+    }
+}
+
 /// Whether the script wants no answer at all: a stall where there is no stream to fall silent in.
 pub fn is_silent(asked: &Asked, script: &Script) -> bool {
     let stall = matches!(&script.outcome, Outcome::Answer(_, Some(fault)) if fault.what == FaultKind::Stall);
-    stall && !asked.route.operation.streams()
+    stall && !asked.streams()
 }
 
 /// The answer of the script.
@@ -161,7 +192,25 @@ pub fn perform(
         },
     );
     let vendor = Vendor::of(&asked.route.model_id);
-    let whole = match asked.route.operation {
+    let operation = asked.route.operation;
+    if operation.is_vendor_api() && asked.streams() {
+        let frames = || {
+            let model = &asked.route.model_id;
+            vendor_apis::events(
+                operation,
+                answer.clone(),
+                &asked.body,
+                model,
+                fault.as_ref(),
+            )
+        };
+        let left = vendor_apis::fault_of_bytes(fault.clone());
+        let mut response = stream_answer(asked, frames, left, &script.delivery);
+        let content_type = HeaderValue::from_static("text/event-stream; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        return response;
+    }
+    let whole = match operation {
         Operation::ConverseStream => {
             let frames = || stream::frames(converse::events(answer.clone(), &asked.body));
             return stream_answer(asked, frames, fault, &script.delivery);
@@ -172,10 +221,28 @@ pub fn perform(
         }
         Operation::Converse => server::json(&converse::json(&answer, &asked.body)),
         Operation::Invoke if kind == Kind::Echo => echo(request),
-        Operation::Invoke => with_counts(server::json(&vendor.json(&answer)), &answer),
+        Operation::Invoke => match Family::of(&asked.route.model_id) {
+            Some(family) => {
+                let (json, tokens) = family.answer(&asked.body);
+                let mut response = server::json(&json);
+                let name = HeaderName::from_static("x-amzn-bedrock-input-token-count");
+                response
+                    .headers_mut()
+                    .insert(name, HeaderValue::from(tokens));
+                response
+            }
+            None => with_counts(server::json(&vendor.json(&answer)), &answer),
+        },
         Operation::CountTokens => server::json(&json!({"inputTokens": 42})),
         Operation::ApplyGuardrail => server::json(&guardrail()),
         Operation::GuardrailChecks => server::json(&json!({"results": []})),
+        Operation::OpenAiChat | Operation::OpenAiResponses | Operation::AnthropicMessages => {
+            server::json(&vendor_apis::json(
+                operation,
+                &answer,
+                &asked.route.model_id,
+            ))
+        }
     };
     spoilt(whole, fault.as_ref())
 }

@@ -36,9 +36,13 @@ pub enum Kind {
     Text,
     /// A sentence with characters of every length.
     Unicode,
+    /// A JSON object.
+    Json,
     /// One tool call, or its result quoted.
     Tool,
-    /// Text and two parallel tool calls.
+    /// The same with a tool that agents have: a shell.
+    Shell,
+    /// Text and two parallel tool calls, or the first result quoted.
     Tools,
     /// Reasoning with a signature, then text.
     Reasoning,
@@ -167,7 +171,9 @@ impl Outcome {
         let kind = match name {
             "text" => Kind::Text,
             "unicode" => Kind::Unicode,
+            "json" => Kind::Json,
             "tool" => Kind::Tool,
+            "shell" => Kind::Shell,
             "tools" => Kind::Tools,
             "reasoning" => Kind::Reasoning,
             "cached" => Kind::Cached,

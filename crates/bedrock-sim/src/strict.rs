@@ -6,6 +6,11 @@ use crate::{errors::Refusal, request::Head};
 pub fn check(head: &Head) -> Result<(), Refusal> {
     for (name, _) in &head.headers {
         let lower = name.to_ascii_lowercase();
+        let is_anthropics_own =
+            head.target.starts_with("/anthropic/") && ANTHROPICS.contains(&lower.as_str());
+        if is_anthropics_own {
+            continue;
+        }
         if FORBIDDEN.contains(&lower.as_str())
             || PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
         {
@@ -32,6 +37,8 @@ const FORBIDDEN: [&str; 6] = [
     "te",
     "amz-sdk-invocation-id",
 ];
+/// What Anthropic's own API takes.
+const ANTHROPICS: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 const PREFIXES: [&str; 3] = ["openai-", "anthropic-", "x-stainless-"];
 
 #[cfg(test)]

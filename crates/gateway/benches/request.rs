@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use gateway::settings::Anthropic;
 use gateway::{Auth, Settings, inspect, plan};
 
 fn requests(criterion: &mut Criterion) {
@@ -14,6 +15,7 @@ fn requests(criterion: &mut Criterion) {
         endpoint: None,
         service: "bedrock",
         model: None,
+        aliases: &[],
         allow_models: &[],
         max_output_tokens: None,
         guardrail: None,
@@ -21,6 +23,7 @@ fn requests(criterion: &mut Criterion) {
         max_frame_size: 24 << 20,
         response_text: 0,
         hold_headers: true,
+        anthropic: Anthropic::default(),
     };
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "bench");
     let headers = [("content-type", "application/json")];

@@ -6,7 +6,7 @@
 //! inspect(api, method, path, body)   -> Request | Refusal    operation, requested model, stream
 //! plan(request, settings, …, body)   -> Plan | Refusal       what to call, with which body and headers
 //! plan.sign(credentials, hash, now)  -> headers
-//! plan.relay(status, headers)        -> Relay                chosen by what the upstream really sent
+//! plan.relay(status, headers, now)   -> Relay                chosen by what the upstream really sent
 //! relay.push(bytes, out) · relay.finish(out) · relay.facts()
 //! ```
 //!

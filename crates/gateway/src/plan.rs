@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 
 use crate::bedrock::signing::{self, Signable};
-use crate::bedrock::{Operation, endpoint, model_id, path};
+use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
 use crate::body::Body;
-use crate::dialect::{Api, converse, native};
+use crate::dialect::body::text;
+use crate::dialect::{Api, Reply, anthropic, converse, native, openai};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
 use crate::request::Request;
@@ -50,11 +51,11 @@ pub fn plan(
     headers: Headers<'_>,
     body: &[u8],
 ) -> Result<Plan, Refusal> {
-    let operation = request
+    let mut operation = request
         .operation
         .ok_or_else(|| Refusal::validation("The request body is missing."))?;
-    check_content_type(operation, headers)?;
-    let model = match operation {
+    check_content_type(is_models_own(request.api, operation), headers)?;
+    let mut model = match operation {
         Operation::ApplyGuardrail => None,
         _ => Some(model_to_call(request, settings)?),
     };
@@ -68,11 +69,42 @@ pub fn plan(
         }
         None => endpoint::host_of(settings.region),
     };
-    let body = match request.api {
-        Api::Native => native::request::body(operation, model.as_deref(), settings, body)?,
-        Api::Converse => converse::request::body(model.as_deref(), settings, body)?,
+    let accepts_sse = value(headers, "accept")
+        .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
+    let (body, reply) = match request.api {
+        Api::Native => (
+            native::request::body(operation, model.as_deref(), settings, body)?,
+            Reply::AsSent,
+        ),
+        Api::Converse => (
+            converse::request::body(model.as_deref(), settings, body)?,
+            match request.stream && accepts_sse {
+                true => Reply::ConverseEvents,
+                false => Reply::AsSent,
+            },
+        ),
+        Api::OpenAi if operation.is_invoke() => {
+            let called = model.as_deref().unwrap_or_default();
+            let requested = request.requested_model.as_deref();
+            let (body, reply) = openai::embeddings::translate(text(body)?, requested, called)?;
+            (body, Reply::Embeddings(reply))
+        }
+        Api::OpenAi => {
+            let called = model.as_deref().unwrap_or_default();
+            let requested = request.requested_model.as_deref();
+            let (body, reply) =
+                openai::request::translate(text(body)?, requested, called, settings)?;
+            (body, Reply::OpenAi(reply))
+        }
+        Api::Anthropic => {
+            let called = model.unwrap_or_default();
+            let message = anthropic::request::translate(request, &called, settings, headers, body)?;
+            (operation, model) = (message.operation, Some(message.model));
+            (message.body, Reply::Anthropic(message.reply))
+        }
     };
     let target = match (&model, &request.guardrail) {
+        (Some(_), _) if let Operation::VendorApi { api, .. } = operation => api.path().to_owned(),
         (Some(model), _) => path::of_model(operation, model),
         (None, Some((id, version))) => {
             model_id::check(id)?;
@@ -81,8 +113,6 @@ pub fn plan(
         }
         (None, None) => return Err(Refusal::validation("The path names nothing to call.")),
     };
-    let accepts_sse = value(headers, "accept")
-        .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
     let plan = Plan {
         api: request.api,
         operation,
@@ -90,12 +120,12 @@ pub fn plan(
         region: settings.region.to_owned(),
         host,
         target,
-        headers: headers_to_send(operation, settings, headers),
+        headers: headers_to_send(request.api, operation, settings, headers),
         body,
         service: settings.service.to_owned(),
         answer: Answer {
             operation,
-            sse: request.api == Api::Converse && request.stream && accepts_sse,
+            reply,
             max_frame_size: settings.max_frame_size,
             response_text: settings.response_text,
             hold: settings.hold_headers,
@@ -140,9 +170,19 @@ impl Plan {
         )
     }
 
-    /// Follows the answer, by what the upstream really sent: `header` looks up one of its headers.
-    pub fn relay(&self, status: u16, header: impl Fn(&str) -> Option<String>) -> Relay {
-        Relay::new(&self.answer, status, header)
+    /// Follows the answer, by what the upstream really sent: `header` looks up one of its headers. `now` is when it came.
+    pub fn relay(
+        &self,
+        status: u16,
+        header: impl Fn(&str) -> Option<String>,
+        now: SystemTime,
+    ) -> Relay {
+        Relay::new(&self.answer, status, header, now)
+    }
+
+    /// Whether the answer goes on in another form than Bedrock's.
+    pub fn rewrites_answer(&self) -> bool {
+        self.answer.reply != Reply::AsSent
     }
 
     /// The client signed for itself, so nothing it signed may change.
@@ -160,7 +200,7 @@ impl Plan {
             ));
         };
         let changed = self.body != Body::Unchanged
-            || (settings.guardrail.is_some() && self.operation.is_invoke())
+            || (settings.guardrail.is_some() && takes_guardrail_headers(self.operation))
             || self.model != request.requested_model;
         if request.api != Api::Native || changed {
             return Err(Refusal::denied(
@@ -175,6 +215,7 @@ impl Plan {
             });
         let marker = match self.operation {
             Operation::ApplyGuardrail => "/guardrail/",
+            Operation::VendorApi { api, .. } => api.path(),
             _ => "/model/",
         };
         let start = path.rfind(marker).unwrap_or(0);
@@ -207,19 +248,16 @@ impl Plan {
 
 fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, Refusal> {
     let named = settings.model.filter(|model| !model.is_empty());
+    let asked = request.requested_model.as_deref();
     let model = named
-        .or(request.requested_model.as_deref())
+        .or_else(|| asked.map(|asked| settings.model_of_alias(asked).unwrap_or(asked)))
         .filter(|model| !model.is_empty())
-        .ok_or_else(|| {
-            Refusal::validation("The request names no model: put \"model\" into the body.")
+        .ok_or_else(|| Refusal {
+            param: Some("model".to_owned()),
+            ..Refusal::validation("The request names no model: put \"model\" into the body.")
         })?;
     model_id::check(model)?;
-    let allowed = settings.allow_models;
-    if !allowed.is_empty()
-        && !allowed
-            .iter()
-            .any(|pattern| model_id::matches(pattern, model))
-    {
+    if !settings.allows(model) {
         return Err(Refusal::denied(format!(
             "This gateway does not allow the model {model}."
         )));
@@ -227,9 +265,14 @@ fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, R
     Ok(model.to_owned())
 }
 
+/// Whether the body is the model's own, of whatever type: only who speaks Bedrock's own form sends such.
+fn is_models_own(api: Api, operation: Operation) -> bool {
+    api == Api::Native && operation.is_invoke()
+}
+
 /// Converse takes JSON only; invoke takes whatever the model does.
-fn check_content_type(operation: Operation, headers: Headers<'_>) -> Result<(), Refusal> {
-    let sent = value(headers, "content-type").filter(|_| !operation.is_invoke());
+fn check_content_type(is_models_own: bool, headers: Headers<'_>) -> Result<(), Refusal> {
+    let sent = value(headers, "content-type").filter(|_| !is_models_own);
     let is_json = |sent: &str| {
         let essence = sent.split(';').next().unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("application/json")
@@ -242,12 +285,14 @@ fn check_content_type(operation: Operation, headers: Headers<'_>) -> Result<(), 
 
 /// The only client headers that go on, and what the gateway says itself.
 fn headers_to_send(
+    api: Api,
     operation: Operation,
     settings: &Settings<'_>,
     headers: Headers<'_>,
 ) -> Vec<(Cow<'static, str>, String)> {
     let mut sent: Vec<(Cow<'static, str>, String)> = Vec::new();
-    let content_type = value(headers, "content-type").filter(|_| operation.is_invoke());
+    let is_models_own = is_models_own(api, operation);
+    let content_type = value(headers, "content-type").filter(|_| is_models_own);
     let content_type = content_type.unwrap_or("application/json").to_owned();
     sent.push(("content-type".into(), content_type));
     // A compressed stream would arrive in one burst, and could not be read here.
@@ -258,22 +303,50 @@ fn headers_to_send(
         }
     };
     pass("user-agent");
-    if operation.is_invoke() {
+    if is_models_own {
         pass("accept");
+    }
+    let vendor_api = match operation {
+        Operation::VendorApi { api, .. } => Some(api),
+        _ => None,
+    };
+    let messages_over_invoke = api == Api::Anthropic && operation.is_invoke();
+    if is_models_own || messages_over_invoke || vendor_api.is_some() {
         for name in INVOKE_HEADERS {
             pass(name);
         }
-        if let Some(guardrail) = settings.guardrail {
-            sent.retain(|(name, _)| !GUARDRAIL_HEADERS.contains(&name.as_ref()));
-            let [id, version, trace] = GUARDRAIL_HEADERS;
-            sent.push((id.into(), guardrail.id.clone()));
-            sent.push((version.into(), guardrail.version.clone()));
-            if let Some(value) = &guardrail.trace {
-                sent.push((trace.into(), value.to_ascii_uppercase()));
-            }
+    }
+    if vendor_api == Some(VendorApi::AnthropicMessages) {
+        pass("anthropic-version");
+        pass("anthropic-beta");
+    }
+    if vendor_api.is_some() {
+        let accept = match operation.streams() {
+            true => "text/event-stream",
+            false => "application/json",
+        };
+        sent.push(("accept".into(), accept.to_owned()));
+    }
+    if takes_guardrail_headers(operation)
+        && let Some(guardrail) = settings.guardrail
+    {
+        sent.retain(|(name, _)| !GUARDRAIL_HEADERS.contains(&name.as_ref()));
+        let [id, version, trace] = GUARDRAIL_HEADERS;
+        sent.push((id.into(), guardrail.id.clone()));
+        sent.push((version.into(), guardrail.version.clone()));
+        if let Some(value) = &guardrail.trace {
+            sent.push((trace.into(), value.to_ascii_uppercase()));
         }
     }
     sent
+}
+
+/// Whether a guardrail is named in headers.
+fn takes_guardrail_headers(operation: Operation) -> bool {
+    match operation {
+        Operation::VendorApi { api, .. } => native::vendor::takes_guardrail(api),
+        _ => operation.is_invoke(),
+    }
 }
 
 /// The first header called `name` (in lower case).

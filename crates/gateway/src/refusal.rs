@@ -15,6 +15,10 @@ pub struct Refusal {
     pub exception: Cow<'static, str>,
     /// What is wrong and what to do.
     pub message: Cow<'static, str>,
+    /// The parameter that is wrong, as the client's dialect names it.
+    pub param: Option<String>,
+    /// A code for clients whose dialect has codes, where the exception's name is none.
+    pub code: Option<&'static str>,
     /// What the operator should read in the error log, where that is not for the client to see.
     pub log: Option<String>,
 }
@@ -23,6 +27,16 @@ impl Refusal {
     /// The request is wrong: 400 `ValidationException`.
     pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "ValidationException", message)
+    }
+
+    /// A parameter of the request is wrong: 400, and a message that names it. `what` goes on from the name.
+    pub fn parameter(param: impl Into<String>, what: &str) -> Self {
+        let param = param.into();
+        Self {
+            message: format!("\"{param}\" {what}.").into(),
+            param: Some(param),
+            ..Self::validation("")
+        }
     }
 
     /// A rule of this gateway forbids it: 403 `AccessDeniedException`.
@@ -58,6 +72,8 @@ impl Refusal {
             status,
             exception: exception.into(),
             message: message.into(),
+            param: None,
+            code: None,
             log: None,
         }
     }

@@ -1,9 +1,12 @@
 //! An answer on its way from Bedrock to the client.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use eventstream::{Decoder, Limits};
 
 use crate::bedrock::{Operation, exception};
-use crate::dialect::{converse, native};
+use crate::dialect::native::stream::{Progress, Seen};
+use crate::dialect::{EventWriter, Meta, Reply, native};
 use crate::facts::{Facts, StreamStatus};
 use crate::refusal::Refusal;
 
@@ -11,7 +14,7 @@ use crate::refusal::Refusal;
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub operation: Operation,
-    pub sse: bool,
+    pub reply: Reply,
     pub max_frame_size: usize,
     pub response_text: usize,
     pub hold: bool,
@@ -29,17 +32,50 @@ pub struct Relay {
 
 #[derive(Debug)]
 enum Form {
-    Frames(Frames),
-    Whole(native::response::Observer),
+    /// An event stream.
+    Frames(Box<Frames>),
+    /// Server-sent events, whose bytes pass as they are.
+    Events(Events),
+    /// Any other answer, whose bytes pass as they are.
+    Passed(native::response::Observer),
+    /// Any other answer, which has to be whole before it can be written in the client's form.
+    Collected(Box<Collected>),
 }
 
 #[derive(Debug)]
 struct Frames {
     decoder: Decoder,
     observer: native::stream::Observer,
-    /// Whether events go on as SSE; otherwise the bytes pass as they are.
-    sse: bool,
+    written: Written,
     /// Whether the answer's header still waits for the first frame.
+    holding: bool,
+}
+
+#[derive(Debug)]
+struct Events {
+    decoder: sse::Decoder,
+    observer: native::server_sent::Observer,
+}
+
+/// The events in the client's form.
+#[derive(Debug)]
+struct Written {
+    /// None where the bytes pass as they are.
+    writer: Option<Box<dyn EventWriter>>,
+    /// The client was told of an error, so nothing may follow.
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Collected {
+    observer: native::response::Observer,
+    reply: Reply,
+    meta: Meta,
+    status: u16,
+    /// Whether this is the kind of answer that was asked for.
+    expected: bool,
+    body: Vec<u8>,
+    limit: usize,
     holding: bool,
 }
 
@@ -54,6 +90,8 @@ pub enum Flow {
     Fail(Refusal),
     /// Send the first so many of them (or what was written), then cut the connection: nothing after can be trusted.
     Cut(usize),
+    /// Send what was written, which tells the client that the answer failed, and end it: nothing after can be trusted.
+    Stop,
 }
 
 /// How the answer ends for the client.
@@ -72,26 +110,61 @@ impl Relay {
         answer: &Answer,
         status: u16,
         header: impl Fn(&str) -> Option<String>,
+        now: SystemTime,
     ) -> Self {
         let content_type = header("content-type").unwrap_or_default();
+        let facts = facts_of_headers(status, header);
         let is_stream =
             status == 200 && answer.operation.streams() && content_type.starts_with(EVENT_STREAM);
-        let form = if is_stream {
-            Form::Frames(Frames {
-                decoder: Decoder::new(limits(answer.max_frame_size)),
-                observer: native::stream::Observer::new(answer.operation, answer.response_text),
-                sse: answer.sse,
-                holding: answer.hold,
+        let events_of = match answer.operation {
+            Operation::VendorApi { api, stream: true }
+                if status == 200 && content_type.starts_with(SERVER_SENT_EVENTS) =>
+            {
+                Some(api)
+            }
+            _ => None,
+        };
+        let observer = || {
+            native::response::Observer::new(answer.operation, status >= 400, answer.response_text)
+        };
+        let meta = meta(&facts, now);
+        let expected = status < 300 && !answer.operation.streams();
+        let form = if let Some(api) = events_of {
+            Form::Events(Events {
+                decoder: sse::Decoder::new(answer.max_frame_size),
+                observer: native::server_sent::Observer::new(api, answer.response_text),
             })
+        } else if is_stream {
+            let writer = answer.reply.events(&meta);
+            Form::Frames(Box::new(Frames {
+                decoder: Decoder::new(limits(answer.max_frame_size)),
+                observer: native::stream::Observer::new(
+                    answer.operation,
+                    answer.response_text,
+                    writer.is_some(),
+                ),
+                written: Written {
+                    writer,
+                    failed: false,
+                },
+                holding: answer.hold,
+            }))
+        } else if answer.reply.rewrites_whole(expected) {
+            Form::Collected(Box::new(Collected {
+                observer: observer(),
+                reply: answer.reply.clone(),
+                meta,
+                status,
+                expected,
+                body: Vec::new(),
+                limit: answer.max_frame_size,
+                holding: true,
+            }))
         } else {
-            Form::Whole(native::response::Observer::new(
-                answer.operation,
-                status >= 400,
-                answer.response_text,
-            ))
+            Form::Passed(observer())
         };
         Self {
-            facts: facts_of_headers(status, header),
+            facts,
             form,
             fault: None,
             complained: false,
@@ -105,19 +178,25 @@ impl Relay {
 
     /// Whether this is an event stream.
     pub fn is_stream(&self) -> bool {
-        matches!(self.form, Form::Frames(_))
+        matches!(self.form, Form::Frames(_) | Form::Events(_))
     }
 
-    /// Whether the header waits for the first frame.
+    /// Whether the header waits: for the first frame, or for an answer that must be whole.
     pub fn holds(&self) -> bool {
-        matches!(&self.form, Form::Frames(frames) if frames.holding)
+        match &self.form {
+            Form::Frames(frames) => frames.holding,
+            // Who speaks a vendor's own API knows its errors in the stream, too.
+            Form::Passed(_) | Form::Events(_) => false,
+            Form::Collected(collected) => collected.holding,
+        }
     }
 
     /// The content type of what is written instead of the upstream's bytes; `None`: those bytes pass as they are.
     pub fn rewrites_as(&self) -> Option<&'static str> {
         match &self.form {
-            Form::Frames(frames) if frames.sse => Some("text/event-stream"),
-            _ => None,
+            Form::Frames(frames) => frames.written.writer.as_ref().map(|_| "text/event-stream"),
+            Form::Passed(_) | Form::Events(_) => None,
+            Form::Collected(_) => Some("application/json"),
         }
     }
 
@@ -126,10 +205,12 @@ impl Relay {
         self.facts.bytes = self.facts.bytes.saturating_add(bytes.len() as u64);
         match &mut self.form {
             Form::Frames(frames) => frames.push(bytes, &mut self.facts, &mut self.fault, out),
-            Form::Whole(observer) => {
+            Form::Events(events) => events.push(bytes, &mut self.facts, &mut self.fault),
+            Form::Passed(observer) => {
                 observer.push(bytes, &mut self.facts);
                 Flow::Go
             }
+            Form::Collected(collected) => collected.push(bytes, &mut self.facts),
         }
     }
 
@@ -137,8 +218,10 @@ impl Relay {
     pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> End {
         match &mut self.form {
             Form::Frames(frames) => frames.finish(clean, &mut self.facts, out),
-            Form::Whole(_) if clean => End::Clean,
-            Form::Whole(_) => End::Cut,
+            Form::Events(_) => Events::finish(clean, &mut self.facts),
+            Form::Passed(_) if clean => End::Clean,
+            Form::Passed(_) => End::Cut,
+            Form::Collected(collected) => collected.finish(clean, &mut self.facts, out),
         }
     }
 
@@ -203,32 +286,33 @@ impl Frames {
                 Err(error) => Err(error.into()),
             };
             match seen {
-                Ok(native::stream::Seen::Nothing) => {}
-                Ok(native::stream::Seen::Event(event, payload)) => {
+                Ok(Seen::Nothing) => {}
+                Ok(Seen::Event(incoming)) => {
                     self.holding = false;
-                    if self.sse {
-                        converse::stream::write(event, payload, out);
+                    if let Some(writer) = self.written.writer() {
+                        writer.event(&incoming, out);
                     }
                 }
-                Ok(native::stream::Seen::Exception(_, refusal)) if self.holding => {
+                Ok(Seen::Exception(_, refusal)) if self.holding => {
                     return Flow::Fail(refusal);
                 }
-                Ok(native::stream::Seen::Exception(name, refusal)) => {
-                    if self.sse {
-                        write_error(name, &refusal, out);
-                    }
+                Ok(Seen::Exception(name, refusal)) => {
+                    self.written.tell(name, &refusal, out);
                 }
                 Err(error) => {
                     facts.stream = Some(StreamStatus::Corrupt);
                     *fault = Some(error);
-                    let refusal = broken("Bedrock's answer was damaged on the way.");
+                    let refusal = Refusal {
+                        code: Some("stream_corrupt"),
+                        ..broken("Bedrock's answer was damaged on the way.")
+                    };
                     if self.holding {
                         return Flow::Fail(refusal);
                     }
-                    if self.sse {
-                        write_error(SERVER_EXCEPTION, &refusal, out);
-                    }
-                    return Flow::Cut(intact);
+                    return match self.written.tell(SERVER_EXCEPTION, &refusal, out) {
+                        true => Flow::Stop,
+                        false => Flow::Cut(intact),
+                    };
                 }
             }
         }
@@ -244,22 +328,139 @@ impl Frames {
         if !whole && !decided {
             facts.stream.get_or_insert(StreamStatus::Truncated);
         }
-        if whole && self.observer.ended(facts) {
+        let tells = self.written.tells_errors();
+        // A client that is told what it needs has it once the content is whole, whatever becomes of the counts.
+        let content_whole = tells && self.observer.progress() == Progress::ContentWhole;
+        if (whole && self.observer.ended(facts)) || (content_whole && !self.holding) {
+            if let Some(writer) = self.written.writer() {
+                writer.end(out);
+            }
             return End::Clean;
         }
-        let refusal = broken("Bedrock's answer ended early.");
+        let refusal = Refusal {
+            code: Some("stream_truncated"),
+            ..broken("Bedrock's answer ended early.")
+        };
         if self.holding {
             return End::Fail(refusal);
         }
-        if self.sse && facts.stream == Some(StreamStatus::Truncated) {
-            write_error(SERVER_EXCEPTION, &refusal, out);
+        let told = match decided {
+            true => self.written.failed,
+            false => self.written.tell(SERVER_EXCEPTION, &refusal, out),
+        };
+        match told && tells {
+            true => End::Clean,
+            false => End::Cut,
         }
-        End::Cut
     }
 }
 
-fn write_error(name: &str, refusal: &Refusal, out: &mut Vec<u8>) {
-    converse::stream::write(name, &native::error::answer(refusal).body, out);
+impl Events {
+    fn push(
+        &mut self,
+        bytes: &[u8],
+        facts: &mut Facts,
+        fault: &mut Option<native::stream::Corrupt>,
+    ) -> Flow {
+        let mut rest = bytes;
+        loop {
+            let intact = bytes.len() - rest.len();
+            match self.decoder.next(&mut rest) {
+                Ok(None) => return Flow::Go,
+                Ok(Some(event)) => self.observer.event(&event, facts),
+                Err(error) => {
+                    facts.stream = Some(StreamStatus::Corrupt);
+                    *fault = Some(error.into());
+                    return Flow::Cut(intact);
+                }
+            }
+        }
+    }
+
+    /// Without its last event, or an error, a stream must not look whole.
+    fn finish(clean: bool, facts: &mut Facts) -> End {
+        facts.stream.get_or_insert(StreamStatus::Truncated);
+        let decided = matches!(
+            facts.stream,
+            Some(StreamStatus::Complete | StreamStatus::Exception)
+        );
+        match clean && decided {
+            true => End::Clean,
+            false => End::Cut,
+        }
+    }
+}
+
+impl Written {
+    /// What writes the next event, if one may still be written.
+    fn writer(&mut self) -> Option<&mut Box<dyn EventWriter>> {
+        self.writer.as_mut().filter(|_| !self.failed)
+    }
+
+    /// Whether a client knows by an error alone that the answer is not whole.
+    fn tells_errors(&self) -> bool {
+        self.writer
+            .as_ref()
+            .is_some_and(|writer| writer.tells_errors())
+    }
+
+    /// Tells the client of an error, once; whether it knows by that alone that the answer is not whole.
+    fn tell(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>) -> bool {
+        let Some(writer) = &mut self.writer else {
+            return false;
+        };
+        if !std::mem::replace(&mut self.failed, true) {
+            writer.error(name, refusal, out);
+        }
+        writer.tells_errors()
+    }
+}
+
+impl Collected {
+    fn push(&mut self, bytes: &[u8], facts: &mut Facts) -> Flow {
+        self.observer.push(bytes, facts);
+        if self.body.len().saturating_add(bytes.len()) > self.limit {
+            return Flow::Fail(broken(
+                "Bedrock's answer is larger than this gateway takes: see bedrock_max_frame_size.",
+            ));
+        }
+        self.body.extend_from_slice(bytes);
+        Flow::Hold
+    }
+
+    fn finish(&mut self, clean: bool, facts: &mut Facts, out: &mut Vec<u8>) -> End {
+        if self.status >= 400 {
+            return End::Fail(exception::of_answer(
+                self.status,
+                facts.exception.as_deref(),
+                &self.body,
+            ));
+        }
+        if !clean {
+            return End::Fail(broken("Bedrock's answer ended early."));
+        }
+        let written = match std::str::from_utf8(&self.body) {
+            Ok(body) if self.expected => self.reply.whole(&self.meta, body, out).is_ok(),
+            _ => false,
+        };
+        if !written {
+            out.clear();
+            return End::Fail(broken("Bedrock's answer was not what it should be."));
+        }
+        self.body = Vec::new();
+        self.holding = false;
+        End::Clean
+    }
+}
+
+fn meta(facts: &Facts, now: SystemTime) -> Meta {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let id = facts.request_id.as_ref().filter(|id| id.is_ascii());
+    Meta {
+        id: id.map_or_else(|| format!("{:x}", now.as_nanos()), Clone::clone),
+        created: now.as_secs(),
+        input_tokens: facts.input_tokens,
+    }
 }
 
 fn broken(message: &'static str) -> Refusal {
@@ -295,4 +496,5 @@ fn facts_of_headers(status: u16, header: impl Fn(&str) -> Option<String>) -> Fac
 }
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+const SERVER_SENT_EVENTS: &str = "text/event-stream";
 const SERVER_EXCEPTION: &str = "internalServerException";

@@ -1,7 +1,7 @@
 //! The first look at a request: what is asked, of which model.
 
 use crate::bedrock::{Operation, path};
-use crate::dialect::{Api, converse};
+use crate::dialect::{Api, anthropic, body, openai, path_of};
 use crate::refusal::Refusal;
 
 /// A request as understood so far.
@@ -28,7 +28,8 @@ impl Request {
     }
 }
 
-/// Recognises a request by `path` (raw, with query), and where the path does not say all, by its `body`.
+/// Recognises a request by its target (raw path, perhaps with a query), and where that does not say all, by its `body`.
+/// The dialect is `api`, or what the path shows: [`Api::of`].
 ///
 /// Called without a body it never fails for want of one: see [`Request::needs_body`].
 ///
@@ -40,37 +41,98 @@ pub fn inspect(
     target: &str,
     body: Option<&[u8]>,
 ) -> Result<Request, Refusal> {
-    // nginx takes what follows `#` for no part of the path either.
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    let native = match api {
-        None | Some(Api::Native) => path::recognise(path)?,
-        Some(_) => None,
+    let api = api.unwrap_or_else(|| Api::of(target));
+    let path = path_of(target);
+    let mut request = Request {
+        api,
+        operation: None,
+        requested_model: None,
+        guardrail: None,
+        stream: false,
+        target: target.to_owned(),
     };
-    let request = match (native, api) {
-        (Some(found), _) => Request {
-            api: Api::Native,
-            operation: Some(found.operation),
-            requested_model: found.model,
-            guardrail: found.guardrail,
-            stream: found.operation.streams(),
-            target: target.to_owned(),
-        },
-        (None, Some(Api::Native)) => {
-            return Err(Refusal::new(
-                404,
-                "UnknownOperationException",
-                "This path is none of Bedrock's: use /model/{id}/converse, /converse-stream, /invoke, \
-                 /invoke-with-response-stream or /count-tokens.",
-            ));
+    // Anthropic's Messages may yet go through invoke instead: that depends on the model that is called.
+    let of_body = match api {
+        Api::Native => {
+            let found = path::recognise(path)?.ok_or_else(no_operation)?;
+            request.operation = Some(found.operation);
+            request.requested_model = found.model;
+            request.guardrail = found.guardrail;
+            request.stream = found.operation.streams();
+            match found.operation {
+                // The model is in the body, and whether it streams.
+                Operation::VendorApi { api, .. } => {
+                    request.operation = None;
+                    Some(api.operation())
+                }
+                _ => None,
+            }
         }
-        (None, _) => converse::request::inspect(target, body)?,
+        Api::Converse => Some(conversing as OfBody),
+        Api::OpenAi => match openai::endpoint(path) {
+            openai::Endpoint::Chat => Some(conversing as OfBody),
+            openai::Endpoint::Embeddings => Some((|_| Operation::Invoke) as OfBody),
+            openai::Endpoint::Models(model) => list_models(&mut request, model)?,
+        },
+        Api::Anthropic => match anthropic::endpoint(path) {
+            anthropic::Endpoint::Messages => Some(conversing as OfBody),
+            anthropic::Endpoint::CountTokens => Some(counting as OfBody),
+            anthropic::Endpoint::Models(model) => list_models(&mut request, model)?,
+        },
     };
-    if method != "POST" {
+    let methods = methods(api, target);
+    if !methods.split(", ").any(|right| right == method) {
         return Err(Refusal::new(
             405,
             "UnknownOperationException",
-            "This operation takes POST requests only.",
+            format!("This operation takes {methods} requests only."),
         ));
     }
+    if let (Some(operation), Some(body)) = (of_body, body) {
+        let asked = body::asked(body)?;
+        let operation = operation(asked.stream);
+        request.operation = Some(operation);
+        request.requested_model = asked.model;
+        request.stream = operation.streams();
+    }
     Ok(request)
+}
+
+/// The methods that a request to `target` may have, as a list for `Allow`.
+pub fn methods(api: Api, target: &str) -> &'static str {
+    match (api, openai::endpoint(path_of(target))) {
+        (Api::OpenAi | Api::Anthropic, openai::Endpoint::Models(_)) => "GET, HEAD",
+        _ => "POST",
+    }
+}
+
+/// What a request is, by whether its body asks for a stream.
+type OfBody = fn(bool) -> Operation;
+
+fn conversing(stream: bool) -> Operation {
+    match stream {
+        true => Operation::ConverseStream,
+        false => Operation::Converse,
+    }
+}
+
+fn counting(_: bool) -> Operation {
+    Operation::CountTokens
+}
+
+/// What the path says is all there is to know.
+fn list_models(request: &mut Request, model: Option<&str>) -> Result<Option<OfBody>, Refusal> {
+    request.operation = Some(Operation::ListModels);
+    request.requested_model = model.map(path::decode).transpose()?;
+    Ok(None)
+}
+
+fn no_operation() -> Refusal {
+    Refusal::new(
+        404,
+        "UnknownOperationException",
+        "This path is none of Bedrock's: use /model/{id}/converse, /converse-stream, /invoke, \
+         /invoke-with-response-stream or /count-tokens; /openai/v1/chat/completions or /responses; or \
+         /anthropic/v1/messages.",
+    )
 }

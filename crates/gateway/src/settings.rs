@@ -1,5 +1,7 @@
 //! The values of the directives for one request, variables already filled in.
 
+use crate::bedrock::model_id;
+
 /// What the operator asked for in this location.
 #[derive(Clone, Debug)]
 pub struct Settings<'a> {
@@ -11,6 +13,8 @@ pub struct Settings<'a> {
     pub service: &'a str,
     /// The model to call instead of the client's.
     pub model: Option<&'a str>,
+    /// Names that clients may use, and the model id or ARN that each stands for.
+    pub aliases: &'a [(String, String)],
     /// Glob patterns on the id that will be called; none allows all.
     pub allow_models: &'a [String],
     /// Upper bound for generated tokens.
@@ -25,6 +29,59 @@ pub struct Settings<'a> {
     pub response_text: usize,
     /// Whether the answer's header waits for the first frame.
     pub hold_headers: bool,
+    /// How Anthropic's Messages go.
+    pub anthropic: Anthropic<'a>,
+}
+
+impl Settings<'_> {
+    /// Whether the operator lets this model be called.
+    pub fn allows(&self, model: &str) -> bool {
+        let patterns = self.allow_models;
+        patterns.is_empty()
+            || patterns
+                .iter()
+                .any(|pattern| model_id::matches(pattern, model))
+    }
+
+    /// The model id or ARN that a client means by `name`, if the operator gave it that name.
+    pub fn model_of_alias(&self, name: &str) -> Option<&str> {
+        self.aliases
+            .iter()
+            .find(|(alias, _)| alias == name)
+            .map(|(_, model)| model.as_str())
+    }
+}
+
+/// How Anthropic's Messages go to Bedrock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anthropic<'a> {
+    /// `bedrock_anthropic_via`
+    pub via: Via,
+    /// `bedrock_anthropic_beta`: patterns of the beta flags that go on; `None` is all.
+    pub beta: Option<&'a [String]>,
+}
+
+impl Anthropic<'_> {
+    /// Whether a beta flag goes on.
+    pub fn passes_beta(&self, flag: &str) -> bool {
+        self.beta.is_none_or(|patterns| {
+            patterns
+                .iter()
+                .any(|pattern| model_id::matches(pattern, flag))
+        })
+    }
+}
+
+/// Which of Bedrock's operations Messages are sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// Invoke if the model's id shows that it is Anthropic's, else Converse.
+    #[default]
+    Auto,
+    /// Invoke.
+    Invoke,
+    /// Converse.
+    Converse,
 }
 
 /// A guardrail, as `bedrock_guardrail` names it.

@@ -216,7 +216,7 @@ fn no_header_or_log_line_can_be_bent_by_an_exception() {
     assert!(!complaint.contains(|c: char| c.is_control()), "{complaint}");
     for refusal in [refusal, Refusal::new(500, evil, "x")] {
         for api in [Api::Native, Api::Converse] {
-            for (_, value) in api.error(&refusal).headers {
+            for (_, value) in api.error(&refusal, None).headers {
                 assert!(
                     value.bytes().all(|byte| byte.is_ascii_graphic()),
                     "{value:?}"

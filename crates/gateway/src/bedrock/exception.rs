@@ -3,6 +3,10 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
+use crate::refusal::Refusal;
+
 /// HTTP status that an exception stands for, whichever way it is spelt; 500 for one that is not known.
 pub fn status_of(name: &str) -> u16 {
     MODELLED
@@ -81,6 +85,52 @@ pub fn for_status(status: u16) -> (Cow<'static, str>, Cow<'static, str>) {
     };
     (Cow::Borrowed(name), Cow::Borrowed(message))
 }
+
+/// An error that came over HTTP, for a client that speaks another dialect: `name` as far as it is known, and what `body`
+/// says. What AWS says of our own credentials is nothing the client could do anything about.
+pub fn of_answer(status: u16, name: Option<&str>, body: &[u8]) -> Refusal {
+    let (default_name, default_message) = for_status(status);
+    let message = message_in(body);
+    let name = name.map_or(default_name, |name| Cow::Owned(name.to_owned()));
+    if OF_CREDENTIALS.contains(&name.as_ref()) {
+        return Refusal {
+            log: Some(format!(
+                // AWS's own message may quote the request's headers, a session token among them.
+                "AWS does not accept the gateway's credentials or signature: {} ({status})",
+                name.escape_debug()
+            )),
+            ..Refusal::from_status(502)
+        };
+    }
+    Refusal::new(status, name, message.map_or(default_message, Cow::Owned))
+}
+
+/// What an error's body says, in either spelling that AWS's services have; some send both.
+pub fn message_in(body: &[u8]) -> Option<String> {
+    let body: Body = serde_json::from_slice(body).ok()?;
+    let said = [body.message, body.upper_message];
+    said.into_iter().flatten().find(|said| !said.is_empty())
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default, rename = "Message")]
+    upper_message: Option<String>,
+}
+
+/// Errors about who signed, and how. <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
+const OF_CREDENTIALS: [&str; 8] = [
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
 
 const MODELLED: [(&str, u16); 11] = [
     ("ValidationException", 400),

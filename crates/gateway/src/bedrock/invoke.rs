@@ -2,7 +2,6 @@
 //! the vendor, so that all forms are read at once: by the names of their members, which they do not share.
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html>
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -11,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::usage::{Metrics, Usage, count, lenient};
+use crate::json::text::Text;
 
 /// The payload of a `chunk` event.
 #[derive(Debug, Deserialize)]
@@ -19,10 +19,6 @@ pub struct PayloadPart<'a> {
     #[serde(borrow, default)]
     pub bytes: Option<Text<'a>>,
 }
-
-/// A string, borrowed if it has no escapes.
-#[derive(Debug, Deserialize)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// The model's JSON. A member that is not what it should be is only unknown.
 #[derive(Debug, Default, Deserialize)]
@@ -228,7 +224,7 @@ struct Said<'a> {
 /// The first element of an array. The others are not kept: a frame of millions of empty ones must not cost its size many
 /// times over.
 #[derive(Debug)]
-struct First<T>(Option<T>);
+pub struct First<T>(pub Option<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -85,28 +85,33 @@ pub enum Vendor {
 impl Vendor {
     /// The vendor an id shows; an application profile's or an imported model's ARN shows none.
     pub fn of(id: &str) -> Option<Self> {
-        // A foundation-model ARN and a system-defined profile's end in the id; others end in a name anyone may choose.
-        let id = match id.strip_prefix("arn:") {
-            None => id,
-            Some(arn) => {
-                let resource = arn.rsplit(':').find(|part| part.contains('/'))?;
-                let (kind, _) = resource.split_once('/')?;
-                if !matches!(kind, "foundation-model" | "inference-profile") {
-                    return None;
-                }
-                arn.split_once('/')?.1
-            }
-        };
-        // A profile id carries the region group first: `us.anthropic.…`.
-        let id = match id.split_once('.') {
-            Some((group, rest)) if REGION_GROUPS.contains(&group) => rest,
-            _ => id,
-        };
+        let id = foundation_model(id)?;
         VENDORS
             .iter()
             .find(|(prefix, _)| id.starts_with(prefix))
             .map(|(_, vendor)| *vendor)
     }
+}
+
+/// The model's own id in an id or ARN; an application profile's or an imported model's ARN shows none.
+pub fn foundation_model(id: &str) -> Option<&str> {
+    // A foundation-model ARN and a system-defined profile's end in the id; others end in a name anyone may choose.
+    let id = match id.strip_prefix("arn:") {
+        None => id,
+        Some(arn) => {
+            let resource = arn.rsplit(':').find(|part| part.contains('/'))?;
+            let (kind, _) = resource.split_once('/')?;
+            if !matches!(kind, "foundation-model" | "inference-profile") {
+                return None;
+            }
+            arn.split_once('/')?.1
+        }
+    };
+    // A profile id carries the region group first: `us.anthropic.…`.
+    Some(match id.split_once('.') {
+        Some((group, rest)) if REGION_GROUPS.contains(&group) => rest,
+        _ => id,
+    })
 }
 
 /// Whether a prompt from Prompt management is called, which forbids settings in the request.
@@ -187,6 +192,28 @@ mod tests {
             ("*b*c", "abab", false),
         ] {
             assert_eq!(matches(pattern, id), fits, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn profiles_lead_to_their_model() {
+        for (id, model) in [
+            (
+                "us.anthropic.claude-x-v1:0",
+                Some("anthropic.claude-x-v1:0"),
+            ),
+            ("global.anthropic.claude-x", Some("anthropic.claude-x")),
+            ("anthropic.claude-x", Some("anthropic.claude-x")),
+            (
+                "arn:aws:bedrock:us-east-1:1:inference-profile/us-gov.amazon.nova-lite-v1:0",
+                Some("amazon.nova-lite-v1:0"),
+            ),
+            (
+                "arn:aws:bedrock:us-east-1:1:application-inference-profile/us.x",
+                None,
+            ),
+        ] {
+            assert_eq!(foundation_model(id), model);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The operations of the Bedrock runtime API.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html>
 
+use super::vendor_api::VendorApi;
+
 /// An operation this gateway sends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -16,6 +18,15 @@ pub enum Operation {
     CountTokens,
     /// `POST /guardrail/{id}/version/{v}/apply`
     ApplyGuardrail,
+    /// One of the vendors' own APIs
+    VendorApi {
+        /// Which.
+        api: VendorApi,
+        /// Whether a stream is asked for.
+        stream: bool,
+    },
+    /// The models that clients may name: answered here, not by Bedrock.
+    ListModels,
 }
 
 impl Operation {
@@ -37,10 +48,12 @@ impl Operation {
             Self::InvokeStream => "invoke_stream",
             Self::CountTokens => "count_tokens",
             Self::ApplyGuardrail => "apply_guardrail",
+            Self::VendorApi { api, .. } => api.as_str(),
+            Self::ListModels => "list_models",
         }
     }
 
-    /// The last segment of its path.
+    /// The last segment of its path; of a vendor's own API, all of it.
     pub fn verb(self) -> &'static str {
         match self {
             Self::Converse => "converse",
@@ -49,12 +62,28 @@ impl Operation {
             Self::InvokeStream => "invoke-with-response-stream",
             Self::CountTokens => "count-tokens",
             Self::ApplyGuardrail => "apply",
+            Self::VendorApi { api, .. } => api.path(),
+            Self::ListModels => "models",
         }
     }
 
-    /// Whether its answer is an event stream.
+    /// Whether its answer is a stream of events.
     pub fn streams(self) -> bool {
-        matches!(self, Self::ConverseStream | Self::InvokeStream)
+        match self {
+            Self::VendorApi { stream, .. } => stream,
+            _ => matches!(self, Self::ConverseStream | Self::InvokeStream),
+        }
+    }
+
+    /// Whether clients that call it speak a dialect which can be translated to any model.
+    pub fn has_dialect(self) -> bool {
+        matches!(
+            self,
+            Self::VendorApi {
+                api: VendorApi::OpenAiChat | VendorApi::AnthropicMessages,
+                ..
+            }
+        )
     }
 
     /// Converse and ConverseStream.

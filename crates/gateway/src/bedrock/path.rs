@@ -3,13 +3,13 @@
 //! The model id is one path segment in which everything but `A-Z a-z 0-9 - . _ ~` is percent-encoded. Clients send it
 //! raw, encoded once or encoded twice, and behind any prefix; all of that means the same id.
 
-use super::Operation;
+use super::{Operation, VendorApi};
 use crate::refusal::Refusal;
 
 /// What a native path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NativePath {
-    /// The operation.
+    /// The operation; of a vendor's own API only the body says whether it streams.
     pub operation: Operation,
     /// Model id or ARN, decoded.
     pub model: Option<String>,
@@ -45,7 +45,11 @@ pub fn recognise(path: &str) -> Result<Option<NativePath>, Refusal> {
             guardrail: Some((decode(id)?, decode(version)?)),
         }));
     }
-    Ok(None)
+    Ok(VendorApi::of_path(path).map(|api| NativePath {
+        operation: Operation::VendorApi { api, stream: false },
+        model: None,
+        guardrail: None,
+    }))
 }
 
 /// The path of a model's operation.

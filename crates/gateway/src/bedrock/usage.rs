@@ -12,11 +12,20 @@ use crate::facts::Facts;
 /// The counts in a `usage` object, and in the `amazon-bedrock-invocationMetrics` of an invoke stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    input: Option<u64>,
-    output: Option<u64>,
-    total: Option<u64>,
-    cache_read: Option<u64>,
-    cache_write: Option<u64>,
+    /// Tokens read, without the cached ones.
+    pub input: Option<u64>,
+    /// Tokens generated.
+    pub output: Option<u64>,
+    /// Total as sent.
+    pub total: Option<u64>,
+    /// Tokens read from the prompt cache.
+    pub cache_read: Option<u64>,
+    /// Tokens written to the prompt cache.
+    pub cache_write: Option<u64>,
+    /// Of these, to be kept for five minutes.
+    pub cache_write_5m: Option<u64>,
+    /// Of these, to be kept for an hour.
+    pub cache_write_1h: Option<u64>,
 }
 
 impl Usage {
@@ -27,6 +36,13 @@ impl Usage {
             output,
             ..Self::default()
         }
+    }
+
+    /// All tokens of the prompt, the cached ones included.
+    pub fn prompt(&self) -> Option<u64> {
+        let cached = self.cache_read.unwrap_or(0);
+        let cached = cached.saturating_add(self.cache_write.unwrap_or(0));
+        Some(self.input?.saturating_add(cached))
     }
 
     /// The same with the output unknown.
@@ -45,6 +61,8 @@ impl Usage {
         keep(&mut self.total, later.total);
         keep(&mut self.cache_read, later.cache_read);
         keep(&mut self.cache_write, later.cache_write);
+        keep(&mut self.cache_write_5m, later.cache_write_5m);
+        keep(&mut self.cache_write_1h, later.cache_write_1h);
     }
 
     /// Adds what is known to the facts; what is not said here stays as it was.
@@ -89,13 +107,29 @@ enum Name {
         alias = "cache_creation_input_tokens"
     )]
     CacheWrite,
+    /// What was written to the cache, by how long it is kept.
+    #[serde(rename = "cacheDetails")]
+    CacheDetails,
     /// All input, the cached included.
     #[serde(rename = "prompt_tokens")]
     Prompt,
     #[serde(rename = "prompt_tokens_details")]
     PromptDetails,
+    /// Only where all input, the cached included, is called `input_tokens`: in OpenAI's Responses.
+    #[serde(rename = "input_tokens_details")]
+    InputDetails,
     #[serde(other)]
     Other,
+}
+
+/// An element of `cacheDetails`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct CacheDetail {
+    #[serde(deserialize_with = "lenient")]
+    ttl: Option<String>,
+    #[serde(deserialize_with = "count")]
+    input_tokens: Option<u64>,
 }
 
 /// How much of `prompt_tokens` has to do with the cache.
@@ -127,6 +161,7 @@ impl<'de> Visitor<'de> for Counts {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Usage, A::Error> {
         let mut usage = Usage::default();
         let mut prompt = None;
+        let mut input_has_cached = false;
         while let Some(name) = map.next_key()? {
             let known = match name {
                 Name::Input => &mut usage.input,
@@ -135,11 +170,23 @@ impl<'de> Visitor<'de> for Counts {
                 Name::CacheRead => &mut usage.cache_read,
                 Name::CacheWrite => &mut usage.cache_write,
                 Name::Prompt => &mut prompt,
-                Name::PromptDetails => {
+                Name::PromptDetails | Name::InputDetails => {
+                    input_has_cached |= matches!(name, Name::InputDetails);
                     let details: Option<PromptDetails> = lenient_value(map.next_value()?);
                     let details = details.unwrap_or_default();
                     keep(&mut usage.cache_read, details.cached_tokens);
                     keep(&mut usage.cache_write, details.cache_write_tokens);
+                    continue;
+                }
+                Name::CacheDetails => {
+                    let details: Option<Vec<CacheDetail>> = lenient_value(map.next_value()?);
+                    for detail in details.unwrap_or_default() {
+                        match detail.ttl.as_deref() {
+                            Some("5m") => keep(&mut usage.cache_write_5m, detail.input_tokens),
+                            Some("1h") => keep(&mut usage.cache_write_1h, detail.input_tokens),
+                            _ => {}
+                        }
+                    }
                     continue;
                 }
                 Name::Other => {
@@ -148,6 +195,9 @@ impl<'de> Visitor<'de> for Counts {
                 }
             };
             keep(known, lenient_value(map.next_value()?));
+        }
+        if input_has_cached {
+            prompt = usage.input.take();
         }
         if let Some(prompt) = prompt {
             let cached = usage.cache_read.unwrap_or(0);
@@ -254,6 +304,9 @@ mod tests {
         ] {
             assert_eq!(all(json), four, "{json}");
         }
+        let responses = r#"{"input_tokens":8,"input_tokens_details":{"cached_tokens":3},"output_tokens":2,
+            "output_tokens_details":{"reasoning_tokens":1},"total_tokens":10}"#;
+        assert_eq!(all(responses), [Some(5), Some(2), Some(3), None]);
         let none = [None, Some(0), Some(3), None];
         assert_eq!(
             all(

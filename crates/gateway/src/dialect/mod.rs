@@ -1,9 +1,20 @@
 //! What clients speak. Each dialect has the same four rooms: `request` (the client's request into Bedrock's), `response`
 //! (a whole answer), `stream` (an answer in events), `error`.
 
+pub mod anthropic;
+pub mod body;
 pub mod converse;
+pub mod forms;
+pub mod limits;
+pub mod models;
 pub mod native;
+pub mod openai;
+pub mod parameter;
 
+use std::fmt;
+
+use crate::bedrock::event::Event;
+use crate::bedrock::path;
 use crate::refusal::{ErrorAnswer, Refusal};
 
 /// A dialect.
@@ -13,22 +24,160 @@ pub enum Api {
     Native,
     /// Converse JSON at any path, model and stream in the body.
     Converse,
+    /// OpenAI's Chat Completions.
+    OpenAi,
+    /// Anthropic's Messages.
+    Anthropic,
 }
 
 impl Api {
+    /// The dialect of a request to `target` (raw path, perhaps with a query), where the operator says nothing else.
+    pub fn of(target: &str) -> Self {
+        let path = path_of(target);
+        let path = path.strip_suffix('/').unwrap_or(path);
+        match path::recognise(path) {
+            Ok(None) => {}
+            // What can be translated is, unless the operator says otherwise.
+            Ok(Some(found)) if found.operation.has_dialect() => {}
+            // A path that names a model it should not is still Bedrock's.
+            _ => return Self::Native,
+        }
+        let is_models = path.ends_with("/v1/models") || path.contains("/v1/models/");
+        if path.ends_with("/chat/completions") || path.ends_with("/embeddings") || is_models {
+            return Self::OpenAi;
+        }
+        if anthropic::is_path(path) {
+            return Self::Anthropic;
+        }
+        Self::Converse
+    }
+
     /// The word in `bedrock_api` and `$bedrock_api`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
             Self::Converse => "converse",
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
         }
     }
 
-    /// An error as this dialect's clients expect it.
-    pub fn error(self, refusal: &Refusal) -> ErrorAnswer {
+    /// The header in which this dialect's SDKs look for the request's id.
+    pub fn request_id_header(self) -> Option<&'static str> {
+        match self {
+            Self::Native | Self::Converse => None,
+            Self::OpenAi => Some(openai::error::REQUEST_ID),
+            Self::Anthropic => Some(anthropic::error::REQUEST_ID),
+        }
+    }
+
+    /// An error as this dialect's clients expect it; `request_id` is Bedrock's, if it got that far.
+    pub fn error(self, refusal: &Refusal, request_id: Option<&str>) -> ErrorAnswer {
         match self {
             // The plain Converse form has no error shape of its own.
             Self::Native | Self::Converse => native::error::answer(refusal),
+            Self::OpenAi => openai::error::answer(refusal, request_id),
+            Self::Anthropic => anthropic::error::answer(refusal, request_id),
         }
     }
+}
+
+/// The path in a request's target. nginx takes what follows `#` for no part of it either.
+pub fn path_of(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// What the answer has to know of the request: how it is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// As Bedrock sends it.
+    AsSent,
+    /// Converse's events as SSE, whole answers as they are.
+    ConverseEvents,
+    /// A chat completion.
+    OpenAi(openai::Reply),
+    /// OpenAI's embeddings.
+    Embeddings(openai::embeddings::Reply),
+    /// A message.
+    Anthropic(anthropic::Reply),
+}
+
+/// What an answer's own form says about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Meta {
+    /// Bedrock's request id, or something else that is not the same twice.
+    pub id: String,
+    /// When it came, in seconds since 1970.
+    pub created: u64,
+    /// The prompt's tokens, if its headers tell them.
+    pub input_tokens: Option<u64>,
+}
+
+impl Reply {
+    /// What writes the events of a stream; `None` if they go on as they are.
+    pub fn events(&self, meta: &Meta) -> Option<Box<dyn EventWriter>> {
+        match self {
+            Self::AsSent | Self::Embeddings(_) => None,
+            Self::ConverseEvents => Some(Box::new(converse::stream::Stream)),
+            Self::OpenAi(reply) => Some(Box::new(openai::stream::Stream::new(reply.clone(), meta))),
+            Self::Anthropic(reply) => Some(anthropic::stream::writer(reply, meta)),
+        }
+    }
+
+    /// Whether an answer that is no stream goes on in another form; `expected`: it is one of the kind that was asked for.
+    pub fn rewrites_whole(&self, expected: bool) -> bool {
+        match self {
+            Self::AsSent | Self::ConverseEvents => false,
+            Self::OpenAi(_) | Self::Embeddings(_) => true,
+            // Invoke answers in this dialect already.
+            Self::Anthropic(reply) => reply.route != anthropic::Route::Invoke || !expected,
+        }
+    }
+
+    /// Writes a whole answer.
+    ///
+    /// # Errors
+    /// It is not what Bedrock should have sent.
+    pub fn whole(
+        &self,
+        meta: &Meta,
+        body: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), serde_json::Error> {
+        match self {
+            Self::AsSent | Self::ConverseEvents => {
+                out.extend_from_slice(body.as_bytes());
+                Ok(())
+            }
+            Self::OpenAi(reply) => openai::response::write(reply, meta, body, out),
+            Self::Embeddings(reply) => openai::embeddings::write(reply, meta, body, out),
+            Self::Anthropic(reply) => anthropic::response::write(reply, meta, body, out),
+        }
+    }
+}
+
+/// An event on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Incoming<'a> {
+    /// `:event-type`
+    pub name: &'a str,
+    /// Its JSON.
+    pub payload: &'a [u8],
+    /// What it says.
+    pub event: Event<'a>,
+}
+
+/// Writes the events of a stream in a client's form, each at once.
+pub(crate) trait EventWriter: fmt::Debug + Send {
+    /// Writes what an event comes to.
+    fn event(&mut self, incoming: &Incoming<'_>, out: &mut Vec<u8>);
+
+    /// The content is whole: writes what the client still waits for.
+    fn end(&mut self, out: &mut Vec<u8>);
+
+    /// The stream failed: `name` is the exception's, as a stream spells it.
+    fn error(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>);
+
+    /// Whether a client knows by the error alone that the answer is not whole, so that its end may be a clean one.
+    fn tells_errors(&self) -> bool;
 }

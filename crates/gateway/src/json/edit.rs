@@ -13,6 +13,8 @@ pub struct Edit<'o, 'a> {
     changes: Vec<Change>,
     /// New members, as text, to come after the last.
     added: Vec<Vec<u8>>,
+    /// Parts of the old text that go, wherever they are, in the order in which they stand.
+    cuts: Vec<Range<usize>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +31,13 @@ impl<'o, 'a> Edit<'o, 'a> {
             object,
             changes: vec![Change::Keep; object.members.len()],
             added: Vec::new(),
+            cuts: Vec::new(),
         }
+    }
+
+    /// Takes out a part of the text that is inside a member's value. Cuts come in the order in which they stand.
+    pub fn cut(&mut self, range: Range<usize>) {
+        self.cuts.push(range);
     }
 
     /// Takes out every member called `name`.
@@ -63,10 +71,13 @@ impl<'o, 'a> Edit<'o, 'a> {
     /// The new text, for an old one of `length` bytes.
     pub fn into_body(self, length: usize) -> Body {
         let unchanged = self.changes.iter().all(|change| *change == Change::Keep);
-        if unchanged && self.added.is_empty() {
+        if unchanged && self.added.is_empty() && self.cuts.is_empty() {
             return Body::Unchanged;
         }
-        let mut pieces = Pieces(Vec::new());
+        let mut pieces = Pieces {
+            segments: Vec::new(),
+            cuts: self.cuts,
+        };
         // Where the old text goes on: after the opening brace, or after the member before.
         let first = self.object.members.first();
         let mut after = first.map_or(self.object.close, |first| first.whole.start);
@@ -97,28 +108,42 @@ impl<'o, 'a> Edit<'o, 'a> {
             pieces.add(member);
         }
         pieces.keep(after..length);
-        Body::Spliced(pieces.0)
+        Body::Spliced(pieces.segments)
     }
 }
 
-struct Pieces(Vec<Segment>);
+struct Pieces {
+    segments: Vec<Segment>,
+    cuts: Vec<Range<usize>>,
+}
 
 impl Pieces {
     fn keep(&mut self, range: Range<usize>) {
-        if let Some(Segment::Kept(last)) = self.0.last_mut()
+        let inside = |cut: &&Range<usize>| range.start <= cut.start && cut.end <= range.end;
+        let cuts: Vec<_> = self.cuts.iter().filter(inside).cloned().collect();
+        let mut start = range.start;
+        for cut in cuts {
+            self.keep_whole(start..cut.start);
+            start = cut.end;
+        }
+        self.keep_whole(start..range.end);
+    }
+
+    fn keep_whole(&mut self, range: Range<usize>) {
+        if let Some(Segment::Kept(last)) = self.segments.last_mut()
             && last.end == range.start
         {
             last.end = range.end;
         } else if !range.is_empty() {
-            self.0.push(Segment::Kept(range));
+            self.segments.push(Segment::Kept(range));
         }
     }
 
     fn add(&mut self, bytes: Vec<u8>) {
-        if let Some(Segment::New(last)) = self.0.last_mut() {
+        if let Some(Segment::New(last)) = self.segments.last_mut() {
             last.extend(bytes);
         } else {
-            self.0.push(Segment::New(bytes));
+            self.segments.push(Segment::New(bytes));
         }
     }
 }
@@ -175,6 +200,21 @@ mod tests {
         assert_eq!(set("{}"), r#"{"g":{}}"#);
         assert_eq!(set(" { } "), r#" { "g":{}} "#);
         assert_eq!(set(r#"{"g":1,"g":2}"#), r#"{"g":{}}"#);
+    }
+
+    #[test]
+    fn cuts_take_parts_of_what_stays() {
+        let text = r#"{"a":[1,2,3],"b":"xyz","c":4}"#;
+        let new = edited(text, |edit| {
+            edit.cut(7..9);
+            edit.cut(19..20);
+            edit.remove("c");
+        });
+        assert_eq!(new, r#"{"a":[1,3],"b":"xz"}"#);
+        assert_eq!(
+            edited(text, |edit| edit.cut(6..8)),
+            r#"{"a":[2,3],"b":"xyz","c":4}"#
+        );
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! JSON handled in place: changing one member of a document and leaving the rest as it was, and reading a few members of
-//! a document that passes by in pieces.
+//! JSON handled in place: changing one member of a document and leaving the rest as it was, making a new document out of an
+//! old one's pieces, and reading a few members of a document that passes by in pieces.
 
 pub mod edit;
 pub mod object;
+pub mod strict;
 pub mod tap;
+pub mod text;
+pub mod writer;

@@ -1,5 +1,6 @@
 //! What the tests of planning and of relaying have in common.
 
+use gateway::settings::Anthropic;
 use gateway::{Auth, Settings};
 
 /// A location that says no more than its region.
@@ -9,6 +10,7 @@ pub fn settings() -> Settings<'static> {
         endpoint: None,
         service: "bedrock",
         model: None,
+        aliases: &[],
         allow_models: &[],
         max_output_tokens: None,
         guardrail: None,
@@ -16,5 +18,6 @@ pub fn settings() -> Settings<'static> {
         max_frame_size: 24 << 20,
         response_text: 0,
         hold_headers: true,
+        anthropic: Anthropic::default(),
     }
 }

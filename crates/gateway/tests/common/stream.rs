@@ -1,5 +1,7 @@
 //! A stand-in for the server around a relay: it feeds an answer in pieces and notes what the client would get.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use eventstream::{Header, HeaderValue, encode};
 use gateway::{End, Facts, Flow, Refusal, Relay, Settings, inspect, plan};
 
@@ -19,6 +21,11 @@ pub struct Outcome {
     /// What the client got of the body.
     pub sent: Vec<u8>,
     pub ending: Ending,
+}
+
+/// When every answer comes.
+pub fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
 
 /// Who asks, and how.
@@ -52,22 +59,30 @@ pub fn relay(
         true => ("/chat".to_owned(), r#"{"model":"m","stream":true}"#),
         false => (format!("/model/m/{}", client.verb), "{}"),
     };
-    let request = inspect(None, "POST", &target, Some(body.as_bytes())).unwrap();
-    let accept = [(
-        "accept",
-        if client.sse {
-            "text/event-stream"
-        } else {
-            "*/*"
-        },
-    )];
+    let accept = match client.sse {
+        true => "text/event-stream",
+        false => "*/*",
+    };
+    relay_of(&target, accept, body, settings, status, headers)
+}
+
+/// The relay for the answer to any request, at a fixed time.
+pub fn relay_of(
+    target: &str,
+    accept: &str,
+    body: &str,
+    settings: &Settings<'_>,
+    status: u16,
+    headers: &[(&str, &str)],
+) -> Relay {
+    let request = inspect(None, "POST", target, Some(body.as_bytes())).unwrap();
     let header = |name: &str| {
         let mut found = headers.iter().filter(|(known, _)| *known == name);
         found.next().map(|(_, value)| (*value).to_owned())
     };
-    plan(&request, settings, &accept, body.as_bytes())
+    plan(&request, settings, &[("accept", accept)], body.as_bytes())
         .unwrap()
-        .relay(status, header)
+        .relay(status, header, now())
 }
 
 /// The relay for an event stream.
@@ -106,6 +121,11 @@ pub fn fed<'b>(
             Flow::Cut(intact) => {
                 ending = Some(Ending::Cut);
                 &piece[..intact]
+            }
+            Flow::Stop => {
+                assert!(rewrites);
+                ending = Some(Ending::Clean);
+                &[]
             }
             Flow::Fail(refusal) => {
                 assert!(was_holding && out.is_empty());

@@ -1,9 +1,9 @@
 # Test::Nginx for this module: `use Test::Nginx::Bedrock;` in place of Test::Nginx::Socket, and a block holds only what it is
 # about. Every block gets
-#   - the module loaded; with `--- lua` and `--- echo` those modules too
+#   - the module loaded; with `--- lua` and `--- echo` those modules too, after it, or Lua's before it with `--- lua: first`
 #   - upstream bedrock, the stand-in, whose journal is emptied before each block; GET /__sim/requests asks for it
 #   - static credentials "test", region us-east-1, bedrock_params, and an access log with every variable: see $Defaults
-# `--- access_log` waits for its lines, because nginx writes them after the client has its answer.
+# `--- access_log` and `--- error_log` wait for their lines, which may be written after the client has its answer.
 # `--- bare` leaves out all but the loaded modules and log_format llm, for blocks that bring their own.
 package Test::Nginx::Bedrock;
 
@@ -55,20 +55,30 @@ _EOC_
 no_root_location();
 no_long_string();
 
-my $modules_path = `$Test::Nginx::Util::NginxBinary -V 2>&1` =~ /--modules-path=(\S+)/ ? $1 : 'modules';
+# For scripts/test-matrix.sh: the directory below which an nginx that is not installed has its files, and the names of the
+# modules that there are none of for it ("lua echo").
+my $files = $ENV{TEST_NGINX_ROOT} // '';
+my @without = split ' ', $ENV{TEST_NGINX_WITHOUT} // '';
+my $modules_path = $files . (`$Test::Nginx::Util::NginxBinary -V 2>&1` =~ /--modules-path=(\S+)/ ? $1 : 'modules');
 
 add_block_preprocessor(sub {
     my $block = shift;
 
-    my @modules = ($Module);
-    push @modules, map { "$modules_path/$_.so" } qw(ndk_http_module ngx_http_lua_module) if defined $block->lua;
+    for my $module (@without) {
+        $block->set_value(skip_eval => qq{1: \$skip_reason = "this nginx has no $module module"}) if defined $block->$module;
+    }
+    my @modules = grep { $_ ne 'none' } $Module;
+    if (defined $block->lua) {
+        my @lua = map { "$modules_path/$_.so" } qw(ndk_http_module ngx_http_lua_module);
+        @modules = $block->lua =~ /first/ ? (@lua, @modules) : (@modules, @lua);
+    }
     push @modules, "$modules_path/ngx_http_echo_module.so" if defined $block->echo;
     my $main = join '', map { "load_module $_;\n" } @modules;
     $block->set_value(main_config => $main . ($block->main_config // ''));
 
     my $http = $LogFormat;
     $http .= $Defaults unless defined $block->bare;
-    $http .= "    lua_package_path '/usr/share/lua/5.1/?.lua;;';\n" if defined $block->lua;
+    $http .= "    lua_package_path '$files/usr/share/lua/5.1/?.lua;;';\n" if defined $block->lua;
     $block->set_value(http_config => $http . ($block->http_config // ''));
 
     $block->set_value(config => $ServerDefaults . ($block->config // '')) unless defined $block->bare;
@@ -84,20 +94,22 @@ sub forget_sim_requests () {
     1 while <$socket>;
 }
 
-# The log line comes after the answer: wait until each pattern of `access_log` is there, for 5 seconds at most. Only then
-# Test::Nginx's own check passes or fails it.
-{
+# Lines in a log may come after the answer: wait until each pattern of `access_log` and `error_log` is there, for 5 seconds at
+# most. Only then Test::Nginx's own check passes or fails it.
+for my $log ([access_log => \$Test::Nginx::Util::AccLogFile], [error_log => \$Test::Nginx::Util::ErrLogFile]) {
+    no strict 'refs';
     no warnings qw(redefine prototype);
-    my $check = \&Test::Nginx::Socket::check_access_log;
-    *Test::Nginx::Socket::check_access_log = sub ($$$) {
+    my ($section, $file) = @$log;
+    my $check = \&{"Test::Nginx::Socket::check_$section"};
+    *{"Test::Nginx::Socket::check_$section"} = sub {
         my ($block) = @_;
-        if (defined(my $patterns = $block->access_log)) {
+        if (defined(my $patterns = $block->$section)) {
             my @patterns = ref $patterns eq 'ARRAY' ? @$patterns
                 : ref $patterns ? $patterns : split /\n+/, $patterns;
             my $deadline = time + 5;
             while (time < $deadline) {
-                my $log = read_log();
-                last unless grep { defined && !(ref() ? $log =~ $_ : index($log, $_) >= 0) } @patterns;
+                my $text = content_of($$file);
+                last unless grep { defined && !(ref() ? $text =~ $_ : index($text, $_) >= 0) } @patterns;
                 sleep 0.02;
             }
         }
@@ -105,8 +117,8 @@ sub forget_sim_requests () {
     };
 }
 
-sub read_log () {
-    open my $in, '<', $Test::Nginx::Util::AccLogFile or return '';
+sub content_of ($) {
+    open my $in, '<', shift or return '';
     local $/;
     return scalar(<$in>) // '';
 }

@@ -3,6 +3,30 @@
 
 use memchr::memchr2;
 
+use crate::dialect::native::error;
+use crate::dialect::{EventWriter, Incoming};
+use crate::refusal::Refusal;
+
+/// Writes one answer.
+#[derive(Debug)]
+pub(crate) struct Stream;
+
+impl EventWriter for Stream {
+    fn event(&mut self, incoming: &Incoming<'_>, out: &mut Vec<u8>) {
+        write(incoming.name, incoming.payload, out);
+    }
+
+    fn end(&mut self, _: &mut Vec<u8>) {}
+
+    fn error(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>) {
+        write(name, &error::answer(refusal).body, out);
+    }
+
+    fn tells_errors(&self) -> bool {
+        false
+    }
+}
+
 /// Appends one event. Line breaks between the tokens of a payload, which JSON allows, start a new `data:` line.
 pub fn write(event: &str, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: ");

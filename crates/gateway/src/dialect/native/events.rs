@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::stream::{Corrupt, Progress};
-use crate::bedrock::event::{ContentBlockDelta, ContentBlockStart, MessageStop, Metadata};
+use crate::bedrock::event::{ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata};
 use crate::bedrock::usage::{Usage, keep};
 use crate::facts::{Facts, StreamStatus};
 
@@ -25,57 +25,67 @@ impl Events {
         }
     }
 
-    /// Takes one event.
+    /// Takes one event, and gives it as it was understood; what a delta says only if that is wanted.
     ///
     /// # Errors
     /// It is one that counts, and cannot be understood.
-    pub fn event(
+    pub fn event<'a>(
         &mut self,
         event_type: &str,
-        payload: &[u8],
+        payload: &'a [u8],
+        wants_deltas: bool,
         facts: &mut Facts,
-    ) -> Result<(), Corrupt> {
-        match event_type {
+    ) -> Result<Event<'a>, Corrupt> {
+        Ok(match event_type {
             "messageStart" => {
                 facts.tool_calls.get_or_insert(0);
+                Event::MessageStart
             }
             "contentBlockDelta" => {
                 facts.content_started = true;
+                let keeps_text = self.response_text > facts.response_text.len();
                 // A setting of the log must not decide what passes: a delta that is not understood is only not kept.
-                if self.response_text > facts.response_text.len()
-                    && let Ok(event) = parse::<ContentBlockDelta>(payload)
-                    && let Some(text) = event.delta.text
+                let delta: Option<ContentBlockDelta> = match wants_deltas {
+                    true => Some(parse(payload)?),
+                    false if keeps_text => parse(payload).ok(),
+                    false => None,
+                };
+                if keeps_text && let Some(text) = delta.as_ref().and_then(|event| event.delta.text)
                 {
-                    facts.keep_text(&text, self.response_text);
+                    facts.keep_text(&text.decode(), self.response_text);
                 }
+                Event::ContentBlockDelta(delta)
             }
             "contentBlockStart" => {
                 let event: ContentBlockStart = parse(payload)?;
                 if event.start.tool_use.is_some() {
                     facts.count_tool_call();
                 }
+                Event::ContentBlockStart(event)
             }
+            "contentBlockStop" if wants_deltas => Event::ContentBlockStop(parse(payload)?),
             "messageStop" => {
                 let event: MessageStop = parse(payload)?;
-                keep(&mut facts.stop_reason, event.stop_reason);
+                keep(&mut facts.stop_reason, event.stop_reason.clone());
                 self.stopped = true;
+                Event::MessageStop(event)
             }
             "metadata" => {
                 let event: Metadata = parse(payload)?;
-                if let Some(usage) = event.usage {
-                    self.usage.merge(&usage);
+                if let Some(usage) = &event.usage {
+                    self.usage.merge(usage);
                     self.usage.tell(facts);
                 }
-                if let Some(metrics) = event.metrics {
+                if let Some(metrics) = &event.metrics {
                     metrics.tell(facts);
                 }
                 if self.stopped {
                     facts.stream.get_or_insert(StreamStatus::Complete);
                 }
+                Event::Metadata(event)
             }
-            _ => {}
-        }
-        Ok(())
+            _ => Event::Other,
+        })
     }
 
     /// Between messageStop and metadata the content is whole, and only the counts are unknown.
@@ -92,5 +102,7 @@ impl Events {
 /// # Errors
 /// It is not.
 pub fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Corrupt> {
-    serde_json::from_slice(payload).map_err(|_| Corrupt::InvalidJson)
+    // Checked in one go: serde_json would do it again for each string.
+    let text = std::str::from_utf8(payload).map_err(|_| Corrupt::InvalidJson)?;
+    serde_json::from_str(text).map_err(|_| Corrupt::InvalidJson)
 }

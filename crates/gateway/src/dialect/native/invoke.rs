@@ -6,18 +6,26 @@ use serde::de::IgnoredAny;
 
 use super::events::{Events, parse};
 use super::stream::{Corrupt, Progress};
-use crate::bedrock::invoke::{Chunk, PayloadPart, Text};
+use crate::bedrock::event::{Event, ModelEvent};
+use crate::bedrock::invoke::{Chunk, PayloadPart};
 use crate::facts::{Facts, StreamStatus};
+use crate::json::text::Text;
 
 /// Follows the chunks of one answer.
 #[derive(Debug)]
 pub struct Chunks {
+    reader: Reader,
+    /// The JSON of one chunk; kept for the room it has.
+    decoded: Vec<u8>,
+}
+
+/// Reads what chunks say.
+#[derive(Debug)]
+struct Reader {
     response_text: usize,
     /// Nova's events; and the counts of the model itself, whichever it is.
     events: Events,
     shape: Shape,
-    /// The JSON of one chunk; kept for the room it has.
-    decoded: Vec<u8>,
 }
 
 /// What is known of the form that the model answers in.
@@ -35,41 +43,63 @@ impl Chunks {
     /// Keeps at most `response_text` bytes of text.
     pub fn new(response_text: usize) -> Self {
         Self {
-            response_text,
-            events: Events::new(response_text),
-            shape: Shape::Unknown,
+            reader: Reader {
+                response_text,
+                events: Events::new(response_text),
+                shape: Shape::Unknown,
+            },
             decoded: Vec::new(),
         }
     }
 
-    /// Takes the payload of one `chunk` event.
+    /// Takes the payload of one `chunk` event, and gives what the model said in it.
     ///
     /// # Errors
     /// It is not JSON in base64.
-    pub fn chunk(&mut self, payload: &[u8], facts: &mut Facts) -> Result<(), Corrupt> {
+    pub fn chunk<'s>(
+        &'s mut self,
+        payload: &[u8],
+        facts: &mut Facts,
+    ) -> Result<Event<'s>, Corrupt> {
         let part: PayloadPart = parse(payload)?;
         // The service's model does not require this member.
         let Some(Text(bytes)) = part.bytes else {
-            return Ok(());
+            return Ok(Event::Other);
         };
-        let mut decoded = std::mem::take(&mut self.decoded);
-        decoded.clear();
+        self.decoded.clear();
         STANDARD
-            .decode_vec(bytes.as_bytes(), &mut decoded)
+            .decode_vec(bytes.as_bytes(), &mut self.decoded)
             .map_err(|_| Corrupt::InvalidBase64)?;
-        self.read(&model_json(&decoded)?, facts);
-        self.decoded = decoded;
+        let json = std::str::from_utf8(&self.decoded).map_err(|_| Corrupt::InvalidJson)?;
+        let chunk = model_json(json)?;
+        self.reader.read(&chunk, facts);
+        Ok(Event::Model(ModelEvent {
+            has_metrics: chunk.metrics.is_some(),
+            kind: chunk.kind.map(|Text(kind)| kind),
+            json,
+        }))
+    }
+
+    /// Takes the model's JSON itself.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn json(&mut self, bytes: &[u8], facts: &mut Facts) -> Result<(), Corrupt> {
+        let json = std::str::from_utf8(bytes).map_err(|_| Corrupt::InvalidJson)?;
+        self.reader.read(&model_json(json)?, facts);
         Ok(())
     }
 
     /// What the model's end, if it came now, would mean.
     pub fn progress(&self) -> Progress {
-        match self.shape {
+        match self.reader.shape {
             Shape::Open => Progress::MayEnd,
-            Shape::Unknown | Shape::Framed => self.events.progress(),
+            Shape::Unknown | Shape::Framed => self.reader.events.progress(),
         }
     }
+}
 
+impl Reader {
     fn read(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) {
         if self.anthropic(chunk, facts) || self.nova(chunk, facts) {
             self.shape = Shape::Framed;
@@ -143,7 +173,9 @@ impl Chunks {
             framed |= name != "metadata";
             // Whether this is Nova at all is a guess, so what does not fit is not understood rather than corrupt. A
             // messageStop that does not fit still leaves the stream without its end.
-            let _ = self.events.event(name, payload.get().as_bytes(), facts);
+            let _ = self
+                .events
+                .event(name, payload.get().as_bytes(), false, facts);
         }
         framed
     }
@@ -169,8 +201,7 @@ impl Chunks {
 }
 
 /// Reads the JSON of a model; what is JSON, but of no form that is known, says nothing.
-fn model_json(bytes: &[u8]) -> Result<Chunk<'_>, Corrupt> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Corrupt::InvalidJson)?;
+fn model_json(text: &str) -> Result<Chunk<'_>, Corrupt> {
     // Of an array serde would take the elements for members.
     if text.trim_start().starts_with('{')
         && let Ok(chunk) = serde_json::from_str(text)

@@ -1,12 +1,15 @@
 //! Requests in Bedrock's own form: what the operator's rules change in them, and what they may bring along.
 
+use super::vendor;
 use crate::bedrock::Operation;
-use crate::bedrock::model_id::{self, Vendor};
+use crate::bedrock::model_id::Vendor;
 use crate::body::Body;
+use crate::dialect::body::{object, text};
+use crate::dialect::limits::{capped, keeps_to, limit_converse, twice, unenforceable, within};
 use crate::json::edit::Edit;
-use crate::json::object::{self, Object};
+use crate::json::object::Object;
 use crate::refusal::Refusal;
-use crate::settings::{Guardrail, Settings};
+use crate::settings::Settings;
 
 /// The body of a native request for `model`, with the operator's limits put in.
 ///
@@ -21,91 +24,26 @@ pub fn body(
     let cap = settings.max_output_tokens;
     match operation {
         Operation::Converse | Operation::ConverseStream => {
-            let object = parse(body)?;
+            let object = object(body)?;
             let mut edit = Edit::new(&object);
             limit_converse(&mut edit, &object, text(body)?, model, settings)?;
             Ok(edit.into_body(body.len()))
         }
         Operation::Invoke | Operation::InvokeStream => match cap {
-            Some(cap) => cap_invoke(model.and_then(Vendor::of), cap, body),
+            Some(cap) => capped_invoke(model.and_then(Vendor::of), cap, body),
             None => Ok(Body::Unchanged),
         },
         // Nothing is generated.
-        Operation::CountTokens | Operation::ApplyGuardrail => Ok(Body::Unchanged),
+        Operation::CountTokens | Operation::ApplyGuardrail | Operation::ListModels => {
+            Ok(Body::Unchanged)
+        }
+        Operation::VendorApi { api, .. } => {
+            vendor::body(api, model.unwrap_or_default(), settings, body)
+        }
     }
 }
 
-/// The JSON object that a Converse body is.
-///
-/// # Errors
-/// 400, saying where it stops being one.
-pub fn parse(body: &[u8]) -> Result<Object<'_>, Refusal> {
-    object::parse(text(body)?).map_err(|what| {
-        Refusal::validation(format!("The request body is not a JSON object: {what}."))
-    })
-}
-
-/// The body as text.
-///
-/// # Errors
-/// 400 if it is not UTF-8.
-pub fn text(body: &[u8]) -> Result<&str, Refusal> {
-    std::str::from_utf8(body)
-        .map_err(|_| Refusal::validation("The request body is not a JSON object: it is not UTF-8."))
-}
-
-/// Puts the operator's token limit and guardrail into a Converse request.
-///
-/// # Errors
-/// 403 where the limit could be got round: a prompt's own settings, or the model's native fields.
-pub fn limit_converse(
-    edit: &mut Edit<'_, '_>,
-    object: &Object<'_>,
-    text: &str,
-    model: Option<&str>,
-    settings: &Settings<'_>,
-) -> Result<(), Refusal> {
-    if let Some(guardrail) = settings.guardrail {
-        edit.set("guardrailConfig", &guardrail_config(guardrail));
-    }
-    let Some(cap) = settings.max_output_tokens else {
-        return Ok(());
-    };
-    if model.is_some_and(model_id::is_prompt) {
-        return Err(unenforceable(
-            "a managed prompt brings its own limit for output tokens",
-        ));
-    }
-    let member = object.only("inferenceConfig").map_err(twice)?;
-    let old = member.and_then(|member| text.get(member.value.clone()));
-    if let Some(new) = capped(old.unwrap_or("{}"), "maxTokens", cap) {
-        edit.set("inferenceConfig", &new);
-    }
-    let fields = object
-        .only("additionalModelRequestFields")
-        .map_err(twice)?
-        .and_then(|member| text.get(member.value.clone()));
-    if fields.is_some_and(|fields| !native_fields_keep_to(fields, cap)) {
-        return Err(unenforceable(
-            "additionalModelRequestFields asks for more output tokens",
-        ));
-    }
-    Ok(())
-}
-
-fn guardrail_config(guardrail: &Guardrail) -> String {
-    let mut config = serde_json::json!({
-        "guardrailIdentifier": guardrail.id,
-        "guardrailVersion": guardrail.version,
-    });
-    if let (Some(trace), Some(config)) = (&guardrail.trace, config.as_object_mut()) {
-        config.insert("trace".to_owned(), trace.as_str().into());
-    }
-    config.to_string()
-}
-
-/// Puts the limit into the field of the model's own format.
-fn cap_invoke(vendor: Option<Vendor>, cap: u64, body: &[u8]) -> Result<Body, Refusal> {
+fn capped_invoke(vendor: Option<Vendor>, cap: u64, body: &[u8]) -> Result<Body, Refusal> {
     let Some(vendor) = vendor else {
         return Err(unenforceable(
             "the model's id does not show whose request format it takes; use Converse",
@@ -114,8 +52,23 @@ fn cap_invoke(vendor: Option<Vendor>, cap: u64, body: &[u8]) -> Result<Body, Ref
     if vendor == Vendor::Embedding {
         return Ok(Body::Unchanged);
     }
-    let text = text(body)?;
-    let object = parse(body)?;
+    let object = object(body)?;
+    let mut edit = Edit::new(&object);
+    cap_invoke(&mut edit, &object, text(body)?, vendor, cap)?;
+    Ok(edit.into_body(body.len()))
+}
+
+/// Puts the limit into the field of the model's own format.
+///
+/// # Errors
+/// 400 where that field occurs twice; 403 where the limit could be got round.
+pub fn cap_invoke(
+    edit: &mut Edit<'_, '_>,
+    object: &Object<'_>,
+    text: &str,
+    vendor: Vendor,
+    cap: u64,
+) -> Result<(), Refusal> {
     let (outer, name) = match vendor {
         Vendor::Anthropic if object.only("messages").map_err(twice)?.is_none() => {
             (None, "max_tokens_to_sample")
@@ -125,7 +78,6 @@ fn cap_invoke(vendor: Option<Vendor>, cap: u64, body: &[u8]) -> Result<Body, Ref
         Vendor::Meta => (None, "max_gen_len"),
         _ => (None, "max_tokens"),
     };
-    let mut edit = Edit::new(&object);
     match outer {
         Some(outer) => {
             let member = object.only(outer).map_err(twice)?;
@@ -147,92 +99,13 @@ fn cap_invoke(vendor: Option<Vendor>, cap: u64, body: &[u8]) -> Result<Body, Ref
             }
         }
     }
-    Ok(edit.into_body(body.len()))
+    Ok(())
 }
-
-/// An object's text with member `name` at most `cap`; `None` if it is so already.
-fn capped(text: &str, name: &str, cap: u64) -> Option<String> {
-    let Ok(object) = object::parse(text) else {
-        return Some(format!("{{\"{name}\":{cap}}}"));
-    };
-    // Of two members with the name neither is trusted.
-    if let Ok(Some(member)) = object.only(name)
-        && within(text.get(member.value.clone()), cap)
-    {
-        return None;
-    }
-    let mut edit = Edit::new(&object);
-    edit.set(name, &cap.to_string());
-    let body = edit.into_body(text.len());
-    let bytes = body.pieces(text.as_bytes()).flatten().copied().collect();
-    String::from_utf8(bytes).ok()
-}
-
-/// Whether a value is a whole number from 1 to `cap`. Anything else in its place might be read as more.
-fn within(value: Option<&str>, cap: u64) -> bool {
-    value
-        .and_then(|value| value.parse().ok())
-        .is_some_and(|value: u64| value >= 1 && value <= cap)
-}
-
-/// Whether an object has every member of these names within `cap`.
-fn keeps_to(text: &str, names: &[&str], cap: u64) -> bool {
-    let Ok(object) = object::parse(text) else {
-        return true;
-    };
-    object
-        .members
-        .iter()
-        .filter(|member| names.contains(&member.name.as_ref()))
-        .all(|member| within(text.get(member.value.clone()), cap))
-}
-
-/// Whether the fields that Converse merges into a model's native request leave its own limit alone.
-fn native_fields_keep_to(fields: &str, cap: u64) -> bool {
-    let Ok(object) = object::parse(fields) else {
-        return true;
-    };
-    // Every member of a name, as which of two counts is not known.
-    let nested = object
-        .members
-        .iter()
-        .filter(|member| {
-            ["inferenceConfig", "textGenerationConfig"].contains(&member.name.as_ref())
-        })
-        .filter_map(|member| fields.get(member.value.clone()));
-    std::iter::once(fields)
-        .chain(nested)
-        .all(|object| keeps_to(object, &NATIVE_LIMITS, cap))
-}
-
-fn unenforceable(why: &str) -> Refusal {
-    Refusal::denied(format!(
-        "This gateway limits output tokens, and cannot do so here: {why}."
-    ))
-}
-
-fn twice(what: String) -> Refusal {
-    Refusal::validation(format!("The request body is ambiguous: {what}."))
-}
-
-/// What models call their limit of output tokens.
-const NATIVE_LIMITS: [&str; 10] = [
-    "max_tokens",
-    "maxTokens",
-    "max_new_tokens",
-    "max_gen_len",
-    "max_tokens_to_sample",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "maxOutputTokens",
-    "maxTokenCount",
-    "max_length",
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Auth;
+    use crate::settings::{Anthropic, Auth, Guardrail};
 
     fn settings(cap: Option<u64>, guardrail: Option<&Guardrail>) -> Settings<'_> {
         Settings {
@@ -240,6 +113,7 @@ mod tests {
             endpoint: None,
             service: "bedrock",
             model: None,
+            aliases: &[],
             allow_models: &[],
             max_output_tokens: cap,
             guardrail,
@@ -247,6 +121,7 @@ mod tests {
             max_frame_size: 1 << 20,
             response_text: 0,
             hold_headers: true,
+            anthropic: Anthropic::default(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Whole answers: JSON that passes as it is while what it says of usage is read.
 
-use crate::bedrock::Operation;
 use crate::bedrock::exception;
+use crate::bedrock::openai::is_call;
 use crate::bedrock::usage::{Metrics, Usage, keep};
+use crate::bedrock::{Operation, VendorApi};
 use crate::facts::Facts;
 use crate::json::tap::{Listener, Tap};
 
@@ -52,6 +53,8 @@ enum Member {
     BlockType,
     Text,
     StopReason,
+    /// How an answer ended, unless something says why.
+    Status,
     Usage,
     Metrics,
     InputTokens,
@@ -63,6 +66,7 @@ impl Member {
     fn at(operation: Operation, path: &str) -> Option<Self> {
         match (operation, path) {
             (_, "__type") => Some(Self::Exception),
+            (Operation::VendorApi { api, .. }, _) => Self::of_vendor_api(api, path),
             (Operation::CountTokens, "inputTokens") => Some(Self::InputTokens),
             (Operation::Converse, _) => Self::of_converse(path),
             // Nova answers an invoke as it does Converse; no other vendor has these names.
@@ -79,6 +83,22 @@ impl Member {
             "stopReason" => Some(Self::StopReason),
             "usage" => Some(Self::Usage),
             "metrics" => Some(Self::Metrics),
+            _ => None,
+        }
+    }
+
+    fn of_vendor_api(api: VendorApi, path: &str) -> Option<Self> {
+        match (api, path) {
+            (_, "usage") => Some(Self::Usage),
+            (_, "error.type" | "error.code") => Some(Self::Exception),
+            (VendorApi::OpenAiChat, "choices") => Some(Self::Blocks),
+            (VendorApi::OpenAiChat, "choices.message.tool_calls.id") => Some(Self::ToolUse),
+            (VendorApi::OpenAiChat | VendorApi::AnthropicMessages, _) => Self::of_vendors(path),
+            (VendorApi::OpenAiResponses, "output") => Some(Self::Blocks),
+            (VendorApi::OpenAiResponses, "output.type") => Some(Self::BlockType),
+            (VendorApi::OpenAiResponses, "output.content.text") => Some(Self::Text),
+            (VendorApi::OpenAiResponses, "status") => Some(Self::Status),
+            (VendorApi::OpenAiResponses, "incomplete_details.reason") => Some(Self::StopReason),
             _ => None,
         }
     }
@@ -123,7 +143,10 @@ impl Listener for Heard<'_> {
     fn wants(&mut self, path: &str) -> bool {
         match Member::at(self.operation, path) {
             None => false,
-            Some(Member::Exception) => self.failed && self.facts.exception.is_none(),
+            Some(Member::Exception) => {
+                // A member of a vendor's own API says it in a good answer, too: a response that failed.
+                (self.failed || path != "__type") && self.facts.exception.is_none()
+            }
             Some(Member::Blocks) => {
                 self.facts.tool_calls.get_or_insert(0);
                 false
@@ -158,11 +181,17 @@ impl Listener for Heard<'_> {
                 }
             }
             Member::BlockType => {
-                if serde_json::from_slice::<String>(text).is_ok_and(|kind| kind == "tool_use") {
+                let is_tool = |kind: String| kind == "tool_use" || is_call(&kind);
+                if serde_json::from_slice(text).is_ok_and(is_tool) {
                     facts.count_tool_call();
                 }
             }
             Member::StopReason => keep(&mut facts.stop_reason, serde_json::from_slice(text).ok()),
+            Member::Status => {
+                if facts.stop_reason.is_none() {
+                    facts.stop_reason = serde_json::from_slice(text).ok();
+                }
+            }
             Member::InputTokens => keep(&mut facts.input_tokens, serde_json::from_slice(text).ok()),
             Member::OutputTokens => {
                 keep(&mut facts.output_tokens, serde_json::from_slice(text).ok());

@@ -1,11 +1,14 @@
 //! Event streams: what their events say, whatever form they go on in.
 
+use std::borrow::Cow;
+
 use eventstream::{Error as FrameError, Frame, Message};
-use serde::Deserialize;
 
 use super::events::Events;
 use super::invoke::Chunks;
+use crate::bedrock::event::Event;
 use crate::bedrock::{Operation, exception};
+use crate::dialect::Incoming;
 use crate::facts::{Facts, StreamStatus};
 use crate::refusal::Refusal;
 
@@ -13,6 +16,7 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub struct Observer {
     content: Content,
+    wants_deltas: bool,
 }
 
 /// Whose events they are.
@@ -34,10 +38,10 @@ pub enum Progress {
 }
 
 /// What a frame was.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Seen<'a> {
-    /// An event of this type, with its payload.
-    Event(&'a str, &'a [u8]),
+#[derive(Debug)]
+pub(crate) enum Seen<'a> {
+    /// An event.
+    Event(Incoming<'a>),
     /// Nothing a client needs.
     Nothing,
     /// The stream failed: the exception as Bedrock spells it, and the error for the client.
@@ -53,26 +57,37 @@ pub enum Corrupt {
     /// The payload of an event that counts, or the model's JSON in it.
     #[error("the payload of an event is not the JSON it should be")]
     InvalidJson,
+    /// A server-sent event.
+    #[error("{0}")]
+    Event(#[from] sse::TooLarge),
     /// What should hold the model's JSON.
     #[error("the bytes of a chunk are not base64")]
     InvalidBase64,
 }
 
 impl Observer {
-    /// For the stream of `operation`, keeping at most `response_text` bytes of text.
-    pub fn new(operation: Operation, response_text: usize) -> Self {
+    /// For the stream of `operation`, keeping at most `response_text` bytes of text. `wants_deltas`: somebody reads what is
+    /// generated.
+    pub fn new(operation: Operation, response_text: usize, wants_deltas: bool) -> Self {
         let content = match operation {
             Operation::InvokeStream => Content::Invoke(Chunks::new(response_text)),
             _ => Content::Converse(Events::new(response_text)),
         };
-        Self { content }
+        Self {
+            content,
+            wants_deltas,
+        }
     }
 
     /// Takes one frame.
     ///
     /// # Errors
     /// It cannot be understood, so the rest of the stream cannot be trusted.
-    pub fn frame<'a>(&mut self, frame: &Frame<'a>, facts: &mut Facts) -> Result<Seen<'a>, Corrupt> {
+    pub(crate) fn frame<'a>(
+        &'a mut self,
+        frame: &Frame<'a>,
+        facts: &mut Facts,
+    ) -> Result<Seen<'a>, Corrupt> {
         match frame.message()? {
             Message::Event {
                 event_type: "initial-response",
@@ -82,23 +97,33 @@ impl Observer {
                 event_type,
                 payload,
             } => {
-                match &mut self.content {
-                    Content::Converse(events) => events.event(event_type, payload, facts)?,
-                    Content::Invoke(chunks) if event_type == "chunk" => {
-                        chunks.chunk(payload, facts)?;
+                let event = match &mut self.content {
+                    Content::Converse(events) => {
+                        events.event(event_type, payload, self.wants_deltas, facts)?
                     }
-                    Content::Invoke(_) => {}
-                }
-                Ok(Seen::Event(event_type, payload))
+                    Content::Invoke(chunks) if event_type == "chunk" => {
+                        chunks.chunk(payload, facts)?
+                    }
+                    Content::Invoke(_) => Event::Other,
+                };
+                Ok(Seen::Event(Incoming {
+                    name: event_type,
+                    payload,
+                    event,
+                }))
             }
             Message::Exception {
                 exception_type,
                 payload,
-            } => {
-                let body: ExceptionBody = serde_json::from_slice(payload).unwrap_or_default();
-                Ok(failed(exception_type, body.message, facts))
+            } => Ok(failed(
+                exception_type,
+                exception::message_in(payload),
+                facts,
+            )),
+            Message::Error { code, message } => {
+                let message = Some(message.to_owned()).filter(|message| !message.is_empty());
+                Ok(failed(code, message, facts))
             }
-            Message::Error { code, message } => Ok(failed(code, message.to_owned(), facts)),
         }
     }
 
@@ -107,33 +132,30 @@ impl Observer {
         if let Some(status) = facts.stream {
             return matches!(status, StreamStatus::Complete | StreamStatus::Exception);
         }
-        let progress = match &self.content {
-            Content::Converse(events) => events.progress(),
-            Content::Invoke(chunks) => chunks.progress(),
-        };
+        let progress = self.progress();
         facts.stream = Some(match progress {
             Progress::MayEnd => StreamStatus::Complete,
             Progress::Unfinished | Progress::ContentWhole => StreamStatus::Truncated,
         });
         progress != Progress::Unfinished
     }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        match &self.content {
+            Content::Converse(events) => events.progress(),
+            Content::Invoke(chunks) => chunks.progress(),
+        }
+    }
 }
 
-fn failed<'a>(name: &'a str, message: String, facts: &mut Facts) -> Seen<'a> {
+fn failed<'a>(name: &'a str, message: Option<String>, facts: &mut Facts) -> Seen<'a> {
     facts.stream = Some(StreamStatus::Exception);
     facts.exception = Some(name.to_owned());
+    let status = exception::status_of(name);
+    let message = message.map_or_else(|| exception::for_status(status).1, Cow::Owned);
     Seen::Exception(
         name,
-        Refusal::new(
-            exception::status_of(name),
-            exception::http_name(name),
-            message,
-        ),
+        Refusal::new(status, exception::http_name(name), message),
     )
-}
-
-#[derive(Default, Deserialize)]
-struct ExceptionBody {
-    #[serde(alias = "Message", default)]
-    message: String,
 }

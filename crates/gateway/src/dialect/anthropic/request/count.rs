@@ -1,0 +1,88 @@
+//! What is to be counted, in either of CountTokens' two forms.
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html>
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::invoke;
+use crate::bedrock::converse::{ConverseRequest, Inference, NativeFields};
+use crate::body::{Body, Segment};
+use crate::json::object::Object;
+use crate::json::writer::Writer;
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+
+/// For Claude: what would be sent to invoke.
+///
+/// # Errors
+/// As for invoke.
+pub fn of_invoke(
+    object: &Object<'_>,
+    text: &str,
+    betas: &[Cow<'_, str>],
+    settings: &Settings<'_>,
+) -> Result<Body, Refusal> {
+    let mut edit = invoke::edit(object, text, betas, settings)?;
+    if !object
+        .members
+        .iter()
+        .any(|member| member.name == "max_tokens")
+    {
+        edit.set("max_tokens", &max_tokens(text).to_string());
+    }
+    let body = edit.into_body(text.len());
+    let bytes: Vec<u8> = body.pieces(text.as_bytes()).flatten().copied().collect();
+    let mut counted = br#"{"input":{"invokeModel":{"body":""#.to_vec();
+    counted.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+    counted.extend_from_slice(br#""}}}"#);
+    Ok(Body::Spliced(vec![Segment::New(counted)]))
+}
+
+/// For others: what would be sent to Converse, as far as it counts.
+///
+/// # Errors
+/// A sentence for the client, as from [`ConverseRequest::write`].
+pub fn of_converse<'a>(
+    request: ConverseRequest<'a>,
+    writer: &mut Writer<'a>,
+) -> Result<(), String> {
+    let request = ConverseRequest {
+        inference: Inference::default(),
+        schema: None,
+        effort: None,
+        response_fields: None,
+        guardrail: None,
+        native_fields: NativeFields {
+            given: None,
+            ..request.native_fields
+        },
+        ..request
+    };
+    writer.open('{');
+    writer.key("input").open('{');
+    writer.key("converse");
+    request.write(writer)?;
+    writer.close('}');
+    writer.close('}');
+    Ok(())
+}
+
+/// Invoke demands a limit, above what is to be thought, though it counts nothing.
+fn max_tokens(text: &str) -> u64 {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Thinks {
+        thinking: Option<Thinking>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Thinking {
+        budget_tokens: u64,
+    }
+    let thinks: Thinks = serde_json::from_str(text).unwrap_or_default();
+    let budget = thinks.thinking.unwrap_or_default().budget_tokens;
+    budget.saturating_add(1024)
+}

@@ -1,0 +1,148 @@
+//! A Messages request as clients send it. Members that are not here are ignored.
+//! <https://docs.claude.com/en/api/messages>
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::dialect::forms::{Number, OneOf, Positive};
+use crate::json::strict::Object;
+use crate::json::text::Text;
+
+/// The request.
+#[derive(Debug, Deserialize)]
+pub struct MessagesRequest<'a> {
+    #[serde(borrow)]
+    pub messages: Vec<Object<Message<'a>>>,
+    #[serde(borrow, default)]
+    pub system: Option<Content<'a>>,
+    #[serde(default)]
+    pub max_tokens: Option<Positive>,
+    #[serde(borrow, default)]
+    pub temperature: Option<Number<'a>>,
+    #[serde(borrow, default)]
+    pub top_p: Option<Number<'a>>,
+    #[serde(borrow, default)]
+    pub top_k: Option<Number<'a>>,
+    #[serde(borrow, default)]
+    pub stop_sequences: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    pub tools: Option<Vec<Object<Tool<'a>>>>,
+    #[serde(borrow, default)]
+    pub tool_choice: Option<Object<ToolChoice<'a>>>,
+    #[serde(borrow, default)]
+    pub thinking: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub output_config: Option<Object<OutputConfig<'a>>>,
+    #[serde(borrow, default)]
+    pub anthropic_beta: Option<&'a RawValue>,
+}
+
+/// Text, or blocks.
+pub type Content<'a> = OneOf<Text<'a>, Vec<Object<Block<'a>>>>;
+
+#[derive(Debug, Deserialize)]
+pub struct Message<'a> {
+    #[serde(borrow)]
+    pub role: Text<'a>,
+    #[serde(borrow)]
+    pub content: Content<'a>,
+}
+
+/// A block of any kind: which members it has depends on its type.
+#[derive(Debug, Deserialize)]
+pub struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub cache_control: Option<Object<CacheControl<'a>>>,
+    #[serde(borrow, default)]
+    pub text: Option<Text<'a>>,
+    /// Of an image or document an object, of a search result a string.
+    #[serde(borrow, default)]
+    pub source: Option<OneOf<Text<'a>, Object<MediaSource<'a>>>>,
+    #[serde(borrow, default)]
+    pub title: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub context: Option<Text<'a>>,
+    /// Of a document or search result `{"enabled":…}`, of a text those it was given with.
+    #[serde(borrow, default)]
+    pub citations: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub tool_use_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub content: Option<Box<Content<'a>>>,
+    #[serde(default)]
+    pub is_error: Option<bool>,
+    #[serde(borrow, default)]
+    pub thinking: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub signature: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub data: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct MediaSource<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub media_type: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub data: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub content: Option<Box<Content<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CacheControl<'a> {
+    #[serde(borrow, default)]
+    pub ttl: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Tool<'a> {
+    #[serde(borrow, rename = "type", default)]
+    pub kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub description: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub input_schema: Option<&'a RawValue>,
+    #[serde(default)]
+    pub strict: Option<bool>,
+    #[serde(borrow, default)]
+    pub cache_control: Option<Object<CacheControl<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ToolChoice<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub name: Option<Text<'a>>,
+    #[serde(default)]
+    pub disable_parallel_tool_use: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct OutputConfig<'a> {
+    #[serde(borrow, default)]
+    pub effort: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub format: Option<Object<OutputFormat<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct OutputFormat<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub schema: Option<&'a RawValue>,
+}

@@ -1,0 +1,130 @@
+//! Messages requests into what Bedrock takes.
+
+mod converse;
+mod count;
+mod invoke;
+mod message;
+mod messages;
+mod tools;
+
+use std::borrow::Cow;
+
+use super::{Reply, Route, invokes};
+use crate::bedrock::{Operation, model_id};
+use crate::body::Body;
+use crate::dialect::body::{object, text};
+use crate::plan::Headers;
+use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::settings::Settings;
+
+/// A request on its way to Bedrock.
+#[derive(Debug)]
+pub(crate) struct Translated {
+    /// What is called.
+    pub operation: Operation,
+    /// Of which model.
+    pub model: String,
+    /// With which body.
+    pub body: Body,
+    /// What the answer has to know.
+    pub reply: Reply,
+}
+
+/// Translates a request for the model `called`.
+///
+/// # Errors
+/// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
+pub(crate) fn translate(
+    request: &Request,
+    called: &str,
+    settings: &Settings<'_>,
+    headers: Headers<'_>,
+    body: &[u8],
+) -> Result<Translated, Refusal> {
+    let counts = request.operation == Some(Operation::CountTokens);
+    let invokes = invokes(called, settings.anthropic.via);
+    let (object, text) = (object(body)?, text(body)?);
+    let betas = betas(settings, headers);
+    let mut renamed_tools = Vec::new();
+    let new_body = match (invokes, counts) {
+        (true, false) => invoke::body(&object, text, &betas, settings)?,
+        (true, true) => count::of_invoke(&object, text, &betas, settings)?,
+        (false, _) => {
+            let whole = converse::Whole {
+                text,
+                called,
+                counts,
+            };
+            let (body, renamed) = converse::body(&whole, &betas, settings, headers)?;
+            renamed_tools = renamed;
+            body
+        }
+    };
+    let (route, operation) = match (counts, invokes, request.stream) {
+        (true, _, _) => (Route::CountTokens, Operation::CountTokens),
+        (false, true, true) => (Route::Invoke, Operation::InvokeStream),
+        (false, true, false) => (Route::Invoke, Operation::Invoke),
+        (false, false, true) => (Route::Converse, Operation::ConverseStream),
+        (false, false, false) => (Route::Converse, Operation::Converse),
+    };
+    // CountTokens takes models, not their profiles.
+    let model = match counts {
+        true => model_id::foundation_model(called).unwrap_or(called),
+        false => called,
+    };
+    Ok(Translated {
+        operation,
+        model: model.to_owned(),
+        body: new_body,
+        reply: Reply {
+            route,
+            model: request
+                .requested_model
+                .clone()
+                .unwrap_or_else(|| called.to_owned()),
+            renamed_tools,
+        },
+    })
+}
+
+/// The beta flags that the client's headers ask for, and the operator lets through.
+fn betas<'h>(settings: &Settings<'_>, headers: Headers<'h>) -> Vec<Cow<'h, str>> {
+    let mut flags: Vec<Cow<str>> = Vec::new();
+    let values = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("anthropic-beta"))
+        .flat_map(|(_, value)| value.split(','))
+        .map(str::trim);
+    for flag in values {
+        let wanted = !flag.is_empty() && settings.anthropic.passes_beta(flag);
+        if wanted && !flags.iter().any(|known| known == flag) {
+            flags.push(flag.into());
+        }
+    }
+    flags
+}
+
+/// The client's flags in its body, the operator's choice of them, and then those of its headers: each once.
+///
+/// # Errors
+/// 400: what stands there is no list of strings.
+fn with_bodys_betas<'a>(
+    in_body: Option<&'a str>,
+    in_headers: &[Cow<'a, str>],
+    settings: &Settings<'_>,
+) -> Result<Vec<Cow<'a, str>>, Refusal> {
+    use crate::json::text::Text;
+    let given: Option<Vec<Text<'a>>> = in_body
+        .map_or(Ok(None), serde_json::from_str)
+        .map_err(|_| Refusal::parameter("anthropic_beta", "must be a list of strings"))?;
+    let given = given.into_iter().flatten().map(|Text(flag)| flag);
+    let passing = given.filter(|flag| settings.anthropic.passes_beta(flag));
+    let mut flags: Vec<Cow<str>> = Vec::new();
+    for flag in passing.chain(in_headers.iter().cloned()) {
+        if !flags.contains(&flag) {
+            flags.push(flag);
+        }
+    }
+    Ok(flags)
+}

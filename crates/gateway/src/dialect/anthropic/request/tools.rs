@@ -1,0 +1,130 @@
+//! Tools, and which of them the model may or must call.
+
+use serde_json::value::RawValue;
+
+use super::message::{MessagesRequest, Tool as ClientTool};
+use super::messages::cache_point;
+use crate::bedrock::converse::names::Names;
+use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
+use crate::json::object;
+use crate::json::text::Text;
+use crate::refusal::Refusal;
+
+/// Whether a tool may be called at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// As the choice says.
+    Allowed,
+    /// None, for which Converse has no word.
+    Forbidden,
+}
+
+/// Puts the tools into the request.
+///
+/// # Errors
+/// 400: a tool, or the choice, is none that Converse knows.
+pub fn translate<'a>(
+    asked: &MessagesRequest<'a>,
+    claude: bool,
+    names: &mut Names,
+    request: &mut ConverseRequest<'a>,
+) -> Result<Calls, Refusal> {
+    for (index, tool) in asked.tools.iter().flatten().enumerate() {
+        request.tools.push(translate_tool(index, tool, names)?);
+    }
+    let Some(choice) = &asked.tool_choice else {
+        return Ok(Calls::Allowed);
+    };
+    let wanted = match (choice.kind.0.as_ref(), &choice.name) {
+        ("auto", _) => ToolChoice::Auto,
+        ("any", _) => ToolChoice::Any,
+        ("none", _) => return Ok(Calls::Forbidden),
+        ("tool", Some(Text(name))) => ToolChoice::Tool(names.for_bedrock(name.clone())),
+        ("tool", None) => return Err(Refusal::parameter("tool_choice.name", "is missing")),
+        _ => {
+            return Err(Refusal::parameter(
+                "tool_choice.type",
+                "must be \"auto\", \"any\", \"tool\" or \"none\"",
+            ));
+        }
+    };
+    if request.tools.is_empty() {
+        return match wanted {
+            ToolChoice::Auto => Ok(Calls::Allowed),
+            _ => Err(Refusal::parameter(
+                "tool_choice",
+                "asks for a tool, but \"tools\" has none",
+            )),
+        };
+    }
+    if let ToolChoice::Tool(name) = &wanted
+        && !request.tools.iter().any(|tool| tool.item.name == *name)
+    {
+        return Err(Refusal::parameter(
+            "tool_choice.name",
+            "names a tool that \"tools\" does not have",
+        ));
+    }
+    match choice.disable_parallel_tool_use == Some(true) && claude {
+        true => request.call_one_at_a_time(Some(&wanted)),
+        false => request.tool_choice = Some(wanted),
+    }
+    Ok(Calls::Allowed)
+}
+
+/// Converse demands tools where the conversation has calls of them, and takes no choice for "none".
+///
+/// # Errors
+/// 400: there are calls, but no tools.
+pub fn check_history(calls: Calls, request: &mut ConverseRequest<'_>) -> Result<(), Refusal> {
+    let used = request.has_tool_blocks();
+    if used && request.tools.is_empty() {
+        return Err(Refusal::parameter(
+            "tools",
+            "is missing: the messages have calls of tools, so the tools must be given, too",
+        ));
+    }
+    if calls == Calls::Forbidden && !used {
+        request.tools.clear();
+    }
+    Ok(())
+}
+
+fn translate_tool<'a>(
+    index: usize,
+    tool: &ClientTool<'a>,
+    names: &mut Names,
+) -> Result<Cached<Tool<'a>>, Refusal> {
+    let kind = tool
+        .kind
+        .as_ref()
+        .map_or("custom", |Text(kind)| kind.as_ref());
+    if kind != "custom" {
+        return Err(Refusal::parameter(
+            format!("tools[{index}].type"),
+            "must be \"custom\": Converse has no other tools",
+        ));
+    }
+    let at = |what: &str| Refusal::parameter(format!("tools[{index}].input_schema"), what);
+    let schema = tool.input_schema.map(RawValue::get);
+    let schema = schema.ok_or_else(|| at("is missing"))?;
+    let schema = match object::parse(schema) {
+        Ok(object) if object.members.is_empty() => NO_PARAMETERS,
+        Ok(_) => schema,
+        Err(_) => return Err(at("must be an object")),
+    };
+    // Bedrock refuses an empty description.
+    let description = tool.description.as_ref().map(|Text(text)| text.clone());
+    Ok(Cached {
+        item: Tool {
+            name: names.for_bedrock(tool.name.0.clone()),
+            description: description.filter(|text| !text.is_empty()),
+            schema: schema.into(),
+            strict: tool.strict.unwrap_or(false),
+        },
+        point: tool.cache_control.as_deref().map(cache_point),
+    })
+}
+
+/// The schema of a tool without parameters, which Converse wants to see.
+const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;

@@ -1,0 +1,307 @@
+//! Converse's events as Anthropic's. Anthropic's SDKs add a block to a list when it starts, so blocks are numbered in the
+//! order in which they start, and each begins with its first delta: Converse announces calls of tools only.
+
+use serde_json::value::RawValue;
+
+use super::super::response::{open_message, write_stop};
+use super::super::{Reply, citation, write_usage};
+use super::{redacted, write_error};
+use crate::bedrock::event::{
+    ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
+};
+use crate::bedrock::usage::Usage;
+use crate::dialect::{EventWriter, Incoming, Meta};
+use crate::json::text::{Literal, Text};
+use crate::json::writer::Writer;
+use crate::refusal::Refusal;
+
+/// Writes one answer.
+#[derive(Debug)]
+pub struct Stream {
+    reply: Reply,
+    meta: Meta,
+    begun: bool,
+    /// The number of the next block.
+    next: u64,
+    /// Blocks that have begun and not ended.
+    open: Vec<OpenBlock>,
+    /// `stop_reason` and `stop_sequence`, once they have come.
+    stop: Option<Vec<u8>>,
+    /// Once the metadata has come.
+    usage: Option<Usage>,
+    done: bool,
+}
+
+#[derive(Debug)]
+struct OpenBlock {
+    /// Its number at Bedrock.
+    block: u64,
+    /// Its number here.
+    index: u64,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Thinking,
+    Redacted,
+    ToolUse,
+}
+
+impl Stream {
+    /// For an answer to a request that said `reply`.
+    pub fn new(reply: &Reply, meta: &Meta) -> Self {
+        Self {
+            reply: reply.clone(),
+            meta: meta.clone(),
+            begun: false,
+            next: 0,
+            open: Vec::new(),
+            stop: None,
+            usage: None,
+            done: false,
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.begun, true) {
+            return;
+        }
+        let mut w = Writer::new("");
+        w.key("message").open('{');
+        open_message(&self.reply, &self.meta, &mut w);
+        w.key("content").json("[]");
+        w.key("stop_reason").json("null");
+        w.key("stop_sequence").json("null");
+        // The real counts come at the end, and replace these.
+        write_usage(&Usage::default(), &mut w);
+        w.close('}');
+        write("message_start", w, out);
+        out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
+    }
+
+    fn block_start(&mut self, event: &ContentBlockStart<'_>, out: &mut Vec<u8>) {
+        let Some(call) = &event.start.tool_use else {
+            return;
+        };
+        let (Text(id), Text(name)) = (&call.tool_use_id, &call.name);
+        let mut w = Writer::new("");
+        w.open('{');
+        w.key("type").value("tool_use");
+        w.key("id").value(id.as_ref());
+        w.key("name").value(self.reply.tool_name(name));
+        w.key("input").json("{}");
+        w.close('}');
+        self.close_block(event.content_block_index, out);
+        self.open_block(event.content_block_index, Kind::ToolUse, w, out);
+    }
+
+    fn block_delta(&mut self, event: &ContentBlockDelta<'_>, out: &mut Vec<u8>) {
+        let (block, delta) = (event.content_block_index, &event.delta);
+        if let Some(text) = delta.text.filter(|text| !text.is_empty()) {
+            let index = self.index_of(block, Kind::Text, out);
+            write_delta(index, b"\"text_delta\",\"text\":", text, out);
+        }
+        let input = delta.tool_use.as_ref().and_then(|call| call.input);
+        // Input of a call that was never announced has nothing to belong to.
+        if let Some(input) = input.filter(|input| !input.is_empty())
+            && let Some(index) = self.find(block, Kind::ToolUse)
+        {
+            write_delta(index, b"\"input_json_delta\",\"partial_json\":", input, out);
+        }
+        if let Some(reasoning) = &delta.reasoning_content {
+            self.reasoning(block, reasoning, out);
+        }
+        if let Some(cited) = delta.citation {
+            self.citation(block, cited, out);
+        }
+    }
+
+    fn reasoning(&mut self, block: u64, reasoning: &ReasoningDelta<'_>, out: &mut Vec<u8>) {
+        if let Some(text) = reasoning.text.filter(|text| !text.is_empty()) {
+            let index = self.index_of(block, Kind::Thinking, out);
+            write_delta(index, b"\"thinking_delta\",\"thinking\":", text, out);
+        }
+        if let Some(signature) = reasoning.signature.filter(|text| !text.is_empty()) {
+            let index = self.index_of(block, Kind::Thinking, out);
+            write_delta(index, b"\"signature_delta\",\"signature\":", signature, out);
+        }
+        if let Some(content) = reasoning.redacted_content.filter(|text| !text.is_empty()) {
+            let mut w = Writer::new("");
+            w.open('{');
+            w.key("type").value("redacted_thinking");
+            w.key("data").value(&redacted(content));
+            w.close('}');
+            self.close_block(block, out);
+            self.open_block(block, Kind::Redacted, w, out);
+        }
+    }
+
+    fn citation(&mut self, block: u64, cited: &RawValue, out: &mut Vec<u8>) {
+        let mut w = Writer::new(cited.get());
+        if !citation::write(cited, &mut w) {
+            return;
+        }
+        let mut json = Vec::new();
+        w.write_to(&mut json);
+        let json = String::from_utf8_lossy(&json);
+        let index = self.index_of(block, Kind::Text, out);
+        write_delta(
+            index,
+            b"\"citations_delta\",\"citation\":",
+            Literal(&json),
+            out,
+        );
+    }
+
+    fn find(&self, block: u64, kind: Kind) -> Option<u64> {
+        self.open
+            .iter()
+            .find(|open| open.block == block && open.kind == kind)
+            .map(|open| open.index)
+    }
+
+    /// The number of the block that this kind of delta belongs to, which begins here if it has not yet.
+    fn index_of(&mut self, block: u64, kind: Kind, out: &mut Vec<u8>) -> u64 {
+        if let Some(index) = self.find(block, kind) {
+            return index;
+        }
+        self.close_block(block, out);
+        let mut w = Writer::new("");
+        w.json(match kind {
+            Kind::Thinking => r#"{"type":"thinking","thinking":"","signature":""}"#,
+            _ => r#"{"type":"text","text":""}"#,
+        });
+        self.open_block(block, kind, w, out)
+    }
+
+    fn open_block(
+        &mut self,
+        block: u64,
+        kind: Kind,
+        content: Writer<'_>,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        self.begin(out);
+        let index = self.next;
+        self.next += 1;
+        self.open.push(OpenBlock { block, index, kind });
+        write_indexed("content_block_start", index, out);
+        out.extend_from_slice(b",\"content_block\":");
+        content.write_to(out);
+        out.extend_from_slice(b"}\n\n");
+        index
+    }
+
+    fn close_block(&mut self, block: u64, out: &mut Vec<u8>) {
+        let Some(place) = self.open.iter().position(|open| open.block == block) else {
+            return;
+        };
+        let closed = self.open.remove(place);
+        write_indexed("content_block_stop", closed.index, out);
+        out.extend_from_slice(b"}\n\n");
+    }
+
+    fn message_stop(&mut self, event: &MessageStop<'_>, out: &mut Vec<u8>) {
+        if self.stop.is_some() {
+            return;
+        }
+        self.begin(out);
+        while let Some(block) = self.open.first().map(|open| open.block) {
+            self.close_block(block, out);
+        }
+        let mut w = Writer::new("");
+        w.open('{');
+        let word = event.stop_reason.as_deref().unwrap_or_default();
+        write_stop(word, event.additional_model_response_fields, &mut w);
+        w.close('}');
+        let mut stop = Vec::new();
+        w.write_to(&mut stop);
+        self.stop = Some(stop);
+        if self.usage.is_some() {
+            self.end(out);
+        }
+    }
+
+    fn metadata(&mut self, event: &Metadata<'_>, out: &mut Vec<u8>) {
+        let known = self.usage.get_or_insert_default();
+        known.merge(&event.usage.unwrap_or_default());
+        if self.stop.is_some() {
+            self.end(out);
+        }
+    }
+}
+
+impl EventWriter for Stream {
+    fn event(&mut self, incoming: &Incoming<'_>, out: &mut Vec<u8>) {
+        if self.done {
+            return;
+        }
+        match &incoming.event {
+            Event::MessageStart => self.begin(out),
+            Event::Metadata(event) => self.metadata(event, out),
+            // What comes after the message's end belongs to no message.
+            _ if self.stop.is_some() => {}
+            Event::ContentBlockStart(event) => self.block_start(event, out),
+            Event::ContentBlockDelta(Some(event)) => self.block_delta(event, out),
+            Event::ContentBlockStop(event) => self.close_block(event.content_block_index, out),
+            Event::MessageStop(event) => self.message_stop(event, out),
+            Event::ContentBlockDelta(None) | Event::Model(_) | Event::Other => {}
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let Some(stop) = self.stop.as_ref().filter(|_| !self.done) else {
+            return;
+        };
+        self.done = true;
+        let mut w = Writer::new("");
+        w.key("delta").json(&String::from_utf8_lossy(stop));
+        write_usage(&self.usage.unwrap_or_default(), &mut w);
+        write("message_delta", w, out);
+        out.extend_from_slice(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+    }
+
+    fn error(&mut self, _: &str, refusal: &Refusal, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.done, true) {
+            write_error(refusal, &self.meta.id, out);
+        }
+    }
+
+    fn tells_errors(&self) -> bool {
+        true
+    }
+}
+
+/// Writes an event that has these members beside its type.
+fn write(name: &str, members: Writer<'_>, out: &mut Vec<u8>) {
+    for piece in ["event: ", name, "\ndata: {\"type\":\"", name, "\","] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    members.write_to(out);
+    out.extend_from_slice(b"}\n\n");
+}
+
+/// Writes an event about a block, up to what more it says.
+fn write_indexed(name: &str, index: u64, out: &mut Vec<u8>) {
+    let index = index.to_string();
+    for piece in [
+        "event: ",
+        name,
+        "\ndata: {\"type\":\"",
+        name,
+        "\",\"index\":",
+        &index,
+    ] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+}
+
+fn write_delta(index: u64, kind: &[u8], value: Literal<'_>, out: &mut Vec<u8>) {
+    write_indexed("content_block_delta", index, out);
+    out.extend_from_slice(b",\"delta\":{\"type\":");
+    out.extend_from_slice(kind);
+    out.extend_from_slice(value.0.as_bytes());
+    out.extend_from_slice(b"}}\n\n");
+}

@@ -1,0 +1,245 @@
+//! A Chat Completions request as clients send it. Members that are not here are ignored.
+//! <https://platform.openai.com/docs/api-reference/chat/create>
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::dialect::forms::{Number, OneOf, Positive};
+use crate::json::strict::Object;
+use crate::json::text::Text;
+
+/// The request.
+#[derive(Debug, Deserialize)]
+pub struct ChatRequest<'a> {
+    #[serde(borrow)]
+    pub messages: Vec<Object<Message<'a>>>,
+    #[serde(borrow, default)]
+    pub tools: Option<Vec<Object<Tool<'a>>>>,
+    #[serde(borrow, default)]
+    pub tool_choice: Option<OneOf<Text<'a>, Object<ToolChoice<'a>>>>,
+    #[serde(default)]
+    pub parallel_tool_calls: Option<bool>,
+    #[serde(borrow, default)]
+    pub response_format: Option<Object<ResponseFormat<'a>>>,
+    #[serde(borrow, default)]
+    pub reasoning_effort: Option<Text<'a>>,
+    #[serde(default)]
+    pub max_completion_tokens: Option<Positive>,
+    #[serde(default)]
+    pub max_tokens: Option<Positive>,
+    #[serde(borrow, default)]
+    pub temperature: Option<Number<'a>>,
+    #[serde(borrow, default)]
+    pub top_p: Option<Number<'a>>,
+    #[serde(borrow, default)]
+    pub stop: Option<OneOf<Text<'a>, Vec<Text<'a>>>>,
+    #[serde(borrow, default)]
+    pub service_tier: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub metadata: Option<&'a RawValue>,
+    #[serde(default)]
+    pub stream_options: Option<Object<StreamOptions>>,
+    #[serde(default)]
+    pub n: Option<Positive>,
+    #[serde(borrow, default)]
+    pub modalities: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    pub audio: Option<IgnoredAny>,
+    #[serde(default)]
+    pub functions: Option<IgnoredAny>,
+    #[serde(default)]
+    pub function_call: Option<IgnoredAny>,
+    #[serde(default)]
+    pub web_search_options: Option<IgnoredAny>,
+
+    // Bedrock's own, through the SDK's `extra_body`.
+    #[serde(borrow, default, rename = "guardrailConfig")]
+    pub guardrail: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "performanceConfig")]
+    pub performance: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "additionalModelRequestFields")]
+    pub native_fields: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "additionalModelResponseFieldPaths")]
+    pub response_fields: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "promptVariables")]
+    pub prompt_variables: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Message<'a> {
+    #[serde(borrow)]
+    pub role: Text<'a>,
+    #[serde(borrow, default)]
+    pub content: Option<OneOf<Text<'a>, Vec<Object<Part<'a>>>>>,
+    #[serde(borrow, default)]
+    pub refusal: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub tool_calls: Option<Vec<Object<ToolCall<'a>>>>,
+    #[serde(default)]
+    pub function_call: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    pub tool_call_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub reasoning_content: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub thinking_blocks: Option<Vec<Object<ThinkingBlock<'a>>>>,
+    #[serde(borrow, default)]
+    pub cache_control: Option<Object<CacheControl<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Part<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub text: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub refusal: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub image_url: Option<OneOf<Text<'a>, Object<ImageUrl<'a>>>>,
+    #[serde(borrow, default)]
+    pub input_audio: Option<Object<InputAudio<'a>>>,
+    #[serde(borrow, default)]
+    pub file: Option<Object<File<'a>>>,
+    #[serde(borrow, default)]
+    pub cache_control: Option<Object<CacheControl<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ImageUrl<'a> {
+    #[serde(borrow)]
+    pub url: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct InputAudio<'a> {
+    #[serde(borrow)]
+    pub data: Text<'a>,
+    #[serde(borrow)]
+    pub format: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct File<'a> {
+    #[serde(borrow, default)]
+    pub file_data: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub filename: Option<Text<'a>>,
+}
+
+/// Reasoning of an earlier turn, in the form that LiteLLM made common.
+#[derive(Debug, Deserialize)]
+pub struct ThinkingBlock<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub thinking: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub signature: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub data: Option<Text<'a>>,
+}
+
+/// Anthropic's mark for a cache point, which many clients send in this dialect, too.
+#[derive(Debug, Deserialize)]
+pub struct CacheControl<'a> {
+    #[serde(borrow, default)]
+    pub ttl: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ToolCall<'a> {
+    #[serde(borrow, default)]
+    pub id: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "type")]
+    pub kind: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub function: Option<Object<Called<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Called<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub arguments: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Tool<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub function: Option<Object<Function<'a>>>,
+    #[serde(borrow, default)]
+    pub cache_control: Option<Object<CacheControl<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Function<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub description: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub parameters: Option<&'a RawValue>,
+    #[serde(default)]
+    pub strict: Option<bool>,
+    #[serde(borrow, default)]
+    pub cache_control: Option<Object<CacheControl<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ToolChoice<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub function: Option<Object<Named<'a>>>,
+    #[serde(borrow, default)]
+    pub allowed_tools: Option<Object<AllowedTools<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct AllowedTools<'a> {
+    #[serde(borrow)]
+    pub mode: Text<'a>,
+    #[serde(borrow)]
+    pub tools: Vec<Object<AllowedTool<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct AllowedTool<'a> {
+    #[serde(borrow, default)]
+    pub function: Option<Object<Named<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Named<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ResponseFormat<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub json_schema: Option<Object<JsonSchema<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct JsonSchema<'a> {
+    #[serde(borrow, default)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub description: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub schema: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct StreamOptions {
+    #[serde(default)]
+    pub include_usage: Option<bool>,
+}

@@ -1,0 +1,54 @@
+//! Chat Completions requests into Converse.
+
+mod chat;
+mod media;
+mod messages;
+mod parameters;
+mod tools;
+
+use crate::bedrock::converse::ConverseRequest;
+use crate::bedrock::converse::names::Names;
+use crate::body::Body;
+use crate::dialect::limits::limit_request;
+use crate::dialect::parameter;
+use crate::json::writer::Writer;
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+
+use super::Reply;
+use chat::ChatRequest;
+
+/// The body for Bedrock, and what the answer has to know of the request. `called` is the model that will be called.
+///
+/// # Errors
+/// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
+pub fn translate(
+    text: &str,
+    requested_model: Option<&str>,
+    called: &str,
+    settings: &Settings<'_>,
+) -> Result<(Body, Reply), Refusal> {
+    let chat: ChatRequest = parameter::parse(text)?;
+    let mut names = Names::default();
+    let mut request = ConverseRequest::default();
+    let include_usage = chat
+        .stream_options
+        .as_ref()
+        .and_then(|options| options.include_usage)
+        .unwrap_or(false);
+    parameters::translate(&chat, &mut request)?;
+    let choice = tools::translate(&chat, called, &mut names, &mut request)?;
+    messages::translate(chat.messages, &mut names, &mut request)?;
+    tools::check_history(&choice, &mut request)?;
+    limit_request(&mut request, called, settings)?;
+    let mut writer = Writer::new(text);
+    request
+        .write(&mut writer)
+        .map_err(|_| Refusal::parameter("additionalModelRequestFields", "must be an object"))?;
+    let reply = Reply {
+        model: requested_model.unwrap_or(called).to_owned(),
+        include_usage,
+        renamed_tools: names.into_renamed(),
+    };
+    Ok((writer.into_body(), reply))
+}

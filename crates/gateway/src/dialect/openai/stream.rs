@@ -1,0 +1,292 @@
+//! Converse's events as `chat.completion.chunk`s in server-sent events: one pass, nothing kept but a few numbers.
+//! <https://platform.openai.com/docs/api-reference/chat-streaming>
+
+use super::{Reply, finish_reason, write_service_tier, write_usage};
+use crate::bedrock::event::{
+    ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
+};
+use crate::dialect::openai::error;
+use crate::dialect::{EventWriter, Incoming, Meta};
+use crate::json::text::{Literal, Text};
+use crate::json::writer::Writer;
+use crate::refusal::Refusal;
+
+/// Writes one answer.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    reply: Reply,
+    /// Every chunk up to its choices.
+    head: Vec<u8>,
+    /// Every chunk that adds to the message, up to what it adds.
+    delta_head: Vec<u8>,
+    /// What follows there.
+    delta_tail: Vec<u8>,
+    /// What every chunk with a choice ends in.
+    tail: &'static [u8],
+    begun: bool,
+    stopped: bool,
+    done: bool,
+    /// Calls of tools so far; the index of the last is one less.
+    calls: u64,
+    /// The last block that was signed, or redacted: its number among the blocks, and among those.
+    signed: Option<(u64, u64)>,
+    /// The calls whose input is not whole yet.
+    open: Vec<OpenCall>,
+}
+
+#[derive(Debug)]
+struct OpenCall {
+    block: u64,
+    index: u64,
+    has_input: bool,
+}
+
+impl Stream {
+    /// For an answer to a request that said `reply`.
+    pub fn new(reply: Reply, meta: &Meta) -> Self {
+        let mut w = Writer::new("");
+        w.open('{');
+        w.key("id").value(&format!("chatcmpl-{}", meta.id));
+        w.key("object").value("chat.completion.chunk");
+        w.key("created").value(&meta.created);
+        w.key("model").value(&reply.model);
+        w.key("choices").open('[');
+        let mut head = b"data: ".to_vec();
+        w.write_to(&mut head);
+        let tail: &[u8] = match reply.include_usage {
+            true => b",\"usage\":null}\n\n",
+            false => b"}\n\n",
+        };
+        Self {
+            reply,
+            delta_head: [&head, &br#"{"index":0,"delta":{"#[..]].concat(),
+            delta_tail: [&br#"},"finish_reason":null}]"#[..], tail].concat(),
+            head,
+            tail,
+            begun: false,
+            stopped: false,
+            done: false,
+            calls: 0,
+            signed: None,
+            open: Vec::new(),
+        }
+    }
+
+    /// Writes a chunk that adds this to the message.
+    fn delta(&mut self, out: &mut Vec<u8>, members: &[&[u8]]) {
+        self.begin(out);
+        self.chunk(out, members);
+    }
+
+    fn chunk(&self, out: &mut Vec<u8>, delta: &[&[u8]]) {
+        let length: usize = delta.iter().map(|piece| piece.len()).sum();
+        out.reserve(self.delta_head.len() + length + self.delta_tail.len());
+        out.extend_from_slice(&self.delta_head);
+        for piece in delta {
+            out.extend_from_slice(piece);
+        }
+        out.extend_from_slice(&self.delta_tail);
+    }
+
+    /// The role comes once, first of all.
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.chunk(out, &[br#""role":"assistant","content":"""#]);
+        }
+    }
+
+    fn block_start(&mut self, event: &ContentBlockStart<'_>, out: &mut Vec<u8>) {
+        let Some(call) = &event.start.tool_use else {
+            return;
+        };
+        let (Text(id), Text(name)) = (&call.tool_use_id, &call.name);
+        let mut w = Writer::new("");
+        w.key("tool_calls").open('[');
+        w.item().open('{');
+        w.key("index").value(&self.calls);
+        w.key("id").value(id.as_ref());
+        w.key("type").value("function");
+        w.key("function").open('{');
+        w.key("name").value(self.reply.tool_name(name));
+        w.key("arguments").value("");
+        w.close('}');
+        w.close('}');
+        w.close(']');
+        let mut members = Vec::new();
+        w.write_to(&mut members);
+        self.open.push(OpenCall {
+            block: event.content_block_index,
+            index: self.calls,
+            has_input: false,
+        });
+        self.calls += 1;
+        self.delta(out, &[&members]);
+    }
+
+    fn block_delta(&mut self, event: &ContentBlockDelta<'_>, out: &mut Vec<u8>) {
+        let delta = &event.delta;
+        if let Some(Literal(text)) = delta.text.filter(|text| !text.is_empty()) {
+            self.delta(out, &[b"\"content\":", text.as_bytes()]);
+        }
+        if let Some(input) = delta.tool_use.as_ref().and_then(|tool| tool.input)
+            && !input.is_empty()
+        {
+            self.arguments(event.content_block_index, input.0, out);
+        }
+        if let Some(reasoning) = &delta.reasoning_content {
+            self.reasoning(event.content_block_index, reasoning, out);
+        }
+    }
+
+    fn arguments(&mut self, block: u64, json: &str, out: &mut Vec<u8>) {
+        // Input of a call that was never announced has nothing to belong to.
+        let mut open = self.open.iter_mut().rev();
+        let Some(call) = open.find(|call| call.block == block) else {
+            return;
+        };
+        call.has_input = true;
+        let index = call.index.to_string();
+        self.delta(
+            out,
+            &[
+                b"\"tool_calls\":[{\"index\":",
+                index.as_bytes(),
+                b",\"function\":{\"arguments\":",
+                json.as_bytes(),
+                b"}}]",
+            ],
+        );
+    }
+
+    /// Signatures come as LiteLLM's `thinking_blocks`, for clients that send them back. They have an index, because OpenAI's
+    /// SDK adds up the elements of a list by it.
+    fn reasoning(&mut self, block: u64, reasoning: &ReasoningDelta<'_>, out: &mut Vec<u8>) {
+        if let Some(Literal(text)) = reasoning.text.filter(|text| !text.is_empty()) {
+            self.delta(out, &[b"\"reasoning_content\":", text.as_bytes()]);
+        }
+        for (value, start) in [
+            (
+                reasoning.signature,
+                &br#","type":"thinking","signature":"#[..],
+            ),
+            (
+                reasoning.redacted_content,
+                br#","type":"redacted_thinking","data":"#,
+            ),
+        ] {
+            if let Some(Literal(value)) = value.filter(|value| !value.is_empty()) {
+                let index = self.index_of_signed(block).to_string();
+                self.delta(
+                    out,
+                    &[
+                        b"\"thinking_blocks\":[{\"index\":",
+                        index.as_bytes(),
+                        start,
+                        value.as_bytes(),
+                        b"}]",
+                    ],
+                );
+            }
+        }
+    }
+
+    /// Which of the signed blocks this one is. A signature may come in pieces.
+    fn index_of_signed(&mut self, block: u64) -> u64 {
+        let index = match self.signed {
+            Some((last, index)) if last == block => index,
+            Some((_, index)) => index + 1,
+            None => 0,
+        };
+        self.signed = Some((block, index));
+        index
+    }
+
+    /// A call without input has an empty object, which somebody has to say.
+    fn close_call(&mut self, block: u64, out: &mut Vec<u8>) {
+        let Some(place) = self.open.iter().rposition(|call| call.block == block) else {
+            return;
+        };
+        if self.open.get(place).is_some_and(|call| !call.has_input) {
+            self.arguments(block, "\"{}\"", out);
+        }
+        self.open.remove(place);
+    }
+
+    fn message_stop(&mut self, event: &MessageStop<'_>, out: &mut Vec<u8>) {
+        while let Some(block) = self.open.first().map(|call| call.block) {
+            self.close_call(block, out);
+        }
+        self.begin(out);
+        self.stopped = true;
+        let reason = finish_reason(event.stop_reason.as_deref().unwrap_or_default());
+        out.extend_from_slice(&self.delta_head);
+        out.extend_from_slice(b"},\"finish_reason\":\"");
+        out.extend_from_slice(reason.as_bytes());
+        out.extend_from_slice(b"\"}]");
+        if let Some(fields) = event.additional_model_response_fields {
+            out.extend_from_slice(b",\"additionalModelResponseFields\":");
+            write_on_one_line(fields.get(), out);
+        }
+        out.extend_from_slice(self.tail);
+    }
+
+    fn metadata(&mut self, event: &Metadata<'_>, out: &mut Vec<u8>) {
+        if !self.stopped {
+            return;
+        }
+        if self.reply.include_usage {
+            let mut w = Writer::new("");
+            w.close(']');
+            if write_usage(event.usage.as_ref(), &mut w) {
+                write_service_tier(event.service_tier.as_ref(), &mut w);
+                w.close('}');
+                out.extend_from_slice(&self.head);
+                w.write_to(out);
+                out.extend_from_slice(b"\n\n");
+            }
+        }
+        self.end(out);
+    }
+}
+
+impl EventWriter for Stream {
+    fn event(&mut self, incoming: &Incoming<'_>, out: &mut Vec<u8>) {
+        if self.done {
+            return;
+        }
+        match &incoming.event {
+            Event::Metadata(event) => self.metadata(event, out),
+            // Nothing of the content follows its end.
+            _ if self.stopped => {}
+            Event::MessageStart => self.begin(out),
+            Event::ContentBlockStart(event) => self.block_start(event, out),
+            Event::ContentBlockDelta(Some(event)) => self.block_delta(event, out),
+            Event::ContentBlockStop(event) => self.close_call(event.content_block_index, out),
+            Event::MessageStop(event) => self.message_stop(event, out),
+            Event::ContentBlockDelta(None) | Event::Model(_) | Event::Other => {}
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.done, true) {
+            out.extend_from_slice(b"data: [DONE]\n\n");
+        }
+    }
+
+    fn error(&mut self, _: &str, refusal: &Refusal, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.done, true) {
+            out.extend_from_slice(b"data: ");
+            out.extend_from_slice(&error::json(refusal));
+            out.extend_from_slice(b"\n\n");
+        }
+    }
+
+    fn tells_errors(&self) -> bool {
+        true
+    }
+}
+
+/// JSON as it came, but for line breaks between its tokens, which would end the `data:` line.
+fn write_on_one_line(json: &str, out: &mut Vec<u8>) {
+    out.extend(json.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+}

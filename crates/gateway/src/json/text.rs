@@ -1,0 +1,65 @@
+//! Strings of a document, without copying them where that can be avoided.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// A string, borrowed if it has no escapes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// A string as it stands in its document, quotes and escapes included: what goes into another document as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Literal<'a>(pub &'a str);
+
+impl Literal<'_> {
+    /// Whether there is nothing between the quotes.
+    pub fn is_empty(self) -> bool {
+        self.0.len() <= 2
+    }
+}
+
+impl<'a> Literal<'a> {
+    /// The string it stands for; empty if its escapes are not Unicode.
+    pub fn decode(self) -> Cow<'a, str> {
+        serde_json::from_str::<Text<'a>>(self.0)
+            .map(|Text(text)| text)
+            .unwrap_or_default()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Literal<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        match raw.starts_with('"') {
+            true => Ok(Self(raw)),
+            false => Err(D::Error::custom("expected a string")),
+        }
+    }
+}
+
+/// Where `piece` stands in `source`, if it was borrowed from there.
+pub fn place(source: &str, piece: &str) -> Option<Range<usize>> {
+    let start = piece.as_ptr().addr().checked_sub(source.as_ptr().addr())?;
+    let end = start.checked_add(piece.len())?;
+    (end <= source.len()).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_keeps_its_escapes() {
+        let literal: Literal = serde_json::from_str(r#" "a\n\u00e9" "#).unwrap();
+        assert_eq!(literal.0, r#""a\n\u00e9""#);
+        assert_eq!(literal.decode(), "a\né");
+        assert!(!literal.is_empty());
+        assert!(serde_json::from_str::<Literal>("\"\"").unwrap().is_empty());
+        assert!(serde_json::from_str::<Literal>("7").is_err());
+        assert!(serde_json::from_str::<Literal>("\"\n\"").is_err());
+    }
+}

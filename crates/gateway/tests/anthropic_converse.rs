@@ -1,0 +1,267 @@
+//! Messages requests that are translated to Converse.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+#[path = "common/messages.rs"]
+mod messages;
+#[allow(dead_code)]
+#[path = "common/planning.rs"]
+mod planning;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::settings;
+use messages::{CLAUDE, converse, refused};
+use serde_json::{Value, json};
+
+#[test]
+fn a_conversation_in_converse() {
+    let sent = converse(
+        "amazon.nova-lite-v1:0",
+        json!({
+            "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": " "}],
+            "temperature": 0.5, "top_p": 0.90, "top_k": 3, "stop_sequences": ["END", ""], "metadata": {"user_id": "u"},
+            "thinking": {"type": "enabled", "budget_tokens": 1024}, "context_management": {}, "container": "c",
+            "tools": [
+                {"name": "get_weather", "description": "Tells.", "input_schema": {"type": "object"}, "strict": true,
+                 "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+                {"type": "custom", "name": "none", "description": "", "input_schema": {}}],
+            "tool_choice": {"type": "any"},
+            "messages": [
+                {"role": "user", "content": "Hi"},
+                {"role": "user", "content": [{"type": "text", "text": "there", "cache_control": {"type": "ephemeral", "ttl": "5m"}}]},
+                {"role": "system", "content": "Now in French."},
+                {"role": "assistant", "content": [
+                    {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+                    {"type": "redacted_thinking", "data": "EncryptedData=="},
+                    {"type": "text", "text": ""},
+                    {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Paris"}}]},
+                {"role": "user", "content": [
+                    {"type": "text", "text": "Go on."},
+                    {"type": "tool_result", "tool_use_id": "toolu_1", "is_error": true, "content": "18 C"}]},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "a|b", "name": "none", "input": {}}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a|b", "content": [
+                    {"type": "text", "text": "y"},
+                    {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "AAAA"}}]},
+                    {"type": "tool_result", "tool_use_id": "toolu_9"}]},
+            ],
+        }),
+    );
+    let id = sent["messages"][3]["content"][0]["toolUse"]["toolUseId"].clone();
+    assert!(id.as_str().unwrap().starts_with("a_b_"), "{id}");
+    let cache = json!({"cachePoint": {"type": "default"}});
+    assert_eq!(
+        sent,
+        json!({
+            "system": [{"text": "Be brief."}, cache, {"text": "Now in French."}],
+            "inferenceConfig": {"maxTokens": 10, "temperature": 0.5, "topP": 0.90, "stopSequences": ["END"]},
+            "toolConfig": {
+                "tools": [
+                    {"toolSpec": {"name": "get_weather", "description": "Tells.", "inputSchema": {"json": {"type": "object"}}, "strict": true}},
+                    {"cachePoint": {"type": "default", "ttl": "1h"}},
+                    {"toolSpec": {"name": "none", "inputSchema": {"json": {"type": "object", "properties": {}}}}}],
+                "toolChoice": {"any": {}}},
+            "messages": [
+                {"role": "user", "content": [{"text": "Hi"}, {"text": "there"}, {"cachePoint": {"type": "default", "ttl": "5m"}}]},
+                {"role": "assistant", "content": [
+                    {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
+                    {"reasoningContent": {"redactedContent": STANDARD.encode("EncryptedData==")}},
+                    {"toolUse": {"toolUseId": "toolu_1", "name": "get_weather", "input": {"city": "Paris"}}}]},
+                {"role": "user", "content": [
+                    {"toolResult": {"toolUseId": "toolu_1", "content": [{"text": "18 C"}], "status": "error"}},
+                    {"text": "Go on."}]},
+                {"role": "assistant", "content": [{"toolUse": {"toolUseId": id, "name": "none", "input": {}}}]},
+                {"role": "user", "content": [
+                    {"toolResult": {"toolUseId": id, "content": [{"text": "y"}, {"image": {"format": "jpeg", "source": {"bytes": "AAAA"}}}]}},
+                    {"toolResult": {"toolUseId": "toolu_9", "content": []}}]},
+            ],
+        })
+    );
+}
+
+#[test]
+fn what_only_claude_has_goes_into_its_own_fields() {
+    let with = json!({
+        "thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 3, "stop_sequences": ["END"],
+        "tools": [{"name": "t", "input_schema": {"type": "object", "properties": {}}}],
+        "tool_choice": {"type": "tool", "name": "t", "disable_parallel_tool_use": true}, "anthropic_beta": ["x-1"],
+    });
+    let sent = converse(CLAUDE, with.clone());
+    assert_eq!(
+        sent["additionalModelRequestFields"],
+        json!({
+            "thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 3, "anthropic_beta": ["x-1"],
+            "tool_choice": {"type": "tool", "name": "t", "disable_parallel_tool_use": true},
+        })
+    );
+    assert_eq!(
+        sent["additionalModelResponseFieldPaths"],
+        json!(["/stop_sequence"])
+    );
+    assert_eq!(sent["toolConfig"].get("toolChoice"), None);
+    let sent = converse("meta.llama3-70b-instruct-v1:0", with);
+    assert_eq!(sent.get("additionalModelRequestFields"), None);
+    assert_eq!(sent.get("additionalModelResponseFieldPaths"), None);
+    assert_eq!(
+        sent["toolConfig"]["toolChoice"],
+        json!({"tool": {"name": "t"}})
+    );
+}
+
+#[test]
+fn a_choice_of_no_tool_leaves_the_tools_out_unless_they_were_used() {
+    let tools = json!([{"name": "t", "input_schema": {"type": "object", "properties": {}}}]);
+    let none = json!({"type": "none"});
+    let sent = converse("m", json!({"tools": tools, "tool_choice": none}));
+    assert_eq!(sent.get("toolConfig"), None);
+    let used = json!([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "x"}]}]);
+    let sent = converse(
+        "m",
+        json!({"tools": tools, "tool_choice": none, "messages": used}),
+    );
+    assert_eq!(sent["toolConfig"]["tools"][0]["toolSpec"]["name"], "t");
+    assert_eq!(sent["toolConfig"].get("toolChoice"), None);
+    let body = json!({"model": "m", "max_tokens": 1, "messages": used});
+    assert_eq!(refused(&body, &settings()).param.as_deref(), Some("tools"));
+}
+
+#[test]
+fn output_is_configured_as_converse_does() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    let sent = converse(
+        "m",
+        json!({"output_config": {"effort": "high", "format": {"type": "json_schema", "schema": schema}}}),
+    );
+    let config = &sent["outputConfig"];
+    assert_eq!(config["effort"], "high");
+    let text = config["textFormat"]["structure"]["jsonSchema"]["schema"]
+        .as_str()
+        .unwrap();
+    assert_eq!(serde_json::from_str::<Value>(text).unwrap(), schema);
+}
+
+#[test]
+fn documents_and_search_results() {
+    let mut sent = converse(
+        "m",
+        json!({"messages": [{"role": "user", "content": [
+            {"type": "document", "title": "A report (v1).pdf", "context": "Old.", "citations": {"enabled": true},
+             "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}},
+            {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Plain."}},
+            {"type": "document", "title": "document", "source": {"type": "content", "content": [
+                {"type": "text", "text": "one"}, {"type": "text", "text": "two"}]}},
+            {"type": "search_result", "source": "https://e.com", "title": "E", "citations": {"enabled": true},
+             "content": [{"type": "text", "text": "found"}]},
+            {"type": "text", "text": "Sum up."},
+        ]}, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [
+            {"type": "document", "source": {"type": "text", "data": "x"}}]}]}],
+        "tools": [{"name": "t", "input_schema": {"type": "object"}}]}),
+    );
+    assert_eq!(
+        sent["messages"][0]["content"]
+            .as_array_mut()
+            .unwrap()
+            .remove(0),
+        json!({"toolResult": {"toolUseId": "t", "content": [
+            {"document": {"format": "txt", "name": "document", "source": {"text": "x"}}}]}})
+    );
+    assert_eq!(
+        sent["messages"][0]["content"],
+        json!([
+            {"document": {"format": "pdf", "name": "A report (v1)", "source": {"bytes": "AAAA"}, "context": "Old.", "citations": {"enabled": true}}},
+            {"document": {"format": "txt", "name": "document (2)", "source": {"text": "Plain."}}},
+            {"document": {"format": "txt", "name": "document (3)", "source": {"text": "one\ntwo"}}},
+            {"searchResult": {"source": "https://e.com", "title": "E", "content": [{"text": "found"}], "citations": {"enabled": true}}},
+            {"text": "Sum up."},
+        ])
+    );
+}
+
+#[test]
+fn what_converse_cannot_take_is_refused_by_name() {
+    let message = |content: Value| json!({"messages": [{"role": "user", "content": content}]});
+    for (with, param) in [
+        (json!({"messages": []}), "messages"),
+        (json!({"messages": [["user", "x"]]}), "messages[0]"),
+        (
+            json!({"messages": [{"role": "user", "content": [["text", null, "x"]]}]}),
+            "messages[0].content[0]",
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": 7}]}),
+            "messages[0].content",
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": " "}]}),
+            "messages",
+        ),
+        (
+            json!({"messages": [{"role": "tool", "content": "x"}]}),
+            "messages[0].role",
+        ),
+        (
+            json!({"messages": [{"role": "user"}]}),
+            "messages[0].content",
+        ),
+        (json!({"max_tokens": 0}), "max_tokens"),
+        (json!({"temperature": "hot"}), "temperature"),
+        (json!({"tool_choice": {"type": "any"}}), "tool_choice"),
+        (json!({"tool_choice": {"type": "must"}}), "tool_choice.type"),
+        (json!({"tool_choice": {"type": "tool"}}), "tool_choice.name"),
+        (json!({"tools": [{"name": "t"}]}), "tools[0].input_schema"),
+        (
+            json!({"tools": [{"name": "t", "input_schema": []}]}),
+            "tools[0].input_schema",
+        ),
+        (
+            json!({"output_config": {"format": {"type": "xml"}}}),
+            "output_config.format.type",
+        ),
+        (
+            message(
+                json!([{"type": "image", "source": {"type": "url", "url": "https://e.com/a.png"}}]),
+            ),
+            "messages[0].content[0].source.type",
+        ),
+        (
+            message(json!([{"type": "image", "source": {"type": "file", "file_id": "f"}}])),
+            "messages[0].content[0].source.type",
+        ),
+        (
+            message(
+                json!([{"type": "image", "source": {"type": "base64", "media_type": "image/tiff", "data": "AAAA"}}]),
+            ),
+            "messages[0].content[0].source.media_type",
+        ),
+        (
+            message(
+                json!([{"type": "text", "text": "x"}, {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A-"}}]),
+            ),
+            "messages[0].content[1].source.data",
+        ),
+        (
+            message(json!([{"type": "tool_use", "id": "a", "name": "b", "input": [1]}])),
+            "messages[0].content[0].input",
+        ),
+        (
+            message(json!([{"type": "server_tool_use", "id": "a"}])),
+            "messages[0].content[0].type",
+        ),
+        (
+            message(json!([{"type": "tool_result"}])),
+            "messages[0].content[0].tool_use_id",
+        ),
+    ] {
+        let mut body =
+            json!({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]});
+        body.as_object_mut()
+            .unwrap()
+            .extend(with.as_object().unwrap().clone());
+        let refusal = refused(&body, &settings());
+        assert_eq!(
+            (refusal.status, refusal.param.as_deref()),
+            (400, Some(param)),
+            "{with}"
+        );
+    }
+}

@@ -1,0 +1,553 @@
+//! Bedrock's answers in events as Anthropic's clients get them: good and failed, however they are cut.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+// Half of what these two have is about other clients.
+#[allow(dead_code)]
+#[path = "common/chunks.rs"]
+mod chunks;
+mod common;
+#[allow(dead_code)]
+#[path = "common/stream.rs"]
+mod stream;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chunks::{
+    BLOCK_END, DELTA, INPUT, METRICS, START, STOP, TEXT, TEXT_BLOCK, TOOL_BLOCK, chunk, event,
+};
+use common::settings;
+use gateway::{Relay, StreamStatus};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use stream::{Ending, Outcome, fed, frame, relay_of};
+
+const EVENTS: (&str, &str) = ("content-type", "application/vnd.amazon.eventstream");
+const ID: (&str, &str) = ("x-amzn-requestid", "r-1");
+
+fn relay(model: &str, stream: bool, status: u16, headers: &[(&str, &str)]) -> Relay {
+    let body = json!({"model": model, "stream": stream, "max_tokens": 9, "messages": [{"role": "user", "content": "x"}],
+        "tools": [{"name": "server.tool", "input_schema": {"type": "object"}}]});
+    relay_of(
+        "/v1/messages",
+        "*/*",
+        &body.to_string(),
+        &settings(),
+        status,
+        headers,
+    )
+}
+
+/// A stream's outcome, fed whole.
+fn streamed(model: &str, frames: &[Vec<u8>], clean: bool) -> Outcome {
+    let body = frames.concat();
+    fed(
+        relay(model, true, 200, &[EVENTS, ID]),
+        [body.as_slice()],
+        clean,
+    )
+}
+
+fn by_invoke(chunks: &[&str]) -> Outcome {
+    let frames: Vec<_> = chunks.iter().map(|json| chunk(json)).collect();
+    streamed("anthropic.c", &frames, true)
+}
+
+fn by_converse(events: &[(&str, Value)]) -> Outcome {
+    streamed("m", &frames(events), true)
+}
+
+fn frames(events: &[(&str, Value)]) -> Vec<Vec<u8>> {
+    events
+        .iter()
+        .map(|(name, payload)| event(name, &payload.to_string()))
+        .collect()
+}
+
+/// The events of an answer; each has its type on its `event:` line, too.
+fn events(sent: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(sent).unwrap();
+    assert!(text.is_empty() || text.ends_with("\n\n"));
+    text.split_terminator("\n\n")
+        .map(|event| {
+            let (name, data) = event.split_once('\n').unwrap();
+            let data: String = data
+                .lines()
+                .map(|line| line.strip_prefix("data: ").unwrap())
+                .collect();
+            let data: Value = serde_json::from_str(&data).unwrap();
+            assert_eq!(name.strip_prefix("event: "), data["type"].as_str());
+            data
+        })
+        .collect()
+}
+
+fn text(block: u64, text: &str) -> (&'static str, Value) {
+    (
+        "contentBlockDelta",
+        json!({"contentBlockIndex": block, "delta": {"text": text}}),
+    )
+}
+
+fn delta(block: u64, delta: Value) -> (&'static str, Value) {
+    (
+        "contentBlockDelta",
+        json!({"contentBlockIndex": block, "delta": delta}),
+    )
+}
+
+fn stop(block: u64) -> (&'static str, Value) {
+    ("contentBlockStop", json!({"contentBlockIndex": block}))
+}
+
+fn tool(block: u64) -> (&'static str, Value) {
+    (
+        "contentBlockStart",
+        json!({"contentBlockIndex": block, "start": {"toolUse": {"toolUseId": "t1", "name": "n"}}}),
+    )
+}
+
+fn message_start() -> (&'static str, Value) {
+    ("messageStart", json!({"role": "assistant", "p": "abc"}))
+}
+
+fn message_stop(reason: &str) -> (&'static str, Value) {
+    ("messageStop", json!({"stopReason": reason}))
+}
+
+fn metadata() -> (&'static str, Value) {
+    (
+        "metadata",
+        json!({"usage": {"inputTokens": 10, "outputTokens": 20, "totalTokens": 1230, "cacheReadInputTokens": 1000,
+        "cacheWriteInputTokens": 200, "cacheDetails": [{"ttl": "1h", "inputTokens": 150}, {"ttl": "5m", "inputTokens": 50}]},
+        "metrics": {"latencyMs": 42}}),
+    )
+}
+
+/// What the SDK's accumulator demands of a stream: blocks numbered as they start, deltas inside their blocks, one beginning,
+/// one end. Returns whether the message is whole.
+fn accumulates(events: &[Value]) -> bool {
+    let (mut started, mut open, mut told, mut stopped) = (0, Vec::new(), false, false);
+    for (place, event) in events.iter().enumerate() {
+        assert!(!stopped, "something follows the end: {event}");
+        let kind = event["type"].as_str().unwrap();
+        assert_eq!(kind == "message_start", place == 0, "{event}");
+        match kind {
+            "message_start" | "ping" => {}
+            "content_block_start" => {
+                assert!(!told);
+                assert_eq!(event["index"], started);
+                open.push((started, event["content_block"]["type"].clone()));
+                started += 1;
+            }
+            "content_block_delta" => {
+                let found = open.iter().find(|(index, _)| event["index"] == *index);
+                let (_, block) = found.unwrap_or_else(|| panic!("no block for {event}"));
+                let fits = match event["delta"]["type"].as_str().unwrap() {
+                    "text_delta" | "citations_delta" => "text",
+                    "thinking_delta" | "signature_delta" => "thinking",
+                    "input_json_delta" => "tool_use",
+                    other => panic!("{other}"),
+                };
+                assert_eq!(block, fits);
+            }
+            "content_block_stop" => {
+                let before = open.len();
+                open.retain(|(index, _)| event["index"] != *index);
+                assert_eq!(open.len() + 1, before);
+            }
+            "message_delta" => {
+                assert!(!told && open.is_empty());
+                told = true;
+            }
+            "message_stop" => {
+                assert!(told);
+                stopped = true;
+            }
+            "error" => stopped = true,
+            other => panic!("{other}"),
+        }
+    }
+    events
+        .last()
+        .is_some_and(|last| last["type"] == "message_stop")
+}
+
+#[test]
+fn an_invoke_stream_gets_its_lines_back_and_loses_the_metrics() {
+    let seen = by_invoke(&[
+        START, TEXT_BLOCK, TEXT, BLOCK_END, TOOL_BLOCK, INPUT, DELTA, METRICS,
+    ]);
+    let expected: String = [
+        ("message_start", START),
+        ("content_block_start", TEXT_BLOCK),
+        ("content_block_delta", TEXT),
+        ("content_block_stop", BLOCK_END),
+        ("content_block_start", TOOL_BLOCK),
+        ("content_block_delta", INPUT),
+        ("message_delta", DELTA),
+        ("message_stop", STOP),
+    ]
+    .iter()
+    .map(|(name, json)| format!("event: {name}\ndata: {json}\n\n"))
+    .collect();
+    assert_eq!(String::from_utf8(seen.sent).unwrap(), expected);
+    assert_eq!(seen.ending, Ending::Clean);
+    assert_eq!(seen.facts.stream, Some(StreamStatus::Complete));
+    assert_eq!(seen.facts.stop_reason.as_deref(), Some("end_turn"));
+    assert_eq!(
+        (seen.facts.input_tokens, seen.facts.output_tokens),
+        (Some(10), Some(20))
+    );
+    assert_eq!(seen.facts.latency_ms, Some(500));
+}
+
+#[test]
+fn metrics_in_a_chunk_of_their_own_reach_the_log_only() {
+    let metrics = r#"{"amazon-bedrock-invocationMetrics":{"inputTokenCount":7,"outputTokenCount":8,"cacheReadInputTokenCount":9}}"#;
+    let seen = by_invoke(&[START, DELTA, STOP, metrics]);
+    let types: Vec<Value> = events(&seen.sent)
+        .iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(types, ["message_start", "message_delta", "message_stop"]);
+    assert_eq!(seen.facts.cache_read_tokens, Some(9));
+}
+
+#[test]
+fn an_invoke_stream_that_breaks_ends_with_an_error_event() {
+    let frames: Vec<_> = [START, TEXT_BLOCK, TEXT, BLOCK_END, DELTA, STOP]
+        .map(chunk)
+        .into();
+    for whole in 1..frames.len() {
+        for clean in [true, false] {
+            let seen = streamed("anthropic.c", &frames[..whole], clean);
+            let events = events(&seen.sent);
+            assert_eq!(events.len(), whole + 1);
+            assert_eq!(events[whole]["error"]["type"], "api_error");
+            assert_eq!(events[whole]["request_id"], "r-1");
+            assert_eq!(seen.ending, Ending::Clean);
+            assert_eq!(seen.facts.stream, Some(StreamStatus::Truncated));
+        }
+        let mut damaged = frames.concat();
+        let start = frames[..whole].concat().len();
+        damaged[start + 40] ^= 1;
+        let seen = fed(
+            relay("anthropic.c", true, 200, &[EVENTS, ID]),
+            [damaged.as_slice()],
+            true,
+        );
+        let events = events(&seen.sent);
+        assert_eq!(
+            (events.len(), &events[whole]["type"]),
+            (whole + 1, &json!("error"))
+        );
+        assert_eq!(seen.facts.stream, Some(StreamStatus::Corrupt));
+    }
+}
+
+#[test]
+fn exceptions_have_anthropics_types() {
+    for (name, kind, status) in [
+        ("throttlingException", "rate_limit_error", 429),
+        ("validationException", "invalid_request_error", 400),
+        ("modelStreamErrorException", "api_error", 424),
+        ("internalServerException", "api_error", 500),
+        ("serviceUnavailableException", "overloaded_error", 503),
+        ("modelTimeoutException", "timeout_error", 408),
+        ("newException", "api_error", 500),
+    ] {
+        let failed = frame(
+            &[(":exception-type", name), (":message-type", "exception")],
+            r#"{"message":"No."}"#,
+        );
+        let begun: [(&str, Vec<u8>); 2] = [
+            ("anthropic.c", chunk(START)),
+            ("m", event("messageStart", r#"{"role":"assistant"}"#)),
+        ];
+        for (model, first) in begun {
+            let seen = streamed(model, &[first, failed.clone()], true);
+            assert_eq!(
+                events(&seen.sent).last(),
+                Some(
+                    &json!({"type": "error", "error": {"type": kind, "message": "No."}, "request_id": "r-1"})
+                ),
+            );
+            assert_eq!(
+                (seen.ending, seen.facts.exception.as_deref()),
+                (Ending::Clean, Some(name))
+            );
+            let seen = streamed(model, std::slice::from_ref(&failed), true);
+            assert!(matches!(seen.ending, Ending::Error(seen, _) if seen == status));
+        }
+    }
+}
+
+#[test]
+fn an_error_of_the_models_own_ends_the_stream_once() {
+    let error = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    let seen = by_invoke(&[START, error]);
+    let events = events(&seen.sent);
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[1]["error"]["type"], "overloaded_error");
+    assert_eq!(seen.facts.stream, Some(StreamStatus::Exception));
+}
+
+#[test]
+fn a_model_of_another_form_is_no_message() {
+    let body = json!({"model": "arn:aws:bedrock:us-east-1:1:application-inference-profile/a", "stream": true,
+        "max_tokens": 9, "messages": []});
+    let by_invoke = gateway::Settings {
+        anthropic: gateway::settings::Anthropic {
+            via: gateway::settings::Via::Invoke,
+            beta: None,
+        },
+        ..settings()
+    };
+    let relay = relay_of(
+        "/v1/messages",
+        "*/*",
+        &body.to_string(),
+        &by_invoke,
+        200,
+        &[EVENTS],
+    );
+    let titan = chunk(r#"{"outputText":"Hi","completionReason":"FINISH"}"#);
+    let seen = fed(relay, [titan.as_slice()], true);
+    let events = events(&seen.sent);
+    assert_eq!((events.len(), &events[0]["type"]), (1, &json!("error")));
+}
+
+#[test]
+fn converse_events_become_anthropics() {
+    let seen = by_converse(&[
+        message_start(),
+        delta(0, json!({"reasoningContent": {"text": "Hm"}})),
+        delta(0, json!({"reasoningContent": {"text": "."}})),
+        delta(0, json!({"reasoningContent": {"signature": "c2ln"}})),
+        stop(0),
+        delta(
+            1,
+            json!({"reasoningContent": {"redactedContent": STANDARD.encode("Secret==")}}),
+        ),
+        stop(1),
+        text(2, "Hi \"é\"\n"),
+        text(2, ""),
+        delta(
+            2,
+            json!({"citation": {"title": "T", "sourceContent": [{"text": "s"}],
+            "location": {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}}}}),
+        ),
+        stop(2),
+        tool(3),
+        delta(3, json!({"toolUse": {"input": ""}})),
+        delta(3, json!({"toolUse": {"input": "{\"a\":"}})),
+        delta(3, json!({"toolUse": {"input": "1}"}})),
+        stop(3),
+        tool(4),
+        stop(4),
+        message_stop("tool_use"),
+        metadata(),
+    ]);
+    let zeros = json!({"input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0});
+    let start = |index: u64, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
+    let delta = |index: u64, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
+    let stop = |index: u64| json!({"type": "content_block_stop", "index": index});
+    let tool = json!({"type": "tool_use", "id": "t1", "name": "n", "input": {}});
+    let expected = vec![
+        json!({"type": "message_start", "message": {"id": "msg_r-1", "type": "message", "role": "assistant", "model": "m",
+            "content": [], "stop_reason": null, "stop_sequence": null, "usage": zeros}}),
+        json!({"type": "ping"}),
+        start(
+            0,
+            json!({"type": "thinking", "thinking": "", "signature": ""}),
+        ),
+        delta(0, json!({"type": "thinking_delta", "thinking": "Hm"})),
+        delta(0, json!({"type": "thinking_delta", "thinking": "."})),
+        delta(0, json!({"type": "signature_delta", "signature": "c2ln"})),
+        stop(0),
+        start(1, json!({"type": "redacted_thinking", "data": "Secret=="})),
+        stop(1),
+        start(2, json!({"type": "text", "text": ""})),
+        delta(2, json!({"type": "text_delta", "text": "Hi \"é\"\n"})),
+        delta(
+            2,
+            json!({"type": "citations_delta", "citation": {"type": "page_location", "cited_text": "s",
+            "document_title": "T", "document_index": 0, "start_page_number": 1, "end_page_number": 2}}),
+        ),
+        stop(2),
+        start(3, tool.clone()),
+        delta(
+            3,
+            json!({"type": "input_json_delta", "partial_json": "{\"a\":"}),
+        ),
+        delta(3, json!({"type": "input_json_delta", "partial_json": "1}"})),
+        stop(3),
+        start(4, tool),
+        stop(4),
+        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": null}, "usage": {
+            "input_tokens": 10, "cache_creation_input_tokens": 200, "cache_read_input_tokens": 1000, "output_tokens": 20,
+            "cache_creation": {"ephemeral_5m_input_tokens": 50, "ephemeral_1h_input_tokens": 150}}}),
+        json!({"type": "message_stop"}),
+    ];
+    let events = events(&seen.sent);
+    assert_eq!(events, expected);
+    assert!(accumulates(&events));
+    assert_eq!(seen.facts.stream, Some(StreamStatus::Complete));
+    assert_eq!(seen.facts.stop_reason.as_deref(), Some("tool_use"));
+    assert_eq!(seen.facts.total_tokens(), Some(1230));
+}
+
+#[test]
+fn every_stop_reason_ends_the_stream() {
+    for (word, reason) in [
+        ("end_turn", "end_turn"),
+        ("tool_use", "tool_use"),
+        ("max_tokens", "max_tokens"),
+        ("stop_sequence", "stop_sequence"),
+        (
+            "model_context_window_exceeded",
+            "model_context_window_exceeded",
+        ),
+        ("content_filtered", "refusal"),
+        ("guardrail_intervened", "refusal"),
+        ("malformed_tool_use", "end_turn"),
+        ("malformed_model_output", "end_turn"),
+        ("brand_new", "end_turn"),
+    ] {
+        let seen = by_converse(&[
+            message_start(),
+            text(0, "x"),
+            stop(0),
+            message_stop(word),
+            metadata(),
+        ]);
+        let events = events(&seen.sent);
+        assert!(accumulates(&events));
+        assert_eq!(events[events.len() - 2]["delta"]["stop_reason"], reason);
+        assert_eq!(seen.facts.stop_reason.as_deref(), Some(word));
+    }
+}
+
+#[test]
+fn the_stop_sequence_that_matched_is_told() {
+    let stop = json!({"stopReason": "stop_sequence", "additionalModelResponseFields": {"stop_sequence": "E\nND"}});
+    let seen = by_converse(&[
+        message_start(),
+        text(0, "x"),
+        ("messageStop", stop),
+        metadata(),
+    ]);
+    let events = events(&seen.sent);
+    assert_eq!(events[events.len() - 2]["delta"]["stop_sequence"], "E\nND");
+}
+
+#[test]
+fn the_end_waits_for_the_counts_and_comes_without_them_if_they_never_do() {
+    let content = [
+        message_start(),
+        text(0, "x"),
+        stop(0),
+        message_stop("end_turn"),
+    ];
+    let body = frames(&content).concat();
+    let mut waiting = relay("m", true, 200, &[EVENTS]);
+    let mut out = Vec::new();
+    waiting.push(&body, &mut out);
+    assert_eq!(events(&out).last().unwrap()["type"], "content_block_stop");
+    for clean in [true, false] {
+        let seen = streamed("m", &frames(&content), clean);
+        let events = events(&seen.sent);
+        assert!(accumulates(&events));
+        assert_eq!(events[events.len() - 2]["usage"]["output_tokens"], 0);
+        assert_eq!(seen.ending, Ending::Clean);
+        assert_eq!(seen.facts.stream, Some(StreamStatus::Truncated));
+        assert_eq!(seen.facts.output_tokens, None);
+    }
+    let seen = streamed("m", &frames(&content[..3]), true);
+    let events = events(&seen.sent);
+    assert!(!accumulates(&events));
+    assert_eq!(events.last().unwrap()["type"], "error");
+    assert_eq!(seen.ending, Ending::Clean);
+}
+
+#[test]
+fn blocks_without_start_or_stop_or_with_numbers_of_their_own() {
+    let seen = by_converse(&[
+        text(3, "a"),
+        delta(3, json!({"reasoningContent": {"text": "b"}})),
+        tool(1),
+        text(7, "c"),
+        delta(1, json!({"toolUse": {"input": "{}"}})),
+        delta(9, json!({"toolUse": {"input": "lost"}})),
+        stop(42),
+        message_stop("end_turn"),
+        metadata(),
+    ]);
+    let events = events(&seen.sent);
+    assert!(accumulates(&events));
+    let started: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["type"] == "content_block_start")
+        .map(|event| &event["content_block"]["type"])
+        .collect();
+    assert_eq!(started, ["text", "thinking", "tool_use", "text"]);
+    assert!(!String::from_utf8_lossy(&seen.sent).contains("lost"));
+}
+
+/// Any events of Converse, in any order.
+fn any_events() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    let one = (0u64..4, 0usize..9).prop_map(|(block, kind)| match kind {
+        0 => tool(block),
+        1 | 2 => text(block, "é\n"),
+        3 => delta(block, json!({"reasoningContent": {"text": "r"}})),
+        4 => delta(block, json!({"reasoningContent": {"signature": "s"}})),
+        5 => delta(
+            block,
+            json!({"reasoningContent": {"redactedContent": "AAAA"}}),
+        ),
+        6 => delta(block, json!({"toolUse": {"input": "{}"}})),
+        7 => ("unknownEvent", json!({})),
+        _ => stop(block),
+    });
+    vec(one, 0..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn every_stream_accumulates_and_splitting_changes_nothing(
+        content in any_events(),
+        ends in any::<bool>(),
+        counts in any::<bool>(),
+        size in 1usize..200,
+    ) {
+        let mut events_sent = vec![message_start()];
+        events_sent.extend(content);
+        if ends {
+            events_sent.push(message_stop("end_turn"));
+        }
+        if counts {
+            events_sent.push(metadata());
+        }
+        let body = frames(&events_sent).concat();
+        let at_once = fed(relay("m", true, 200, &[EVENTS, ID]), [body.as_slice()], true);
+        let in_pieces = fed(relay("m", true, 200, &[EVENTS, ID]), body.chunks(size), true);
+        prop_assert_eq!(&at_once, &in_pieces);
+        prop_assert_eq!(accumulates(&events(&at_once.sent)), ends);
+        let of = |kind: &str| events(&at_once.sent).iter().filter(|event| event["type"] == kind).count();
+        prop_assert_eq!(of("message_start"), 1);
+        prop_assert_eq!(of("message_delta"), usize::from(ends));
+        prop_assert_eq!(of("message_stop"), usize::from(ends));
+    }
+
+    #[test]
+    fn splitting_an_invoke_stream_changes_nothing(size in 1usize..300) {
+        let frames: Vec<_> = [START, TEXT_BLOCK, TEXT, BLOCK_END, DELTA, METRICS].map(chunk).into();
+        let body = frames.concat();
+        let at_once = fed(relay("anthropic.c", true, 200, &[EVENTS, ID]), [body.as_slice()], true);
+        let in_pieces = fed(relay("anthropic.c", true, 200, &[EVENTS, ID]), body.chunks(size), true);
+        prop_assert_eq!(at_once, in_pieces);
+    }
+}

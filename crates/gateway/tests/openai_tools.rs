@@ -1,0 +1,422 @@
+//! Tools in Chat Completions requests, and their calls and results in the messages.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+#[path = "common/openai.rs"]
+mod openai;
+#[path = "common/planning.rs"]
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod planning;
+
+use openai::{converse, spelt, wrong};
+use serde_json::{Value, json};
+
+/// A request with these members, of model `m` unless it names another.
+fn with(members: &str) -> String {
+    let model = match members.contains(r#""model""#) {
+        true => "",
+        false => r#""model":"m","#,
+    };
+    let messages = match members.contains(r#""messages""#) {
+        true => "",
+        false => r#""messages":[{"role":"user","content":"hi"}],"#,
+    };
+    format!("{{{model}{messages}{members}}}")
+}
+
+const TOOL: &str = r#"{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}"#;
+/// A conversation in which a tool was called.
+const CALLED: &str = r#""messages":[{"role":"user","content":"hi"},
+    {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+    {"role":"tool","tool_call_id":"c1","content":"r"}]"#;
+
+fn tool_spec() -> Value {
+    json!({"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}})
+}
+
+#[test]
+fn each_tool_becomes_its_specification() {
+    let empty = json!({"type": "object", "properties": {}});
+    for (function, spec) in [
+        (
+            r#"{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}}},"strict":true}"#,
+            json!({"name": "f", "description": "d", "strict": true,
+                "inputSchema": {"json": {"type": "object", "properties": {"a": {"type": "string"}}}}}),
+        ),
+        (
+            r#"{"name":"f","description":"","strict":false}"#,
+            json!({"name": "f", "inputSchema": {"json": empty}}),
+        ),
+        (
+            r#"{"name":"f","description":null,"parameters":null,"strict":null}"#,
+            json!({"name": "f", "inputSchema": {"json": empty}}),
+        ),
+        (
+            r#"{"name":"f","parameters":{ }}"#,
+            json!({"name": "f", "inputSchema": {"json": empty}}),
+        ),
+    ] {
+        let body = converse(&with(&format!(
+            r#""tools":[{{"type":"function","function":{function}}}]"#
+        )));
+        assert_eq!(
+            body["toolConfig"],
+            json!({"tools": [{"toolSpec": spec}]}),
+            "{function}"
+        );
+    }
+    // A schema goes on as it is spelt.
+    let schema = r#"{ "minimum" : 1.50e3, "x":"\u00e9\/" }"#;
+    assert!(
+        spelt(&with(&format!(
+            r#""tools":[{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}]"#
+        )))
+        .contains(&format!(r#""inputSchema":{{"json":{schema}}}"#))
+    );
+    for none in ["null", "[]"] {
+        assert_eq!(
+            converse(&with(&format!(r#""tools":{none},"tool_choice":"auto""#)))["toolConfig"],
+            Value::Null
+        );
+    }
+}
+
+#[test]
+fn tools_may_be_cached() {
+    let body = converse(&with(
+        r#""tools":[
+            {"type":"function","function":{"name":"f","parameters":{"type":"object"}},"cache_control":{"type":"ephemeral","ttl":"1h"}},
+            {"type":"function","function":{"name":"f","parameters":{"type":"object"},"cache_control":{"type":"ephemeral"}}}]"#,
+    ));
+    assert_eq!(
+        body["toolConfig"]["tools"],
+        json!([
+            tool_spec(), {"cachePoint": {"type": "default", "ttl": "1h"}},
+            tool_spec(), {"cachePoint": {"type": "default"}},
+        ])
+    );
+}
+
+#[test]
+fn each_choice_has_its_word() {
+    for (choice, word) in [
+        ("null", Value::Null),
+        (r#""auto""#, json!({"auto": {}})),
+        (r#""required""#, json!({"any": {}})),
+        (
+            r#"{"type":"function","function":{"name":"f"}}"#,
+            json!({"tool": {"name": "f"}}),
+        ),
+        (
+            r#"{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"f"}}]}}"#,
+            json!({"any": {}}),
+        ),
+    ] {
+        let body = converse(&with(&format!(
+            r#""tools":[{TOOL}],"tool_choice":{choice}"#
+        )));
+        assert_eq!(body["toolConfig"]["toolChoice"], word, "{choice}");
+        assert_eq!(body["toolConfig"]["tools"], json!([tool_spec()]));
+    }
+    // Only what is allowed is shown to the model.
+    let body = converse(&with(&format!(
+        r#""tools":[{TOOL},{{"type":"function","function":{{"name":"g"}}}}],
+           "tool_choice":{{"type":"allowed_tools","allowed_tools":{{"mode":"auto","tools":[{{"type":"function","function":{{"name":"f"}}}}]}}}}"#
+    )));
+    assert_eq!(
+        body["toolConfig"],
+        json!({"tools": [tool_spec()], "toolChoice": {"auto": {}}})
+    );
+}
+
+#[test]
+fn none_leaves_the_tools_out_unless_they_were_called() {
+    let body = converse(&with(&format!(r#""tools":[{TOOL}],"tool_choice":"none""#)));
+    assert_eq!(body.get("toolConfig"), None);
+    let body = converse(&with(&format!(
+        r#""tools":[{TOOL}],"tool_choice":"none",{CALLED}"#
+    )));
+    assert_eq!(body["toolConfig"], json!({"tools": [tool_spec()]}));
+}
+
+#[test]
+fn one_call_at_a_time_is_claudes_own_choice() {
+    for (choice, native) in [
+        (
+            r#""auto""#,
+            json!({"type": "auto", "disable_parallel_tool_use": true}),
+        ),
+        (
+            "null",
+            json!({"type": "auto", "disable_parallel_tool_use": true}),
+        ),
+        (
+            r#""required""#,
+            json!({"type": "any", "disable_parallel_tool_use": true}),
+        ),
+        (
+            r#"{"type":"function","function":{"name":"f"}}"#,
+            json!({"type": "tool", "name": "f", "disable_parallel_tool_use": true}),
+        ),
+    ] {
+        let rest =
+            format!(r#""tools":[{TOOL}],"tool_choice":{choice},"parallel_tool_calls":false"#);
+        let claude = converse(&with(&format!(
+            r#""model":"us.anthropic.claude-x",{rest},"additionalModelRequestFields":{{"top_k":5,"tool_choice":1}}"#
+        )));
+        assert_eq!(
+            claude["toolConfig"],
+            json!({"tools": [tool_spec()]}),
+            "{choice}"
+        );
+        assert_eq!(
+            claude["additionalModelRequestFields"],
+            json!({"top_k": 5, "tool_choice": native})
+        );
+        let other = converse(&with(&rest));
+        assert_eq!(other.get("additionalModelRequestFields"), None);
+    }
+    for said in ["true", "null"] {
+        let body = converse(&with(&format!(
+            r#""model":"anthropic.claude-x","tools":[{TOOL}],"parallel_tool_calls":{said}"#
+        )));
+        assert_eq!(body.get("additionalModelRequestFields"), None);
+    }
+    // There is nothing to choose from.
+    let body = converse(&with(
+        r#""model":"anthropic.claude-x","parallel_tool_calls":false"#,
+    ));
+    assert_eq!(body.get("additionalModelRequestFields"), None);
+    let none = format!(
+        r#""model":"anthropic.claude-x","tools":[{TOOL}],"tool_choice":"none","parallel_tool_calls":false"#
+    );
+    assert_eq!(
+        converse(&with(&none)).get("additionalModelRequestFields"),
+        None
+    );
+}
+
+#[test]
+fn calls_and_results_make_turns() {
+    let body = converse(&with(&format!(
+        r#""tools":[{TOOL}],"messages":[
+            {{"role":"user","content":"hi"}},
+            {{"role":"assistant","content":"wait","tool_calls":[
+                {{"id":"c1","type":"function","function":{{"name":"f","arguments":"{{\"a\": [1, \"\\u00e9\"]}}"}}}},
+                {{"id":"c2","function":{{"name":"f","arguments":""}}}},
+                {{"id":"c3","type":null,"function":{{"name":"f","arguments":null}}}},
+                {{"id":"c4","function":{{"name":"f"}}}}]}},
+            {{"role":"tool","tool_call_id":"c1","name":"f","content":"one"}},
+            {{"role":"user","content":"and?"}},
+            {{"role":"tool","tool_call_id":"c2","content":[{{"type":"text","text":"two"}},{{"type":"text","text":""}},
+                {{"type":"image_url","image_url":{{"url":"data:image/png;base64,AAAA"}}}}]}},
+            {{"role":"tool","tool_call_id":"c3","content":""}},
+            {{"role":"tool","tool_call_id":"c4","content":null}},
+            {{"role":"assistant","tool_calls":[{{"id":"c5","type":"function","function":{{"name":"f","arguments":" "}}}}]}},
+            {{"role":"assistant","content":"late"}},
+            {{"role":"tool","tool_call_id":"c5","content":[{{"type":"text","text":"x","cache_control":{{"type":"ephemeral"}}}}]}}]"#
+    )));
+    let called =
+        |id: &str, input: Value| json!({"toolUse": {"toolUseId": id, "name": "f", "input": input}});
+    let result =
+        |id: &str, content: Value| json!({"toolResult": {"toolUseId": id, "content": content}});
+    assert_eq!(
+        body["messages"],
+        json!([
+            {"role": "user", "content": [{"text": "hi"}]},
+            {"role": "assistant", "content": [
+                {"text": "wait"},
+                called("c1", json!({"a": [1, "é"]})),
+                called("c2", json!({})),
+                called("c3", json!({})),
+                called("c4", json!({})),
+            ]},
+            {"role": "user", "content": [
+                result("c1", json!([{"text": "one"}])),
+                result("c2", json!([{"text": "two"}, {"image": {"format": "png", "source": {"bytes": "AAAA"}}}])),
+                result("c3", json!([])),
+                result("c4", json!([])),
+                {"text": "and?"},
+            ]},
+            {"role": "assistant", "content": [{"text": "late"}, called("c5", json!({}))]},
+            {"role": "user", "content": [
+                result("c5", json!([{"text": "x"}])), {"cachePoint": {"type": "default"}},
+            ]},
+        ])
+    );
+}
+
+#[test]
+fn arguments_keep_their_spelling() {
+    let body = with(&CALLED.replace(
+        r#""{}""#,
+        r#""{ \"n\": 1.50e1,\"big\":12345678901234567890,\"n\":\"\\ud800\" }""#,
+    ))
+    .replacen('{', &format!(r#"{{"tools":[{TOOL}],"#), 1);
+    let input = r#""input":{ "n": 1.50e1,"big":12345678901234567890,"n":"\ud800" }"#;
+    assert!(spelt(&body).contains(input), "{}", spelt(&body));
+}
+
+#[test]
+fn ids_and_names_become_legal() {
+    let body = converse(&with(
+        r#""tools":[{"type":"function","function":{"name":"ns.f","parameters":{"type":"object"}}}],
+           "tool_choice":{"type":"function","function":{"name":"ns.f"}},
+           "messages":[{"role":"user","content":"hi"},
+            {"role":"assistant","tool_calls":[{"id":"call|1","type":"function","function":{"name":"ns.f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"call|1","content":"r"}]"#,
+    ));
+    // echo -n 'call|1' | sha256sum; echo -n 'ns.f' | sha256sum
+    let (id, name) = ("call_1_c26e9779", "ns_f_611c07cd");
+    assert_eq!(
+        body["messages"][1]["content"][0]["toolUse"],
+        json!({"toolUseId": id, "name": name, "input": {}})
+    );
+    assert_eq!(
+        body["messages"][2]["content"][0]["toolResult"]["toolUseId"],
+        id
+    );
+    assert_eq!(body["toolConfig"]["tools"][0]["toolSpec"]["name"], name);
+    assert_eq!(
+        body["toolConfig"]["toolChoice"],
+        json!({"tool": {"name": name}})
+    );
+}
+
+#[test]
+fn what_is_no_tool_is_refused() {
+    let call = |call: &str| {
+        format!(
+            r#""tools":[{TOOL}],"messages":[{{"role":"user","content":"x"}},{{"role":"assistant","tool_calls":[{call}]}}]"#
+        )
+    };
+    let function =
+        |function: &str| format!(r#""tools":[{TOOL},{{"type":"function","function":{function}}}]"#);
+    let choice = |choice: &str| format!(r#""tools":[{TOOL}],"tool_choice":{choice}"#);
+    let arguments = |text: &str| {
+        call(&format!(
+            r#"{{"id":"i","type":"function","function":{{"name":"f","arguments":{text}}}}}"#
+        ))
+    };
+    for (members, param) in [
+        (r#""tools":{"S3CRET":1}"#.to_owned(), "tools"),
+        (r#""tools":["S3CRET"]"#.to_owned(), "tools[0]"),
+        (
+            r#""tools":[["function",{"name":"S3CRET"}]]"#.to_owned(),
+            "tools[0]",
+        ),
+        (
+            r#""tools":[{"type":"custom","custom":{"name":"S3CRET"}}]"#.to_owned(),
+            "tools[0].type",
+        ),
+        (
+            r#""tools":[{"type":"web_search"}]"#.to_owned(),
+            "tools[0].type",
+        ),
+        (
+            r#""tools":[{"function":{"name":"S3CRET"}}]"#.to_owned(),
+            "tools[0].type",
+        ),
+        (
+            r#""tools":[{"type":"function"}]"#.to_owned(),
+            "tools[0].function",
+        ),
+        (
+            function(r#"{"description":"S3CRET"}"#),
+            "tools[1].function.name",
+        ),
+        (function(r#"["S3CRET"]"#), "tools[1].function"),
+        (
+            function(r#"{"name":"f","parameters":"S3CRET"}"#),
+            "tools[1].function.parameters",
+        ),
+        (
+            function(r#"{"name":"f","parameters":["S3CRET"]}"#),
+            "tools[1].function.parameters",
+        ),
+        (
+            function(r#"{"name":"f","description":["S3CRET"]}"#),
+            "tools[1].function.description",
+        ),
+        (
+            function(r#"{"name":"f","strict":"S3CRET"}"#),
+            "tools[1].function.strict",
+        ),
+        (r#""functions":[{"name":"S3CRET"}]"#.to_owned(), "functions"),
+        (r#""function_call":"auto""#.to_owned(), "function_call"),
+        (choice(r#""S3CRET""#), "tool_choice"),
+        (choice("7"), "tool_choice"),
+        (choice(r#"["function",{"name":"f"}]"#), "tool_choice"),
+        (choice(r#"{"type":"S3CRET"}"#), "tool_choice.type"),
+        (choice(r#"{"type":"function"}"#), "tool_choice.function"),
+        (
+            choice(r#"{"type":"function","function":{"name":"S3CRET"}}"#),
+            "tool_choice",
+        ),
+        (
+            choice(r#"{"type":"allowed_tools"}"#),
+            "tool_choice.allowed_tools",
+        ),
+        (
+            choice(r#"{"type":"allowed_tools","allowed_tools":{"mode":"S3CRET","tools":[]}}"#),
+            "tool_choice.allowed_tools.mode",
+        ),
+        (r#""tool_choice":"required""#.to_owned(), "tool_choice"),
+        (
+            r#""tool_choice":{"type":"function","function":{"name":"S3CRET"}}"#.to_owned(),
+            "tool_choice",
+        ),
+        (
+            r#""parallel_tool_calls":"S3CRET""#.to_owned(),
+            "parallel_tool_calls",
+        ),
+        (CALLED.to_owned(), "tools"),
+        (format!(r#""tools":[],{CALLED}"#), "tools"),
+        (
+            call(r#"{"type":"function","function":{"name":"f","arguments":"{}"}}"#),
+            "messages[1].tool_calls[0].id",
+        ),
+        (
+            call(r#"{"id":null,"function":{"name":"f","arguments":"{}"}}"#),
+            "messages[1].tool_calls[0].id",
+        ),
+        (call(r#"{"id":"i"}"#), "messages[1].tool_calls[0].function"),
+        (
+            call(r#"{"id":"i","type":"custom","custom":{"name":"f","input":"S3CRET"}}"#),
+            "messages[1].tool_calls[0].type",
+        ),
+        (
+            call(r#"{"id":"i","function":{"arguments":"S3CRET"}}"#),
+            "messages[1].tool_calls[0].function.name",
+        ),
+        (call(r#""S3CRET""#), "messages[1].tool_calls[0]"),
+        (
+            arguments(r#""S3CRET""#),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            arguments(r#""[\"S3CRET\"]""#),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            arguments(r#""{\"a\":1}{\"b\":\"S3CRET\"}""#),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            arguments(r#""{\"a\":\"S3CRET""#),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            arguments(r#"{"a":"S3CRET"}"#),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            r#""messages":[{"role":"tool","content":"S3CRET"}]"#.to_owned(),
+            "messages[0].tool_call_id",
+        ),
+    ] {
+        let (found, message) = wrong(&with(&members));
+        assert_eq!(found, param, "{members}: {message}");
+        assert!(message.starts_with(&format!("\"{param}\" ")), "{message}");
+    }
+}

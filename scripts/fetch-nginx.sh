@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# fetch-nginx.sh NAME: gets an nginx that is not this machine's, once, into build/nginx/NAME, and prints for `eval` what the
+# other scripts need to build for it and to test with it.
+#
+#   bookworm | trixie | sid   Debian's nginx of that suite, with its Lua and echo modules: unpacked, not installed
+#   source                    nginx from source, the one in the crate nginx-src; Debian has no Lua module for it
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+name=${1:-}
+home=$BUILD/nginx/$name
+without=
+
+# The packages run beside the system's with a loader and libraries of their own.
+unpack_debian() {
+    local root=$1 apt=$home/apt nginx=$1/usr/sbin/nginx loader triplet deb
+    mkdir -p "$apt/download" "$root"
+    apt_of "$apt" "$name" --download-only install nginx libnginx-mod-http-lua libnginx-mod-http-echo
+    (cd "$apt/download" && apt_of "$apt" "$name" download nginx-dev)     # alone: it depends on half a gigabyte of tools
+    for deb in "$apt"/archives/*.deb "$apt"/download/*.deb; do dpkg-deb -x "$deb" "$root"; done
+    loader=$(find "$root" -path '*-linux-gnu/ld-linux*.so.*' -print -quit)
+    [ -n "$loader" ] || { echo "no ld.so among the packages"; return 1; }
+    triplet=$(basename "$(dirname "$loader")")
+    # The signature is there for `fits`, which looks for it in the file that is called nginx.
+    cat >"$home/sbin/nginx" <<EOF
+#!/bin/sh
+# $(signature_of "$nginx")
+exec '$loader' --library-path '$root/lib/$triplet:$root/usr/lib/$triplet' '$nginx' "\$@"
+EOF
+    chmod +x "$home/sbin/nginx"
+    rm -rf "$apt"
+}
+
+build_source() {
+    # cargo gets the crate; nothing of it is compiled by cargo.
+    mkdir -p "$home/crate"
+    printf '[package]\nname = "source-of-nginx"\nedition = "2024"\n[lib]\npath = "lib.rs"\n[dependencies]\nnginx-src = "=1.28.5"\n[workspace]\n' \
+        >"$home/crate/Cargo.toml"
+    : >"$home/crate/lib.rs"
+    local manifest
+    manifest=$(cargo metadata --quiet --format-version 1 --manifest-path "$home/crate/Cargo.toml" |
+        perl -MJSON::PP -0777 -ne 'for (@{ decode_json($_)->{packages} }) { print $_->{manifest_path} if $_->{name} eq "nginx-src" }')
+    cp -r "$(dirname "$manifest")/nginx" "$home/src"
+    cd "$home/src"
+    auto/configure --prefix="$home" --modules-path="$home/modules" --builddir="$home/objs" --with-compat --with-debug --with-threads \
+        --with-http_ssl_module --with-http_v2_module --with-http_v3_module --with-http_realip_module \
+        --with-http_auth_request_module --with-http_slice_module --with-http_stub_status_module
+    make -j "$(nproc)" -f "$home/objs/Makefile"
+    cp "$home/objs/nginx" "$home/sbin/nginx"
+}
+
+fetch() {
+    mkdir -p "$home/sbin"
+    case $name in
+    source) build_source ;;
+    *) unpack_debian "$home/root" ;;
+    esac
+    touch "$home/complete"
+}
+
+case $name in
+bookworm | trixie | sid) ;;
+source) without='lua echo' ;;
+*) die "usage: scripts/fetch-nginx.sh bookworm|trixie|sid|source" ;;
+esac
+if [ ! -f "$home/complete" ]; then
+    say "fetching nginx: $name"
+    rm -rf "$home"
+    mkdir -p "$home"
+    # A process of its own: `set -e` does not hold in a function that `||` follows.
+    (set -e; fetch) >"$home/log" 2>&1 &
+    wait $! || { tail -n 20 "$home/log" >&2; die "could not get the nginx $name, see $home/log"; }
+fi
+
+printf 'export NGINX_BINARY=%q TEST_NGINX_WITHOUT=%q\n' "$home/sbin/nginx" "$without"
+if [ "$name" = source ]; then
+    printf 'export NGINX_SOURCE_DIR=%q NGINX_BUILD_DIR=%q\n' "$home/src" "$home/objs"
+else
+    printf 'export NGINX_SOURCE_DIR=%q TEST_NGINX_ROOT=%q\n' "$home/root/usr/share/nginx/src" "$home/root"
+fi

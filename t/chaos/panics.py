@@ -1,0 +1,73 @@
+"""A panic in each entry from nginx costs its own request only. The module is one with the feature `forced-panics`."""
+
+import asyncio
+import os
+
+from bedrock import stream
+from client import ask
+from gateway import running
+from judge import judge
+
+SERVER = """
+    location / { bedrock on; proxy_pass http://bedrock; }
+    location /logged/ { bedrock on; proxy_pass http://bedrock; }
+    location /over/ { bedrock on; proxy_intercept_errors on; error_page 502 = @other; proxy_pass http://bedrock; }
+    location @other { bedrock on; proxy_pass http://bedrock; }
+    location /keyless/ { bedrock on; bedrock_auth nobodys; bedrock_credentials_timeout 200ms; proxy_pass http://bedrock; }
+"""
+# A source that never has keys: nobody listens there.
+NOBODYS = "bedrock_credentials nobodys { source container; }"
+ENVIRONMENT = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/"}
+LARGE = b'{"messages":[],"padding":"%s"}' % (b"x" * 300_000)
+# Entry, where it is met, the statuses that may come of it (None: the connection ends), what arrives well all the same.
+ENTRIES = {
+    "rewrite": ("", b"{}", {500}),
+    "sign": ("", b"{}", {500}),
+    "body-is-read": ("", b"{}", {500}),
+    "thread": ("", LARGE, {500}),
+    "resumed": ("", LARGE, {500}),
+    "header": ("", b"{}", {502}),
+    "every-header": ("", b"{}", {None}),
+    "body": ("", b"{}", {None}),
+    "waited": ("/keyless", b"{}", {500}),
+    "fall-back": ("/over", b"{}", {500, 502, None}),
+    "variable": ("", b"{}", {200}),
+    "ended": ("", b"{}", {200}),
+    "dropped": ("", b"{}", {200}),
+}
+
+
+async def panics(tally, rng):
+    """Each entry in turn, ten times, while streams go on in the same worker."""
+    module = os.environ["TEST_BEDROCK_PANICKING_MODULE"]
+    async with running(SERVER, NOBODYS, workers=1, module=module, env=ENVIRONMENT) as (gateway, bedrock):
+        workers = gateway.workers()
+        for entry, (path, body, statuses) in ENTRIES.items():
+            others = [bedrock.add(stream(len(bedrock.streams), rng, pace=0.02)) for _ in range(10)]
+            asking = [asyncio.ensure_future(ask(gateway.port, one)) for one in others]
+            before = gateway.errors().count("bedrock: a bug at")
+            for _ in range(10):
+                one = bedrock.add(stream(len(bedrock.streams), rng))
+                if path == "/over":
+                    one.fault, one.at = "end", 5
+                headers = {"Content-Type": "application/json"}
+                target = f"{path}/model/{one.model}/converse-stream?panic-in={entry}"
+                tally.requests += 1
+                try:
+                    answer = await asyncio.wait_for(ask(gateway.port, one, request=(target, body, headers)), 5)
+                except asyncio.TimeoutError:
+                    tally.lost.append(f"{entry}: no end")
+                    continue
+                if answer.status not in statuses:
+                    tally.wrong.append(f"{entry}: status {answer.status}")
+                if answer.status == 200 and not answer.whole:
+                    tally.wrong.append(f"{entry}: cut")
+            if gateway.errors().count("bedrock: a bug at") < before + 10:
+                tally.wrong.append(f"{entry}: there was no panic")
+            answers = await asyncio.gather(*asking)
+            lines = await gateway.settled({one.model for one in others})
+            for one, answer in zip(others, answers):
+                judge(tally, one, "native", answer, lines.get(one.model, []))
+        if gateway.workers() != workers:
+            tally.wrong.append("a worker died")
+        tally.notes.append(f"{len(ENTRIES)} entries")
