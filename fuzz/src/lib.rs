@@ -17,6 +17,7 @@ pub mod relay;
 #[path = "../../crates/gateway/tests/common/stream.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod server;
+pub mod translated;
 
 /// A target.
 pub struct Target {
@@ -29,7 +30,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     target("eventstream_raw", eventstream::raw, frames::recorded),
     target("eventstream_mended", eventstream::mended, frames::recorded),
     target(
@@ -44,6 +45,7 @@ pub const TARGETS: [Target; 6] = [
     ),
     target("plan", plan::plan, plan::seeds),
     target("relay", relay::relay, relay::seeds),
+    target("translated", translated::translated, translated::seeds),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {

@@ -1,12 +1,13 @@
 //! A client's request: whatever it holds, it is refused or becomes a request that keeps to the operator's rules.
 
+use gateway::bedrock::Operation;
 use gateway::{Api, Auth, Guardrail, Plan, Refusal, Settings, inspect};
 use serde_json::{Map, Value};
 
 use crate::location::settings;
 
 /// What may be asked, by API and path; a new dialect is one more line. The empty path is taken from the input.
-const CALLS: [(Option<Api>, &str); 13] = [
+const CALLS: [(Option<Api>, &str); 20] = [
     (None, ""),
     (Some(Api::Native), ""),
     (Some(Api::Converse), ""),
@@ -23,6 +24,13 @@ const CALLS: [(Option<Api>, &str); 13] = [
     (Some(Api::Native), "/model/cohere.command-r/invoke"),
     (Some(Api::Native), "/model/m/count-tokens"),
     (Some(Api::Native), "/guardrail/g/version/1/apply"),
+    (Some(Api::Native), "/openai/v1/chat/completions"),
+    (Some(Api::Native), "/openai/v1/responses"),
+    (Some(Api::Native), "/anthropic/v1/messages"),
+    (Some(Api::OpenAi), "/v1/chat/completions"),
+    (Some(Api::OpenAi), "/v1/embeddings"),
+    (Some(Api::Anthropic), "/v1/messages"),
+    (Some(Api::Anthropic), "/v1/messages/count_tokens"),
 ];
 
 /// Any request.
@@ -75,6 +83,10 @@ pub fn plan(data: &[u8]) {
         assert_eq!(sent, body, "what the client signed must not change");
         return;
     }
+    if matches!(plan.operation, Operation::VendorApi { .. }) {
+        // Its model is in the body, so that it is another request without its path's prefix.
+        return;
+    }
     // A plan is a request of Bedrock's own, and nothing is left to change in it.
     let again = planned_again(&plan, &settings, &sent);
     assert_eq!(
@@ -105,6 +117,9 @@ pub fn plan(data: &[u8]) {
             .get("guardrailConfig")
             .and_then(|config| config.get("guardrailIdentifier")?.as_str());
         assert_eq!(id, Some("g"));
+    }
+    if matches!(plan.api, Api::OpenAi | Api::Anthropic) {
+        return;
     }
     if plan.api == Api::Converse {
         expected.remove("model");
@@ -137,6 +152,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         r#"{"inputText":"Hi","textGenerationConfig":{"maxTokenCount":100},"additionalModelRequestFields":{"max_tokens":1}}"#,
         r#"{"prompt":"Hi","max_gen_len":64,"mod\u0065l":"\ud83d\ude00","n":-1.5e+3,"deep":[[[{"a":[]}]]],"b":null}"#,
         r#"{"guardrailConfig":{},"guardrailConfig":{"guardrailIdentifier":"x"},"messages":[],"x":1,"x":2}"#,
+        r#"{"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"Hi"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]},{"role":"assistant","content":null,"tool_calls":[{"id":"a|b","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a|b","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"auto","response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}},"stop":["x"],"max_tokens":5}"#,
+        r#"{"model":"anthropic.c","max_tokens":9,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"tool_use","id":"t1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"x","is_error":true}]}],"tools":[{"name":"f","input_schema":{"type":"object"}}],"thinking":{"type":"enabled","budget_tokens":1024}}"#,
+        r#"{"model":"cohere.embed-x","input":["a","b"],"encoding_format":"base64"}"#,
         "",
     ];
     let mut seeds = Vec::new();
