@@ -1,4 +1,4 @@
-# Shared by the benchmarks of the module in nginx: sourced, not run. `make bench` runs benches/*.sh, and not this.
+# For bench-peers.sh: sourced, not run. What `make bench` measures is in gateway.py.
 # shellcheck shell=bash disable=SC2034
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 

@@ -32,17 +32,21 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 
 # 50 deltas make 54 frames and 9 KB.
 STREAM = "sim.long.frames-50.glue"
+# The same, each frame a write of its own, as a model makes them.
+FRAME_BY_FRAME = "sim.long.frames-50"
 QUESTION = [{"role": "user", "content": "How are you?"}]
 CONVERSE_QUESTION = [{"role": "user", "content": [{"text": "How are you?"}]}]
+CLAUDE_QUESTION = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1000, "messages": QUESTION}
 
 
 class Row:
     """A way to the same answer: where the client asks, with which body, for a model of the stand-in's."""
 
-    def __init__(self, name, floor, path, body):
-        self.name, self.floor, self.path, self.body = name, floor, path, body
+    def __init__(self, name, floor, path, body, vendor=""):
+        self.name, self.floor, self.path, self.body, self.vendor = name, floor, path, body, vendor
 
     def request(self, model):
+        model = self.vendor + model
         return self.path.format(model=model), json.dumps(self.body(model))
 
 
@@ -57,6 +61,14 @@ ROWS = [
         lambda model: {"model": model, "stream": True, "messages": CONVERSE_QUESTION}),
     Row("OpenAI SSE", CONVERSE, "/bedrock/v1/chat/completions",
         lambda model: {"model": model, "stream": True, "messages": QUESTION}),
+    Row("Anthropic SSE", CONVERSE, "/bedrock/v1/messages",
+        lambda model: {"model": model, "stream": True, "max_tokens": 1000, "messages": QUESTION}),
+    Row(INVOKE, None, "/plain/model/{model}/invoke-with-response-stream",
+        lambda model: CLAUDE_QUESTION, vendor="anthropic."),
+    Row("native, invoke", INVOKE, "/bedrock/model/{model}/invoke-with-response-stream",
+        lambda model: CLAUDE_QUESTION, vendor="anthropic."),
+    Row("Anthropic SSE, invoke", INVOKE, "/bedrock/v1/messages",
+        lambda model: {"model": model, "stream": True, "max_tokens": 1000, "messages": QUESTION}, vendor="anthropic."),
 ]
 
 CONFIGURATION = """
@@ -219,18 +231,21 @@ def cpu():
         def measure(row):
             short, report = gateway.measured(row, STREAM, connections=8, requests=2000)
             long, _ = gateway.measured(row, f"sim.long.frames-{long_frames}.glue", connections=4, requests=40)
-            return short, long, report["per_second"]
+            apart, _ = gateway.measured(row, FRAME_BY_FRAME, connections=8, requests=1000)
+            return short, long, apart, report["per_second"]
         figures = take_turns(gateway, measure)
     lines = []
     for row in ROWS:
-        short, long, per_second = figures[row.name]
+        short, long, apart, per_second = figures[row.name]
         of_floor = figures[row.floor or row.name]
         lines.append([
-            row.name, f"{short / of_floor[0]:.2f}x", f"{long / of_floor[1]:.2f}x", f"{short:.1f}",
+            row.name, f"{apart / of_floor[2]:.2f}x", f"{short / of_floor[0]:.2f}x", f"{long / of_floor[1]:.2f}x",
+            f"{apart:.1f}", f"{short:.1f}",
             f"{short - of_floor[0]:+.1f}", f"{long:.0f}", f"{(long - short) / (long_frames - 50) * 1000:.0f}",
             f"{per_second:.0f}"])
-    table("CPU of the worker: a stream of 54 frames (9 KB), and one of 2,004 (370 KB)",
-          ["", "short", "long", "us/short", "over floor", "us/long", "ns/frame", "short/s"], lines)
+    # What an invoke stream carries is in base64.
+    table("CPU of the worker: a stream of 54 frames (9 KB), frame by frame and all at once, and one of 2,004 (370 KB)",
+          ["", "frames", "short", "long", "us/frames", "us/short", "over floor", "us/long", "ns/frame", "short/s"], lines)
 
 
 def first_byte():

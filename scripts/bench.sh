@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# bench.sh [CARGO BENCH'S ARGUMENTS]: the benchmarks of the crates, then those of the module in nginx (benches/*.sh).
+# bench.sh [PART...]: the benchmarks of the crates, and what the module costs in nginx (benches/gateway.py); with parts of the
+# latter named (cpu, first-byte, memory, stall, growth), only those.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-cargo bench -p eventstream -p gateway "$@"
-shopt -s nullglob
-for bench in benches/*.sh; do
-    "$ROOT/scripts/build.sh" all
-    bash "$bench"
-done
+"$ROOT/scripts/build.sh" all
+cargo build --release ${CI:+--locked} -p bedrock-load >&2
+[ $# -gt 0 ] || cargo bench -p eventstream -p gateway
+NGINX_BINARY=$(nginx_binary)
+export NGINX_BINARY
+export BEDROCK_MODULE=$MODULE BEDROCK_SIM=$CARGO_OUT/bedrock-sim BEDROCK_LOAD=${CARGO_TARGET_DIR:-$ROOT/target}/release/bedrock-load
+exec python3 benches/gateway.py "$@"
