@@ -5,7 +5,7 @@
 pub mod answer;
 pub mod media;
 pub mod names;
-mod turns;
+pub mod turns;
 mod write;
 
 use std::borrow::Cow;

@@ -3,13 +3,15 @@
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html>
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use ring::digest::{SHA256, digest};
 
 /// The tools that go by another name at Bedrock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    renamed: Vec<(String, String)>,
+    /// The client's name of each, by Bedrock's.
+    renamed: HashMap<String, String>,
 }
 
 impl Names {
@@ -20,15 +22,15 @@ impl Names {
             return name;
         }
         let changed = changed(&name, legal);
-        if !self.renamed.iter().any(|(known, _)| *known == changed) {
-            self.renamed.push((changed.clone(), name.into_owned()));
-        }
+        self.renamed
+            .entry(changed.clone())
+            .or_insert_with(|| name.into_owned());
         Cow::Owned(changed)
     }
 
-    /// Bedrock's name and the client's, of each that differs.
-    pub fn into_renamed(self) -> Vec<(String, String)> {
-        self.renamed
+    /// The client's name of a tool that Bedrock calls `name`.
+    pub fn for_client<'n>(&'n self, name: &'n str) -> &'n str {
+        self.renamed.get(name).map_or(name, String::as_str)
     }
 }
 
@@ -91,6 +93,7 @@ mod tests {
         assert_eq!(names.for_bedrock("get_weather".into()), "get_weather");
         let changed = names.for_bedrock("server.tool".into()).into_owned();
         assert_eq!(names.for_bedrock("server.tool".into()), changed);
-        assert_eq!(names.into_renamed(), [(changed, "server.tool".to_owned())]);
+        assert_eq!(names.for_client(&changed), "server.tool");
+        assert_eq!(names.for_client("get_weather"), "get_weather");
     }
 }

@@ -1,6 +1,9 @@
 //! Converse's rules for turns: they alternate, and what is in one keeps to an order.
 
-use super::{Block, Cached, ConverseRequest, Message, Role, ToolChoice};
+use std::borrow::Cow;
+
+use super::{Block, CachePoint, Cached, ConverseRequest, Message, Role, ToolChoice};
+use crate::refusal::Refusal;
 
 impl<'a> ConverseRequest<'a> {
     /// Adds what one side says. Turns alternate, so what the same side says next belongs to the same turn.
@@ -24,12 +27,27 @@ impl<'a> ConverseRequest<'a> {
         }
     }
 
-    /// Whether a call of a tool, or what one gave, stands in the conversation: then `toolConfig` must be there.
-    pub fn has_tool_blocks(&self) -> bool {
-        self.messages
+    /// Converse demands tools where the conversation has calls of them; it has no choice for "none", so tools that the model
+    /// may not call go, unless they are demanded.
+    ///
+    /// # Errors
+    /// 400: there are calls, but no tools.
+    pub fn settle_tools(&mut self, may_be_called: bool) -> Result<(), Refusal> {
+        let used = self
+            .messages
             .iter()
             .flat_map(|message| &message.content)
-            .any(|block| matches!(block.item, Block::ToolUse { .. } | Block::ToolResult { .. }))
+            .any(|block| matches!(block.item, Block::ToolUse { .. } | Block::ToolResult { .. }));
+        if used && self.tools.is_empty() {
+            return Err(Refusal::parameter(
+                "tools",
+                "is missing: the messages have calls of tools, so the tools must be given, too",
+            ));
+        }
+        if !may_be_called && !used {
+            self.tools.clear();
+        }
+        Ok(())
     }
 
     /// Has Claude call one tool at a time. Converse has no member for this, so the whole choice goes in Claude's own form.
@@ -46,6 +64,20 @@ impl<'a> ConverseRequest<'a> {
         self.native_fields
             .added
             .push(("tool_choice", choice.into()));
+    }
+}
+
+/// Adds text, unless it is blank: Bedrock refuses that.
+pub fn add_text<'a>(text: Cow<'a, str>, blocks: &mut Vec<Cached<Block<'a>>>) {
+    if !text.trim().is_empty() {
+        blocks.push(Cached::plain(Block::Text(text)));
+    }
+}
+
+/// Puts a cache point after the last block.
+pub fn end_with(point: Option<CachePoint>, blocks: &mut [Cached<Block<'_>>]) {
+    if let (Some(point), Some(last)) = (point, blocks.last_mut()) {
+        last.point = Some(point);
     }
 }
 

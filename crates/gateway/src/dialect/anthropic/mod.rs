@@ -9,6 +9,7 @@ pub mod response;
 pub mod stream;
 
 use super::openai;
+use crate::bedrock::converse::names::Names;
 use crate::bedrock::model_id::Vendor;
 use crate::bedrock::usage::Usage;
 use crate::json::writer::Writer;
@@ -59,18 +60,8 @@ pub(crate) struct Reply {
     pub route: Route,
     /// The model as the client called it.
     pub model: String,
-    /// Tools whose names Bedrock would not take: what they are called there, and the client's name.
-    pub renamed_tools: Vec<(String, String)>,
-}
-
-impl Reply {
-    /// The client's name of a tool.
-    fn tool_name<'n>(&'n self, name: &'n str) -> &'n str {
-        self.renamed_tools
-            .iter()
-            .find(|(changed, _)| changed == name)
-            .map_or(name, |(_, original)| original)
-    }
+    /// Names of tools that Bedrock would not take.
+    pub tools: Names,
 }
 
 /// Whether Messages for the model `called` go through invoke.

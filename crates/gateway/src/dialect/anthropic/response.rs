@@ -100,7 +100,7 @@ fn write_block<'a>(reply: &Reply, block: &ContentBlock<'a>, w: &mut Writer<'a>) 
         w.item().open('{');
         w.key("type").value("tool_use");
         w.key("id").string(id);
-        w.key("name").value(reply.tool_name(name));
+        w.key("name").value(reply.tools.for_client(name));
         w.key("input")
             .json(call.input.map_or("{}", |input| input.get()));
         w.close('}');

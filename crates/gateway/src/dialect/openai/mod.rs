@@ -7,6 +7,7 @@ pub mod request;
 pub mod response;
 pub mod stream;
 
+use crate::bedrock::converse::names::Names;
 use crate::bedrock::event::ServiceTier;
 use crate::bedrock::usage::Usage;
 use crate::json::text::Text;
@@ -45,18 +46,8 @@ pub struct Reply {
     pub model: String,
     /// Whether a stream ends with its usage.
     pub include_usage: bool,
-    /// Tools whose names Bedrock would not take: what they are called there, and the client's name.
-    pub renamed_tools: Vec<(String, String)>,
-}
-
-impl Reply {
-    /// The client's name of a tool.
-    fn tool_name<'n>(&'n self, name: &'n str) -> &'n str {
-        self.renamed_tools
-            .iter()
-            .find(|(changed, _)| changed == name)
-            .map_or(name, |(_, original)| original)
-    }
+    /// Names of tools that Bedrock would not take.
+    pub tools: Names,
 }
 
 /// Converse's word for why generation ended, in OpenAI's. A word that is not known yet ends an answer as any other.

@@ -129,7 +129,7 @@ fn write_tool_calls<'a>(reply: &Reply, blocks: &[ContentBlock<'a>], w: &mut Writ
         w.key("id").string(id);
         w.key("type").value("function");
         w.key("function").open('{');
-        w.key("name").value(reply.tool_name(name));
+        w.key("name").value(reply.tools.for_client(name));
         w.key("arguments").value(&compact(input));
         w.close('}');
         w.close('}');

@@ -107,7 +107,7 @@ impl Stream {
         w.key("id").value(id.as_ref());
         w.key("type").value("function");
         w.key("function").open('{');
-        w.key("name").value(self.reply.tool_name(name));
+        w.key("name").value(self.reply.tools.for_client(name));
         w.key("arguments").value("");
         w.close('}');
         w.close('}');

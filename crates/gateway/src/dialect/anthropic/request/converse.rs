@@ -37,7 +37,7 @@ pub fn body<'a>(
     betas: &[Cow<'a, str>],
     settings: &Settings<'_>,
     headers: Headers<'_>,
-) -> Result<(Body, Vec<(String, String)>), Refusal> {
+) -> Result<(Body, Names), Refusal> {
     let asked: MessagesRequest = parameter::parse(whole.text)?;
     let claude = is_claude(whole.called);
     let mut names = Names::default();
@@ -54,9 +54,9 @@ pub fn body<'a>(
                 .push(("anthropic_beta", flags.into()));
         }
     }
-    let choice = tools::translate(&asked, claude, &mut names, &mut request)?;
+    let calls = tools::translate(&asked, claude, &mut names, &mut request)?;
     messages::translate(asked, &mut names, &mut request)?;
-    tools::check_history(choice, &mut request)?;
+    request.settle_tools(calls == tools::Calls::Allowed)?;
     request.guardrail = guardrail(headers).map(|guardrail| guardrail_config(&guardrail).into());
     let mut writer = Writer::new(whole.text);
     let written = match whole.counts {
@@ -67,7 +67,7 @@ pub fn body<'a>(
         }
     };
     written.map_err(Refusal::validation)?;
-    Ok((writer.into_body(), names.into_renamed()))
+    Ok((writer.into_body(), names))
 }
 
 /// What stands beside the conversation and its tools.

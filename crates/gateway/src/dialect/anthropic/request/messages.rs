@@ -14,6 +14,7 @@ use crate::bedrock::converse::media::{
     document_format, document_name, image_format, is_base64, make_document_names_unique,
 };
 use crate::bedrock::converse::names::{Names, id_for_bedrock};
+use crate::bedrock::converse::turns::{add_text, end_with};
 use crate::bedrock::converse::{Block, CachePoint, Cached, ConverseRequest, Role, Source};
 use crate::dialect::forms::OneOf;
 use crate::json::object;
@@ -100,19 +101,11 @@ fn blocks<'a>(content: Content<'a>, at: &str, names: &mut Names) -> Result<Block
                     block => blocks.push(Cached::plain(block)),
                 }
                 // The point of a text that is left out stands after what came before it.
-                if let (Some(point), Some(last)) = (point, blocks.last_mut()) {
-                    last.point = Some(point);
-                }
+                end_with(point, &mut blocks);
             }
         }
     }
     Ok(blocks)
-}
-
-fn add_text<'a>(text: Cow<'a, str>, blocks: &mut Blocks<'a>) {
-    if !text.trim().is_empty() {
-        blocks.push(Cached::plain(Block::Text(text)));
-    }
 }
 
 fn block<'a>(part: ClientBlock<'a>, at: &str, names: &mut Names) -> Result<Block<'a>, Refusal> {

@@ -10,6 +10,7 @@ mod tools;
 use std::borrow::Cow;
 
 use super::{Reply, Route, invokes};
+use crate::bedrock::converse::names::Names;
 use crate::bedrock::{Operation, model_id};
 use crate::body::Body;
 use crate::dialect::body::{object, text};
@@ -46,7 +47,7 @@ pub(crate) fn translate(
     let invokes = invokes(called, settings.anthropic.via);
     let (object, text) = (object(body)?, text(body)?);
     let betas = betas(settings, headers);
-    let mut renamed_tools = Vec::new();
+    let mut tools = Names::default();
     let new_body = match (invokes, counts) {
         (true, false) => invoke::body(&object, text, &betas, settings)?,
         (true, true) => count::of_invoke(&object, text, &betas, settings)?,
@@ -57,7 +58,7 @@ pub(crate) fn translate(
                 counts,
             };
             let (body, renamed) = converse::body(&whole, &betas, settings, headers)?;
-            renamed_tools = renamed;
+            tools = renamed;
             body
         }
     };
@@ -83,7 +84,7 @@ pub(crate) fn translate(
                 .requested_model
                 .clone()
                 .unwrap_or_else(|| called.to_owned()),
-            renamed_tools,
+            tools,
         },
     })
 }

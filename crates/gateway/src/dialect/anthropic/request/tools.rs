@@ -72,24 +72,6 @@ pub fn translate<'a>(
     Ok(Calls::Allowed)
 }
 
-/// Converse demands tools where the conversation has calls of them, and takes no choice for "none".
-///
-/// # Errors
-/// 400: there are calls, but no tools.
-pub fn check_history(calls: Calls, request: &mut ConverseRequest<'_>) -> Result<(), Refusal> {
-    let used = request.has_tool_blocks();
-    if used && request.tools.is_empty() {
-        return Err(Refusal::parameter(
-            "tools",
-            "is missing: the messages have calls of tools, so the tools must be given, too",
-        ));
-    }
-    if calls == Calls::Forbidden && !used {
-        request.tools.clear();
-    }
-    Ok(())
-}
-
 fn translate_tool<'a>(
     index: usize,
     tool: &ClientTool<'a>,

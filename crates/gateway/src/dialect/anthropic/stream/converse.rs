@@ -90,7 +90,7 @@ impl Stream {
         w.open('{');
         w.key("type").value("tool_use");
         w.key("id").value(id.as_ref());
-        w.key("name").value(self.reply.tool_name(name));
+        w.key("name").value(self.reply.tools.for_client(name));
         w.key("input").json("{}");
         w.close('}');
         self.close_block(event.content_block_index, out);

@@ -7,6 +7,7 @@ use super::media;
 
 use crate::bedrock::converse::media::make_document_names_unique;
 use crate::bedrock::converse::names::{Names, id_for_bedrock};
+use crate::bedrock::converse::turns::{add_text, end_with};
 use crate::bedrock::converse::{Block, CachePoint, Cached, ConverseRequest, Role};
 use crate::dialect::forms::OneOf;
 use crate::json::object;
@@ -51,9 +52,7 @@ pub fn translate<'a>(
                 ));
             }
         };
-        if let (Some(point), Some(last)) = (point, blocks.last_mut()) {
-            last.point = Some(point);
-        }
+        end_with(point, &mut blocks);
         request.say(role, blocks);
     }
     request.put_in_order();
@@ -72,9 +71,7 @@ fn add_system<'a>(
     at: &str,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
-    if let (Some(point), Some(last)) = (point, blocks.last_mut()) {
-        last.point = Some(point);
-    }
+    end_with(point, &mut blocks);
     for block in blocks {
         let Block::Text(text) = block.item else {
             return Err(Refusal::parameter(
@@ -209,19 +206,11 @@ fn content<'a>(
                 let point = part.cache_control.as_deref().map(cache_point);
                 add_part(part, &mut blocks, &at)?;
                 // The point of a part that is left out stands after what came before it.
-                if let (Some(point), Some(last)) = (point, blocks.last_mut()) {
-                    last.point = Some(point);
-                }
+                end_with(point, &mut blocks);
             }
         }
     }
     Ok(blocks)
-}
-
-fn add_text<'a>(text: Cow<'a, str>, blocks: &mut Blocks<'a>) {
-    if !text.trim().is_empty() {
-        blocks.push(Cached::plain(Block::Text(text)));
-    }
 }
 
 fn add_part<'a>(part: Part<'a>, blocks: &mut Blocks<'a>, at: &str) -> Result<(), Refusal> {

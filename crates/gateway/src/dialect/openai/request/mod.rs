@@ -39,7 +39,7 @@ pub fn translate(
     parameters::translate(&chat, &mut request)?;
     let choice = tools::translate(&chat, called, &mut names, &mut request)?;
     messages::translate(chat.messages, &mut names, &mut request)?;
-    tools::check_history(&choice, &mut request)?;
+    request.settle_tools(choice != tools::Choice::None)?;
     limit_request(&mut request, called, settings)?;
     let mut writer = Writer::new(text);
     request
@@ -48,7 +48,7 @@ pub fn translate(
     let reply = Reply {
         model: requested_model.unwrap_or(called).to_owned(),
         include_usage,
-        renamed_tools: names.into_renamed(),
+        tools: names,
     };
     Ok((writer.into_body(), reply))
 }

@@ -1,6 +1,7 @@
 //! Tools, and which of them the model may or must call.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
@@ -42,7 +43,7 @@ pub fn translate<'a>(
     let (choice, allowed) = choice(chat, names)?;
     for (index, tool) in chat.tools.iter().flatten().enumerate() {
         let tool = translate_tool(index, tool, names)?;
-        let is_allowed = |allowed: &Vec<Cow<'_, str>>| allowed.contains(&tool.item.name);
+        let is_allowed = |allowed: &HashSet<Cow<'_, str>>| allowed.contains(&tool.item.name);
         if allowed.as_ref().is_none_or(is_allowed) {
             request.tools.push(tool);
         }
@@ -79,27 +80,6 @@ pub fn translate<'a>(
         (Choice::Unsaid, false) => {}
     }
     Ok(choice)
-}
-
-/// Converse demands tools where the conversation has calls of them, and takes no choice for "none".
-///
-/// # Errors
-/// 400: there are calls, but no tools.
-pub fn check_history(
-    choice: &Choice<'_>,
-    request: &mut ConverseRequest<'_>,
-) -> Result<(), Refusal> {
-    let used = request.has_tool_blocks();
-    if used && request.tools.is_empty() {
-        return Err(Refusal::parameter(
-            "tools",
-            "is missing: the messages have calls of tools, so the tools must be given, too",
-        ));
-    }
-    if *choice == Choice::None && !used {
-        request.tools.clear();
-    }
-    Ok(())
 }
 
 fn translate_tool<'a>(
@@ -153,7 +133,7 @@ fn name<'a>(function: &Function<'a>, names: &mut Names) -> Cow<'a, str> {
     names.for_bedrock(name.clone())
 }
 
-type Allowed<'a> = Option<Vec<Cow<'a, str>>>;
+type Allowed<'a> = Option<HashSet<Cow<'a, str>>>;
 
 fn choice<'a>(
     chat: &ChatRequest<'a>,
