@@ -144,7 +144,11 @@ impl Observer {
     pub fn progress(&self) -> Progress {
         match &self.content {
             Content::Converse(events) => events.progress(),
-            Content::Invoke(chunks) => chunks.progress(),
+            Content::Invoke(chunks) => match chunks.progress() {
+                // Who is given the events in another form waits for the last one of the form that it knows.
+                Progress::MayEnd if self.wants_deltas => Progress::Unfinished,
+                progress => progress,
+            },
         }
     }
 }
