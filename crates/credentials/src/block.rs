@@ -70,8 +70,10 @@ impl Source {
         let role = match text("role_arn").filter(|_| takes_role) {
             Some(arn) => Some(Role::read(arn, text("session_name"), text("external_id"))?),
             None if takes_role => {
-                for orphan in ["session_name", "external_id", "sts_region", "sts_endpoint"] {
-                    if parameters.contains_key(orphan) && source != "default" {
+                // The default chain may ask STS by itself.
+                let of_sts = if source == "default" { &[] } else { of_sts };
+                for orphan in ["session_name", "external_id"].iter().chain(of_sts) {
+                    if parameters.contains_key(*orphan) {
                         return Err(format!(
                             "{orphan} is for a role: add role_arn, or remove it"
                         ));
@@ -320,6 +322,14 @@ mod tests {
                 "must begin with https://",
             ),
             (read("api_key", Some("k"), &[role]), "takes no role_arn"),
+            (
+                read("default", None, &[("session_name", "s")]),
+                "session_name is for a role",
+            ),
+            (
+                read("imds", None, &[("sts_region", "us-east-1")]),
+                "sts_region is for a role",
+            ),
         ] {
             let error = result.err().expect(says);
             assert!(error.contains(says), "{error:?} should say {says:?}");
