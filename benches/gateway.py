@@ -108,6 +108,8 @@ class Gateway:
 
     def __init__(self):
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="bench."))
+        # The worker is another user, and keeps large bodies here.
+        self.work.chmod(0o755)
         self.processes = []
 
     def __enter__(self):
@@ -305,9 +307,9 @@ def stall():
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             beside = gateway.ask(row, "sim.text", connections=1, requests=300)
             done = busy.poll() is not None
-            busy.communicate()
+            _, error = busy.communicate()
             if busy.returncode:
-                sys.exit(f"{row.name}: large bodies failed")
+                sys.exit(f"{row.name}: large bodies failed: {error.decode().strip()}")
             note = " (large bodies ended first)" if done else ""
             lines.append([row.name + note] + [
                 f"{report[name] / 1000:.2f}" for report in (alone, beside)
