@@ -83,18 +83,17 @@ pub fn plan(
                 false => Reply::AsSent,
             },
         ),
-        Api::OpenAi if operation.is_invoke() => {
-            let called = model.as_deref().unwrap_or_default();
-            let requested = request.requested_model.as_deref();
-            let (body, reply) = openai::embeddings::translate(text(body)?, requested, called)?;
-            (body, Reply::Embeddings(reply))
-        }
         Api::OpenAi => {
             let called = model.as_deref().unwrap_or_default();
             let requested = request.requested_model.as_deref();
-            let (body, reply) =
-                openai::request::translate(text(body)?, requested, called, settings)?;
-            (body, Reply::OpenAi(reply))
+            let text = text(body)?;
+            if operation.is_invoke() {
+                let (body, reply) = openai::embeddings::translate(text, requested, called)?;
+                (body, Reply::Embeddings(reply))
+            } else {
+                let (body, reply) = openai::request::translate(text, requested, called, settings)?;
+                (body, Reply::OpenAi(reply))
+            }
         }
         Api::Anthropic => {
             let called = model.unwrap_or_default();

@@ -172,8 +172,9 @@ pub(crate) trait EventWriter: fmt::Debug + Send {
     /// Writes what an event comes to.
     fn event(&mut self, incoming: &Incoming<'_>, out: &mut Vec<u8>);
 
-    /// The content is whole: writes what the client still waits for.
-    fn end(&mut self, out: &mut Vec<u8>);
+    /// The content is whole: writes what the client still waits for. `false` if it was not in the form that is known here,
+    /// and the client was told so.
+    fn end(&mut self, out: &mut Vec<u8>) -> bool;
 
     /// The stream failed: `name` is the exception's, as a stream spells it.
     fn error(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>);

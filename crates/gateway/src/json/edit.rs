@@ -42,8 +42,13 @@ impl<'o, 'a> Edit<'o, 'a> {
 
     /// Takes out every member called `name`.
     pub fn remove(&mut self, name: &str) {
+        self.retain(|member| member != name);
+    }
+
+    /// Takes out every member whose name is not wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
         for (member, change) in self.object.members.iter().zip(&mut self.changes) {
-            if member.name == name {
+            if !wanted(&member.name) {
                 *change = Change::Remove;
             }
         }
@@ -119,8 +124,10 @@ struct Pieces {
 
 impl Pieces {
     fn keep(&mut self, range: Range<usize>) {
-        let inside = |cut: &&Range<usize>| range.start <= cut.start && cut.end <= range.end;
-        let cuts: Vec<_> = self.cuts.iter().filter(inside).cloned().collect();
+        let first = self.cuts.partition_point(|cut| cut.start < range.start);
+        let cuts = self.cuts.iter().skip(first);
+        let inside = |cut: &&Range<usize>| cut.end <= range.end;
+        let cuts: Vec<_> = cuts.take_while(inside).cloned().collect();
         let mut start = range.start;
         for cut in cuts {
             self.keep_whole(start..cut.start);
@@ -215,6 +222,14 @@ mod tests {
             edited(text, |edit| edit.cut(6..8)),
             r#"{"a":[2,3],"b":"xyz","c":4}"#
         );
+    }
+
+    #[test]
+    fn only_what_is_wanted_stays() {
+        let new = edited(r#"{"x":1,"a":2,"y":3,"a":4,"z":5}"#, |edit| {
+            edit.retain(|name| name == "a");
+        });
+        assert_eq!(new, r#"{"a":2,"a":4}"#);
     }
 
     #[test]

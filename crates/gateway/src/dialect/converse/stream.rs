@@ -16,7 +16,9 @@ impl EventWriter for Stream {
         write(incoming.name, incoming.payload, out);
     }
 
-    fn end(&mut self, _: &mut Vec<u8>) {}
+    fn end(&mut self, _: &mut Vec<u8>) -> bool {
+        true
+    }
 
     fn error(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>) {
         write(name, &error::answer(refusal).body, out);

@@ -63,6 +63,9 @@ pub enum Corrupt {
     /// What should hold the model's JSON.
     #[error("the bytes of a chunk are not base64")]
     InvalidBase64,
+    /// All of an answer, where the client is to have it in the form of another model.
+    #[error("the model does not answer in the form that its client speaks")]
+    OtherForm,
 }
 
 impl Observer {
@@ -144,11 +147,7 @@ impl Observer {
     pub fn progress(&self) -> Progress {
         match &self.content {
             Content::Converse(events) => events.progress(),
-            Content::Invoke(chunks) => match chunks.progress() {
-                // Who is given the events in another form waits for the last one of the form that it knows.
-                Progress::MayEnd if self.wants_deltas => Progress::Unfinished,
-                progress => progress,
-            },
+            Content::Invoke(chunks) => chunks.progress(),
         }
     }
 }

@@ -267,10 +267,11 @@ impl EventWriter for Stream {
         }
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
+    fn end(&mut self, out: &mut Vec<u8>) -> bool {
         if !std::mem::replace(&mut self.done, true) {
             out.extend_from_slice(b"data: [DONE]\n\n");
         }
+        true
     }
 
     fn error(&mut self, _: &str, refusal: &Refusal, out: &mut Vec<u8>) {

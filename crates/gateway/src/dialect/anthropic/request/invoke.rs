@@ -46,11 +46,7 @@ pub fn edit<'o, 'a>(
     settings: &Settings<'_>,
 ) -> Result<Edit<'o, 'a>, Refusal> {
     let mut edit = Edit::new(object);
-    for member in &object.members {
-        if !FIELDS.contains(&member.name.as_ref()) {
-            edit.remove(&member.name);
-        }
-    }
+    edit.retain(|name| FIELDS.contains(&name));
     let value = |name: &str| -> Result<Option<&str>, Refusal> {
         let member = object.only(name).map_err(twice)?;
         Ok(member.and_then(|member| text.get(member.value.clone())))

@@ -8,6 +8,7 @@ mod messages;
 mod tools;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::{Reply, Route, invokes};
 use crate::bedrock::converse::names::Names;
@@ -45,12 +46,12 @@ pub(crate) fn translate(
 ) -> Result<Translated, Refusal> {
     let counts = request.operation == Some(Operation::CountTokens);
     let invokes = invokes(called, settings.anthropic.via);
-    let (object, text) = (object(body)?, text(body)?);
+    let text = text(body)?;
     let betas = betas(settings, headers);
     let mut tools = Names::default();
     let new_body = match (invokes, counts) {
-        (true, false) => invoke::body(&object, text, &betas, settings)?,
-        (true, true) => count::of_invoke(&object, text, &betas, settings)?,
+        (true, false) => invoke::body(&object(body)?, text, &betas, settings)?,
+        (true, true) => count::of_invoke(&object(body)?, text, &betas, settings)?,
         (false, _) => {
             let whole = converse::Whole {
                 text,
@@ -91,19 +92,13 @@ pub(crate) fn translate(
 
 /// The beta flags that the client's headers ask for, and the operator lets through.
 fn betas<'h>(settings: &Settings<'_>, headers: Headers<'h>) -> Vec<Cow<'h, str>> {
-    let mut flags: Vec<Cow<str>> = Vec::new();
     let values = headers
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("anthropic-beta"))
         .flat_map(|(_, value)| value.split(','))
         .map(str::trim);
-    for flag in values {
-        let wanted = !flag.is_empty() && settings.anthropic.passes_beta(flag);
-        if wanted && !flags.iter().any(|known| known == flag) {
-            flags.push(flag.into());
-        }
-    }
-    flags
+    let wanted = |flag: &&str| !flag.is_empty() && settings.anthropic.passes_beta(flag);
+    values.filter(wanted).map(Cow::Borrowed).collect()
 }
 
 /// The client's flags in its body, the operator's choice of them, and then those of its headers: each once.
@@ -121,11 +116,7 @@ fn with_bodys_betas<'a>(
         .map_err(|_| Refusal::parameter("anthropic_beta", "must be a list of strings"))?;
     let given = given.into_iter().flatten().map(|Text(flag)| flag);
     let passing = given.filter(|flag| settings.anthropic.passes_beta(flag));
-    let mut flags: Vec<Cow<str>> = Vec::new();
-    for flag in passing.chain(in_headers.iter().cloned()) {
-        if !flags.contains(&flag) {
-            flags.push(flag);
-        }
-    }
-    Ok(flags)
+    let mut known = HashSet::new();
+    let flags = passing.chain(in_headers.iter().cloned());
+    Ok(flags.filter(|flag| known.insert(flag.clone())).collect())
 }

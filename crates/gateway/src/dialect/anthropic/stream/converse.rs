@@ -251,9 +251,9 @@ impl EventWriter for Stream {
         }
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
+    fn end(&mut self, out: &mut Vec<u8>) -> bool {
         let Some(stop) = self.stop.as_ref().filter(|_| !self.done) else {
-            return;
+            return true;
         };
         self.done = true;
         let mut w = Writer::new("");
@@ -261,6 +261,7 @@ impl EventWriter for Stream {
         write_usage(&self.usage.unwrap_or_default(), &mut w);
         write("message_delta", w, out);
         out.extend_from_slice(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+        true
     }
 
     fn error(&mut self, _: &str, refusal: &Refusal, out: &mut Vec<u8>) {

@@ -47,8 +47,9 @@ impl EventWriter for Stream {
         }
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
-        if !self.done {
+    fn end(&mut self, out: &mut Vec<u8>) -> bool {
+        let whole = self.done;
+        if !whole {
             let refusal = Refusal::new(
                 502,
                 "InternalServerException",
@@ -56,6 +57,7 @@ impl EventWriter for Stream {
             );
             self.error("", &refusal, out);
         }
+        whole
     }
 
     fn error(&mut self, _: &str, refusal: &Refusal, out: &mut Vec<u8>) {

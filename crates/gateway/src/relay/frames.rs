@@ -1,0 +1,184 @@
+//! An event stream: its frames decoded, followed, and where the client speaks another form, written in that.
+
+use eventstream::{Decoder, Limits};
+
+use super::{Answer, End, Flow, broken};
+use crate::dialect::native::stream::{Corrupt, Observer, Progress, Seen};
+use crate::dialect::{EventWriter, Meta};
+use crate::facts::{Facts, StreamStatus};
+use crate::refusal::Refusal;
+
+/// The frames of one answer.
+#[derive(Debug)]
+pub struct Frames {
+    decoder: Decoder,
+    observer: Observer,
+    written: Written,
+    /// Whether the answer's header still waits for the first frame.
+    holding: bool,
+}
+
+/// The events in the client's form.
+#[derive(Debug)]
+struct Written {
+    /// None where the bytes pass as they are.
+    writer: Option<Box<dyn EventWriter>>,
+    /// The client was told of an error, so nothing may follow.
+    failed: bool,
+}
+
+impl Frames {
+    /// For an answer of this kind.
+    pub fn new(answer: &Answer, meta: &Meta) -> Self {
+        let writer = answer.reply.events(meta);
+        Self {
+            decoder: Decoder::new(limits(answer.max_frame_size)),
+            observer: Observer::new(answer.operation, answer.response_text, writer.is_some()),
+            written: Written {
+                writer,
+                failed: false,
+            },
+            holding: answer.hold,
+        }
+    }
+
+    /// Whether the answer's header still waits for the first frame.
+    pub fn holds(&self) -> bool {
+        self.holding
+    }
+
+    /// Whether the events go on in another form.
+    pub fn rewrites(&self) -> bool {
+        self.written.writer.is_some()
+    }
+
+    /// Takes the next bytes.
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        facts: &mut Facts,
+        fault: &mut Option<Corrupt>,
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        let mut rest = bytes;
+        loop {
+            // What the client may have if the next frame turns out bad.
+            let intact = bytes.len() - rest.len();
+            let seen = match self.decoder.next(&mut rest) {
+                Ok(None) => break,
+                Ok(Some(frame)) => self.observer.frame(&frame, facts),
+                Err(error) => Err(error.into()),
+            };
+            match seen {
+                Ok(Seen::Nothing) => {}
+                Ok(Seen::Event(incoming)) => {
+                    self.holding = false;
+                    if let Some(writer) = self.written.writer() {
+                        writer.event(&incoming, out);
+                    }
+                }
+                Ok(Seen::Exception(_, refusal)) if self.holding => {
+                    return Flow::Fail(refusal);
+                }
+                Ok(Seen::Exception(name, refusal)) => {
+                    self.written.tell(name, &refusal, out);
+                }
+                Err(error) => {
+                    facts.stream = Some(StreamStatus::Corrupt);
+                    *fault = Some(error);
+                    let refusal = Refusal {
+                        code: Some("stream_corrupt"),
+                        ..broken("Bedrock's answer was damaged on the way.")
+                    };
+                    if self.holding {
+                        return Flow::Fail(refusal);
+                    }
+                    return match self.written.tell(SERVER_EXCEPTION, &refusal, out) {
+                        true => Flow::Stop,
+                        false => Flow::Cut(intact),
+                    };
+                }
+            }
+        }
+        if self.holding { Flow::Hold } else { Flow::Go }
+    }
+
+    /// The upstream has ended.
+    pub fn finish(
+        &mut self,
+        clean: bool,
+        facts: &mut Facts,
+        fault: &mut Option<Corrupt>,
+        out: &mut Vec<u8>,
+    ) -> End {
+        let decided = matches!(
+            facts.stream,
+            Some(StreamStatus::Complete | StreamStatus::Exception)
+        );
+        let whole = clean && self.decoder.finish().is_ok();
+        if !whole && !decided {
+            facts.stream.get_or_insert(StreamStatus::Truncated);
+        }
+        let tells = self.written.tells_errors();
+        // A client that is told what it needs has it once the content is whole, whatever becomes of the counts.
+        let content_whole = tells && self.observer.progress() == Progress::ContentWhole;
+        if (whole && self.observer.ended(facts)) || (content_whole && !self.holding) {
+            if let Some(writer) = self.written.writer()
+                && !writer.end(out)
+            {
+                facts.stream = Some(StreamStatus::Corrupt);
+                *fault = Some(Corrupt::OtherForm);
+            }
+            return End::Clean;
+        }
+        let refusal = Refusal {
+            code: Some("stream_truncated"),
+            ..broken("Bedrock's answer ended early.")
+        };
+        if self.holding {
+            return End::Fail(refusal);
+        }
+        if !decided {
+            self.written.tell(SERVER_EXCEPTION, &refusal, out);
+        }
+        match self.written.failed && tells {
+            true => End::Clean,
+            false => End::Cut,
+        }
+    }
+}
+
+impl Written {
+    /// What writes the next event, if one may still be written.
+    fn writer(&mut self) -> Option<&mut Box<dyn EventWriter>> {
+        self.writer.as_mut().filter(|_| !self.failed)
+    }
+
+    /// Whether a client knows by an error alone that the answer is not whole.
+    fn tells_errors(&self) -> bool {
+        self.writer
+            .as_ref()
+            .is_some_and(|writer| writer.tells_errors())
+    }
+
+    /// Tells the client of an error, once; whether it knows by that alone that the answer is not whole.
+    fn tell(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>) -> bool {
+        let Some(writer) = &mut self.writer else {
+            return false;
+        };
+        if !std::mem::replace(&mut self.failed, true) {
+            writer.error(name, refusal, out);
+        }
+        writer.tells_errors()
+    }
+}
+
+fn limits(max_frame_size: usize) -> Limits {
+    let default = Limits::default();
+    Limits {
+        max_headers: default.max_headers.min(max_frame_size),
+        max_payload: max_frame_size,
+    }
+}
+
+const SERVER_EXCEPTION: &str = "internalServerException";

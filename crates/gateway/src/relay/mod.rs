@@ -1,0 +1,255 @@
+//! An answer on its way from Bedrock to the client.
+
+mod collected;
+mod events;
+mod frames;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::bedrock::{Operation, exception};
+use crate::dialect::native::stream::Corrupt;
+use crate::dialect::{Meta, Reply, native};
+use crate::facts::{Facts, StreamStatus};
+use crate::refusal::Refusal;
+use collected::Collected;
+use events::Events;
+use frames::Frames;
+
+/// What the plan already knows of the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub operation: Operation,
+    pub reply: Reply,
+    pub max_frame_size: usize,
+    pub response_text: usize,
+    pub hold: bool,
+}
+
+/// Follows one answer: reads its facts, and where the client speaks another form, writes it in that.
+#[derive(Debug)]
+pub struct Relay {
+    facts: Facts,
+    form: Form,
+    /// Why the stream was called corrupt; for the log.
+    fault: Option<Corrupt>,
+    complained: bool,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// An event stream.
+    Frames(Box<Frames>),
+    /// Server-sent events, whose bytes pass as they are.
+    Events(Events),
+    /// Any other answer, whose bytes pass as they are.
+    Passed(native::response::Observer),
+    /// Any other answer, which has to be whole before it can be written in the client's form.
+    Collected(Box<Collected>),
+}
+
+/// What becomes of the bytes that were pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Keep them and the header back: the first frame is not whole yet.
+    Hold,
+    /// Send them (or what was written for them).
+    Go,
+    /// Send this error instead of the answer. Only while holding.
+    Fail(Refusal),
+    /// Send the first so many of them (or what was written), then cut the connection: nothing after can be trusted.
+    Cut(usize),
+    /// Send what was written, which tells the client that the answer failed, and end it: nothing after can be trusted.
+    Stop,
+}
+
+/// How the answer ends for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As a whole one does.
+    Clean,
+    /// With the connection cut: something is missing, and a clean end would hide it.
+    Cut,
+    /// With this error instead of the answer. Only while holding.
+    Fail(Refusal),
+}
+
+impl Relay {
+    pub(crate) fn new(
+        answer: &Answer,
+        status: u16,
+        header: impl Fn(&str) -> Option<String>,
+        now: SystemTime,
+    ) -> Self {
+        let content_type = header("content-type").unwrap_or_default();
+        let facts = facts_of_headers(status, header);
+        let is_stream =
+            status == 200 && answer.operation.streams() && content_type.starts_with(EVENT_STREAM);
+        let events_of = match answer.operation {
+            Operation::VendorApi { api, stream: true }
+                if status == 200 && content_type.starts_with(SERVER_SENT_EVENTS) =>
+            {
+                Some(api)
+            }
+            _ => None,
+        };
+        let observer = || {
+            native::response::Observer::new(answer.operation, status >= 400, answer.response_text)
+        };
+        let meta = meta(&facts, now);
+        let expected = status < 300 && !answer.operation.streams();
+        let form = if let Some(api) = events_of {
+            Form::Events(Events::new(api, answer))
+        } else if is_stream {
+            Form::Frames(Box::new(Frames::new(answer, &meta)))
+        } else if answer.reply.rewrites_whole(expected) {
+            Form::Collected(Box::new(Collected::new(
+                answer,
+                observer(),
+                meta,
+                status,
+                expected,
+            )))
+        } else {
+            Form::Passed(observer())
+        };
+        Self {
+            facts,
+            form,
+            fault: None,
+            complained: false,
+        }
+    }
+
+    /// What is known so far.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether this is an event stream.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.form, Form::Frames(_) | Form::Events(_))
+    }
+
+    /// Whether the header waits: for the first frame, or for an answer that must be whole.
+    pub fn holds(&self) -> bool {
+        match &self.form {
+            Form::Frames(frames) => frames.holds(),
+            // Who speaks a vendor's own API knows its errors in the stream, too.
+            Form::Passed(_) | Form::Events(_) => false,
+            Form::Collected(collected) => collected.holds(),
+        }
+    }
+
+    /// The content type of what is written instead of the upstream's bytes; `None`: those bytes pass as they are.
+    pub fn rewrites_as(&self) -> Option<&'static str> {
+        match &self.form {
+            Form::Frames(frames) => frames.rewrites().then_some("text/event-stream"),
+            Form::Passed(_) | Form::Events(_) => None,
+            Form::Collected(_) => Some("application/json"),
+        }
+    }
+
+    /// Takes the next bytes from upstream; where they go on in another form, appends that to `out`.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Flow {
+        self.facts.bytes = self.facts.bytes.saturating_add(bytes.len() as u64);
+        match &mut self.form {
+            Form::Frames(frames) => frames.push(bytes, &mut self.facts, &mut self.fault, out),
+            Form::Events(events) => events.push(bytes, &mut self.facts, &mut self.fault),
+            Form::Passed(observer) => {
+                observer.push(bytes, &mut self.facts);
+                Flow::Go
+            }
+            Form::Collected(collected) => collected.push(bytes, &mut self.facts),
+        }
+    }
+
+    /// The upstream has ended: `clean`, or because the connection to it broke.
+    pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> End {
+        match &mut self.form {
+            Form::Frames(frames) => frames.finish(clean, &mut self.facts, &mut self.fault, out),
+            Form::Events(_) => Events::finish(clean, &mut self.facts),
+            Form::Passed(_) if clean => End::Clean,
+            Form::Passed(_) => End::Cut,
+            Form::Collected(collected) => collected.finish(clean, &mut self.facts, out),
+        }
+    }
+
+    /// The client went away. If the rest was `drained` and whole, its counts are final.
+    pub fn client_left(&mut self, drained: bool) {
+        if !self.is_stream() {
+            return;
+        }
+        match self.facts.stream {
+            None => self.facts.stream = Some(StreamStatus::Aborted),
+            Some(StreamStatus::Complete) if drained => {
+                self.facts.stream = Some(StreamStatus::Drained);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// A line for the error log when the stream failed, once; never holds anything of its content.
+    pub fn complaint(&mut self) -> Option<String> {
+        if self.complained {
+            return None;
+        }
+        let status = self.facts.stream?;
+        let what = match status {
+            StreamStatus::Exception => self.facts.exception.clone().unwrap_or_default(),
+            StreamStatus::Corrupt => self
+                .fault
+                .map_or_else(String::new, |fault| fault.to_string()),
+            StreamStatus::Truncated => "the upstream ended it early".to_owned(),
+            _ => return None,
+        };
+        self.complained = true;
+        Some(format!(
+            "stream {}: {}, request id {}, {} bytes seen",
+            status.as_str(),
+            what.escape_debug(),
+            self.facts
+                .request_id
+                .as_deref()
+                .unwrap_or("-")
+                .escape_debug(),
+            self.facts.bytes
+        ))
+    }
+}
+
+fn meta(facts: &Facts, now: SystemTime) -> Meta {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let id = facts.request_id.as_ref().filter(|id| id.is_ascii());
+    Meta {
+        id: id.map_or_else(|| format!("{:x}", now.as_nanos()), Clone::clone),
+        created: now.as_secs(),
+        input_tokens: facts.input_tokens,
+    }
+}
+
+fn broken(message: &'static str) -> Refusal {
+    Refusal::new(502, "InternalServerException", message)
+}
+
+fn facts_of_headers(status: u16, header: impl Fn(&str) -> Option<String>) -> Facts {
+    let count = |name: &str| header(name).and_then(|value| value.parse().ok());
+    let mut facts = Facts {
+        request_id: header("x-amzn-requestid"),
+        // InvokeModel reports its counts here.
+        input_tokens: count("x-amzn-bedrock-input-token-count"),
+        output_tokens: count("x-amzn-bedrock-output-token-count"),
+        cache_read_tokens: count("x-amzn-bedrock-cache-read-input-token-count"),
+        cache_write_tokens: count("x-amzn-bedrock-cache-write-input-token-count"),
+        latency_ms: count("x-amzn-bedrock-invocation-latency"),
+        ..Facts::default()
+    };
+    if status >= 400 {
+        facts.exception = header("x-amzn-errortype")
+            .map(|value| exception::bare_name(&value).to_owned())
+            .filter(|name| !name.is_empty());
+    }
+    facts
+}
+
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+const SERVER_SENT_EVENTS: &str = "text/event-stream";
