@@ -316,6 +316,9 @@ fn a_model_of_another_form_is_no_message() {
     let seen = fed(relay, [titan.as_slice()], true);
     let events = events(&seen.sent);
     assert_eq!((events.len(), &events[0]["type"]), (1, &json!("error")));
+    let message = events[0]["error"]["message"].as_str().unwrap();
+    assert!(message.contains("through Converse"), "{message}");
+    assert_eq!(seen.facts.stream, Some(StreamStatus::Corrupt));
 }
 
 #[test]
