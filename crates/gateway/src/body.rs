@@ -47,11 +47,7 @@ impl Body {
 
     /// Lower-case hex SHA-256 of the whole, as SigV4's payload hash wants it.
     pub fn sha256_hex(&self, original: &[u8]) -> String {
-        let mut context = Context::new(&SHA256);
-        for piece in self.pieces(original) {
-            context.update(piece);
-        }
-        hex(context.finish().as_ref())
+        sha256_hex(self.pieces(original))
     }
 }
 
@@ -64,12 +60,26 @@ impl Segment {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
-        .collect()
+/// Lower-case hex SHA-256 of these pieces, one after the other.
+pub(crate) fn sha256_hex<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut context = Context::new(&SHA256);
+    for piece in pieces {
+        context.update(piece);
+    }
+    let digest = context.finish();
+    let mut text = String::with_capacity(2 * SHA256.output_len());
+    text.extend(digest.as_ref().iter().flat_map(|byte| hex_digits(*byte)));
+    text
+}
+
+/// A byte in hex, in lower case.
+pub(crate) fn hex_digits(byte: u8) -> [char; 2] {
+    [byte >> 4, byte & 0xf].map(|nibble| {
+        char::from(match nibble {
+            0..=9 => b'0' + nibble,
+            _ => b'a' + nibble - 10,
+        })
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! The 22 signatures of `fixtures/sigv4.json`, which botocore, AWS's CRT and plain hashlib code agree on.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{self as library, SignableBody, SignableRequest, SigningSettings};
+use aws_sigv4::sign::v4;
 use gateway::Body;
+use gateway::bedrock::Operation;
+use gateway::bedrock::path::of_model;
 use gateway::bedrock::signing::{Signable, sign};
+use proptest::prelude::*;
 use serde_json::Value;
 
 #[test]
@@ -69,4 +74,109 @@ fn every_vector_is_reproduced() {
             vector["session_token"].as_str()
         );
     }
+}
+
+/// aws-sigv4's own way, by its public interface.
+fn sign_by_library(
+    signable: &Signable<'_>,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Vec<(String, String)> {
+    let identity = credentials.clone().into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(signable.region)
+        .name(signable.service)
+        .time(now)
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap()
+        .into();
+    let headers = signable.headers.iter().copied();
+    let request = SignableRequest::new(
+        signable.method,
+        format!("https://{}{}", signable.host, signable.target),
+        headers.chain([("host", signable.host)]),
+        SignableBody::Precomputed(signable.body_hash.to_owned()),
+    )
+    .unwrap();
+    let (instructions, _) = library::sign(request, &params).unwrap().into_parts();
+    let (headers, _) = instructions.into_parts();
+    headers
+        .into_iter()
+        .map(|header| (header.name().to_owned(), header.value().to_owned()))
+        .collect()
+}
+
+proptest! {
+    /// Whatever a plan may come to is signed as the library signs it.
+    #[test]
+    fn every_request_is_signed_as_by_the_library(
+        model in "[A-Za-z0-9_:/.~ %+é-]{1,40}".prop_filter("a plan has none of these", |id| !id.contains('.')),
+        query in prop::option::of("[a-z]{1,3}=[A-Za-z0-9]{0,5}&[a-z]{4,6}=%2F"),
+        region in "[a-z]{2}-[a-z]{4}-[1-9]",
+        metadata in "[ -~]{0,30}",
+        token in prop::option::of("[A-Za-z0-9+/=]{1,60}"),
+        seconds in 0u64..4_102_444_800,
+    ) {
+        let path = of_model(Operation::ConverseStream, &model);
+        let target = query.map_or(path.clone(), |query| format!("{path}?{query}"));
+        let headers = [("content-type", "application/json"), ("x-amzn-bedrock-request-metadata", metadata.as_str())];
+        let signable = Signable {
+            method: "POST",
+            host: "bedrock.example:8443",
+            target: &target,
+            headers: &headers,
+            body_hash: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            region: &region,
+            service: "bedrock",
+        };
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", token, None, "test");
+        let now = UNIX_EPOCH + Duration::from_secs(seconds);
+        let ours = sign(&signable, &credentials, now).unwrap();
+        let mut ours: Vec<(String, String)> =
+            ours.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut theirs = sign_by_library(&signable, &credentials, now);
+        ours.sort();
+        theirs.sort();
+        prop_assert_eq!(ours, theirs);
+    }
+}
+
+#[test]
+fn what_no_header_can_hold_is_not_signed() {
+    let headers = [("x-amzn-bedrock-trace", "a\r\nx-evil: 1")];
+    let signable = Signable {
+        method: "POST",
+        host: "h",
+        target: "/",
+        headers: &headers,
+        body_hash: "",
+        region: "us-east-1",
+        service: "bedrock",
+    };
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+    let error = sign(&signable, &credentials, UNIX_EPOCH).unwrap_err();
+    assert!(
+        error.contains("x-amzn-bedrock-trace") && !error.contains("evil"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_host_is_signed_as_it_is_sent() {
+    let signed_for = |host| {
+        let signable = Signable {
+            method: "POST",
+            host,
+            target: "/",
+            headers: &[],
+            body_hash: "",
+            region: "us-east-1",
+            service: "bedrock",
+        };
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        sign(&signable, &credentials, UNIX_EPOCH).unwrap()
+    };
+    assert_ne!(signed_for("h:443"), signed_for("h"));
 }

@@ -4,6 +4,7 @@
 //! raw, encoded once or encoded twice, and behind any prefix; all of that means the same id.
 
 use super::{Operation, VendorApi};
+use crate::body::hex_digits;
 use crate::refusal::Refusal;
 
 /// What a native path names.
@@ -66,17 +67,26 @@ pub fn of_guardrail(id: &str, version: &str) -> String {
     )
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986, as AWS's SDKs encode a label.
+/// A label of a path, encoded.
 fn encode(label: &str) -> String {
     let mut encoded = String::with_capacity(label.len() + 16);
-    for byte in label.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
+    percent_encode(label, "", &mut encoded);
+    encoded
+}
+
+/// Appends `text`, with all but the unreserved characters of RFC 3986 and what is in `but` percent-encoded, as AWS's SDKs do.
+pub(crate) fn percent_encode(text: &str, but: &str, out: &mut String) {
+    let sent = |byte: u8| {
+        byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || but.as_bytes().contains(&byte)
+    };
+    for byte in text.bytes() {
+        if sent(byte) {
+            out.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.extend(hex_digits(byte).map(|digit| digit.to_ascii_uppercase()));
         }
     }
-    encoded
 }
 
 /// Undoes percent-encoding, a second layer too: no id holds a `%` of its own.
