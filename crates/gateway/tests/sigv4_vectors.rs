@@ -1,4 +1,5 @@
 //! The 22 signatures of `fixtures/sigv4.json`, which botocore, AWS's CRT and plain hashlib code agree on.
+#![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -2,6 +2,7 @@
 //! the vendor, so that all forms are read at once: by the names of their members, which they do not share.
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html>
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -9,138 +10,207 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::usage::{Metrics, Usage, count, lenient};
-use crate::json::text::Text;
+use super::usage::{Metrics, Usage, lenient, lenient_value};
+use crate::json::cursor::{Cursor, Wrong};
+use crate::json::text::{Literal, Text};
 
-/// The payload of a `chunk` event.
-#[derive(Debug, Deserialize)]
-pub struct PayloadPart<'a> {
-    /// The model's JSON in base64.
-    #[serde(borrow, default)]
-    pub bytes: Option<Text<'a>>,
+/// The model's JSON in base64, out of the payload of a `chunk` event; the service's model does not require that it is there.
+///
+/// # Errors
+/// The payload is not JSON, or not of this form.
+pub fn bytes_of(payload: &str) -> Result<Option<Cow<'_, str>>, Wrong> {
+    let mut bytes = None;
+    let mut cursor = Cursor::new(payload);
+    cursor.open()?;
+    while let Some(name) = cursor.member()? {
+        match name.as_ref() {
+            "bytes" => bytes = cursor.string_or_null()?,
+            _ => cursor.skip()?,
+        }
+    }
+    cursor.end()?;
+    Ok(bytes.map(Literal::decode))
 }
 
 /// The model's JSON. A member that is not what it should be is only unknown.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct Chunk<'a> {
     /// Bedrock's own counts, on the last chunk of any vendor.
-    #[serde(
-        rename = "amazon-bedrock-invocationMetrics",
-        deserialize_with = "lenient"
-    )]
     pub metrics: Option<InvocationMetrics>,
     /// The model's counts: Anthropic's `message_delta`, and whoever else has them there.
-    #[serde(deserialize_with = "lenient")]
     pub usage: Option<Usage>,
 
     /// Anthropic: which event this is.
-    #[serde(borrow, rename = "type", deserialize_with = "lenient")]
-    pub kind: Option<Text<'a>>,
+    pub kind: Option<Cow<'a, str>>,
     /// Anthropic: `message_start`.
-    #[serde(deserialize_with = "lenient")]
     pub message: Option<Message>,
-    /// Anthropic: `content_block_start`.
-    #[serde(borrow, deserialize_with = "lenient")]
-    pub content_block: Option<Typed<'a>>,
+    /// Anthropic: the kind of block in `content_block_start`.
+    pub block_kind: Option<Cow<'a, str>>,
+    /// Anthropic: the kind of an `error`.
+    pub error_kind: Option<Cow<'a, str>>,
     /// Anthropic: `content_block_delta` and `message_delta`.
-    #[serde(borrow, deserialize_with = "lenient")]
-    pub delta: Option<Delta<'a>>,
-    /// Anthropic: `error`.
-    #[serde(borrow, deserialize_with = "lenient")]
-    pub error: Option<Typed<'a>>,
+    pub delta: Delta<'a>,
 
-    /// Nova, as all events of Converse: by its name.
-    #[serde(borrow, rename = "messageStart")]
-    pub message_start: Option<&'a RawValue>,
-    /// Nova.
-    #[serde(borrow, rename = "contentBlockStart")]
-    pub content_block_start: Option<&'a RawValue>,
-    /// Nova.
-    #[serde(borrow, rename = "contentBlockDelta")]
-    pub content_block_delta: Option<&'a RawValue>,
-    /// Nova.
-    #[serde(borrow, rename = "contentBlockStop")]
-    pub content_block_stop: Option<&'a RawValue>,
-    /// Nova.
-    #[serde(borrow, rename = "messageStop")]
-    pub message_stop: Option<&'a RawValue>,
-    /// Nova.
-    #[serde(borrow)]
-    pub metadata: Option<&'a RawValue>,
+    /// Nova: events as Converse has them, in the order of [`NOVA_EVENTS`].
+    events: [Option<&'a str>; NOVA_EVENTS.len()],
 
-    /// Titan.
-    #[serde(borrow, rename = "outputText", deserialize_with = "lenient")]
-    output_text: Option<Text<'a>>,
-    #[serde(borrow, rename = "completionReason", deserialize_with = "lenient")]
-    completion_reason: Option<Text<'a>>,
-    #[serde(rename = "inputTextTokenCount", deserialize_with = "count")]
-    input_text_token_count: Option<u64>,
-    #[serde(rename = "totalOutputTextTokenCount", deserialize_with = "count")]
-    total_output_text_token_count: Option<u64>,
-
-    /// Llama.
-    #[serde(borrow, deserialize_with = "lenient")]
-    generation: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    stop_reason: Option<Text<'a>>,
-    #[serde(deserialize_with = "count")]
-    prompt_token_count: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    generation_token_count: Option<u64>,
+    /// What a vendor without blocks of content has generated: Titan, Llama, Cohere.
+    text: Option<Cow<'a, str>>,
+    /// Why generation ended: Titan, Llama, Cohere.
+    stop_word: Option<Cow<'a, str>>,
+    /// Titan and Llama.
+    input_tokens: Option<u64>,
+    /// Titan and Llama.
+    output_tokens: Option<u64>,
 
     /// Mistral, and those who answer in the form of OpenAI.
-    #[serde(borrow, deserialize_with = "lenient")]
-    outputs: Option<First<Choice<'a>>>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    choices: Option<First<Choice<'a>>>,
-
-    /// Cohere.
-    #[serde(borrow, deserialize_with = "lenient")]
-    text: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    finish_reason: Option<Text<'a>>,
+    choice: Option<Choice<'a>>,
 }
 
-impl Chunk<'_> {
+/// What an event of Anthropic's adds.
+#[derive(Debug, Default)]
+pub struct Delta<'a> {
+    /// Generated text.
+    pub text: Option<Cow<'a, str>>,
+    stop_reason: Option<Cow<'a, str>>,
+}
+
+// A stream consists of these, so they are read by hand: serde takes ten times as long over as many members as all vendors have.
+impl<'a> Chunk<'a> {
+    /// Reads one; what is JSON, but no object, says nothing.
+    ///
+    /// # Errors
+    /// It is not JSON.
+    pub fn read(text: &'a str) -> Result<Self, Wrong> {
+        let mut chunk = Self::default();
+        let mut cursor = Cursor::new(text);
+        if cursor.enter()? {
+            while let Some(name) = cursor.member()? {
+                chunk.take(&name, &mut cursor)?;
+            }
+        }
+        cursor.end()?;
+        Ok(chunk)
+    }
+
+    fn take(&mut self, name: &str, cursor: &mut Cursor<'a>) -> Result<(), Wrong> {
+        match name {
+            "type" => self.kind = string(cursor)?,
+            "delta" => self.delta.read(cursor)?,
+            "content_block" => self.block_kind = kind_in(cursor)?,
+            "error" => self.error_kind = kind_in(cursor)?,
+            "message" => self.message = lenient_value(cursor.value()?),
+            "usage" => self.usage = lenient_value(cursor.value()?),
+            "amazon-bedrock-invocationMetrics" => self.metrics = lenient_value(cursor.value()?),
+            "outputText" | "generation" | "text" => first(&mut self.text, string(cursor)?),
+            "stop_reason" | "completionReason" | "finish_reason" => {
+                first(&mut self.stop_word, string(cursor)?);
+            }
+            "inputTextTokenCount" | "prompt_token_count" => {
+                first(&mut self.input_tokens, lenient_value(cursor.value()?));
+            }
+            "totalOutputTextTokenCount" | "generation_token_count" => {
+                first(&mut self.output_tokens, lenient_value(cursor.value()?));
+            }
+            "outputs" | "choices" => {
+                let choices: Option<First<Choice>> = lenient_value(cursor.value()?);
+                first(&mut self.choice, choices.and_then(|First(choice)| choice));
+            }
+            _ => {
+                let value = cursor.value()?;
+                let mut events = NOVA_EVENTS.iter().zip(&mut self.events);
+                if let Some((_, event)) = events.find(|(known, _)| **known == name) {
+                    *event = Some(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The events of Nova that are in it, by their names.
+    pub fn nova_events(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let named = NOVA_EVENTS.into_iter().zip(self.events);
+        named.filter_map(|(name, event)| Some((name, event?)))
+    }
+
     /// Counts that stand in the chunk itself.
     pub fn bare_counts(&self) -> Usage {
-        Usage::of(
-            self.input_text_token_count.or(self.prompt_token_count),
-            self.total_output_text_token_count
-                .or(self.generation_token_count),
-        )
+        Usage::of(self.input_tokens, self.output_tokens)
     }
 
     /// What a vendor without blocks of content has generated here.
     pub fn generated(&self) -> Option<&str> {
-        let text = self.output_text.as_ref();
-        let text = text.or(self.generation.as_ref()).or(self.text.as_ref());
-        let text = text.or_else(|| self.choice()?.text());
-        text.map(|Text(text)| text.as_ref())
+        let text = self.text.as_deref();
+        text.or_else(|| self.choice.as_ref()?.text())
     }
 
     /// Why generation ended, in the model's own word.
     pub fn stop_word(&self) -> Option<&str> {
-        let of_delta = self.delta.as_ref().and_then(|d| d.stop_reason.as_ref());
-        let word = of_delta.or(self.stop_reason.as_ref());
-        let word = word.or(self.completion_reason.as_ref());
-        let word = word.or(self.finish_reason.as_ref());
-        let word = word.or_else(|| {
-            let choice = self.choice()?;
-            choice
+        let word = self.delta.stop_reason.as_deref();
+        let word = word.or(self.stop_word.as_deref());
+        word.or_else(|| {
+            let choice = self.choice.as_ref()?;
+            let word = choice
                 .stop_reason
                 .as_ref()
-                .or(choice.finish_reason.as_ref())
-        });
-        word.map(|Text(word)| word.as_ref())
-    }
-
-    fn choice(&self) -> Option<&Choice<'_>> {
-        let First(choice) = self.outputs.as_ref().or(self.choices.as_ref())?;
-        choice.as_ref()
+                .or(choice.finish_reason.as_ref());
+            word.map(|Text(word)| word.as_ref())
+        })
     }
 }
+
+impl<'a> Delta<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Wrong> {
+        if !cursor.enter()? {
+            return Ok(());
+        }
+        while let Some(name) = cursor.member()? {
+            match name.as_ref() {
+                "text" => self.text = string(cursor)?,
+                "stop_reason" => self.stop_reason = string(cursor)?,
+                _ => cursor.skip()?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The string that comes next; unknown if it is another value.
+fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Wrong> {
+    let value = cursor.value()?;
+    let string = value.starts_with('"').then_some(Literal(value));
+    Ok(string.and_then(Literal::decode_strict))
+}
+
+/// The `type` in the object that comes next.
+fn kind_in<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Wrong> {
+    let mut kind = None;
+    if cursor.enter()? {
+        while let Some(name) = cursor.member()? {
+            match name.as_ref() {
+                "type" => kind = string(cursor)?,
+                _ => cursor.skip()?,
+            }
+        }
+    }
+    Ok(kind)
+}
+
+fn first<T>(known: &mut Option<T>, found: Option<T>) {
+    if known.is_none() {
+        *known = found;
+    }
+}
+
+/// The events of Converse, as Nova calls them in its own streams.
+const NOVA_EVENTS: [&str; 6] = [
+    "messageStart",
+    "contentBlockStart",
+    "contentBlockDelta",
+    "contentBlockStop",
+    "messageStop",
+    "metadata",
+];
 
 /// `amazon-bedrock-invocationMetrics`.
 #[derive(Debug)]
@@ -171,26 +241,6 @@ pub struct Message {
     pub usage: Option<Usage>,
 }
 
-/// Something of Anthropic's, as far as its kind goes.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Typed<'a> {
-    /// Its kind.
-    #[serde(borrow, rename = "type", deserialize_with = "lenient")]
-    pub kind: Option<Text<'a>>,
-}
-
-/// What an event of Anthropic's adds.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Delta<'a> {
-    /// Generated text.
-    #[serde(borrow, deserialize_with = "lenient")]
-    pub text: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    stop_reason: Option<Text<'a>>,
-}
-
 /// One of the answers that were asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -208,9 +258,10 @@ struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    fn text(&self) -> Option<&Text<'a>> {
+    fn text(&self) -> Option<&str> {
         let said = self.message.as_ref().or(self.delta.as_ref());
-        self.text.as_ref().or_else(|| said?.content.as_ref())
+        let text = self.text.as_ref().or_else(|| said?.content.as_ref());
+        text.map(|Text(text)| text.as_ref())
     }
 }
 

@@ -172,14 +172,16 @@ impl<'de> Visitor<'de> for Counts {
                 Name::Prompt => &mut prompt,
                 Name::PromptDetails | Name::InputDetails => {
                     input_has_cached |= matches!(name, Name::InputDetails);
-                    let details: Option<PromptDetails> = lenient_value(map.next_value()?);
+                    let details: Option<PromptDetails> =
+                        lenient_value(map.next_value::<&RawValue>()?.get());
                     let details = details.unwrap_or_default();
                     keep(&mut usage.cache_read, details.cached_tokens);
                     keep(&mut usage.cache_write, details.cache_write_tokens);
                     continue;
                 }
                 Name::CacheDetails => {
-                    let details: Option<Vec<CacheDetail>> = lenient_value(map.next_value()?);
+                    let details: Option<Vec<CacheDetail>> =
+                        lenient_value(map.next_value::<&RawValue>()?.get());
                     for detail in details.unwrap_or_default() {
                         match detail.ttl.as_deref() {
                             Some("5m") => keep(&mut usage.cache_write_5m, detail.input_tokens),
@@ -194,7 +196,7 @@ impl<'de> Visitor<'de> for Counts {
                     continue;
                 }
             };
-            keep(known, lenient_value(map.next_value()?));
+            keep(known, lenient_value(map.next_value::<&RawValue>()?.get()));
         }
         if input_has_cached {
             prompt = usage.input.take();
@@ -242,11 +244,12 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    <&RawValue>::deserialize(deserializer).map(lenient_value)
+    <&RawValue>::deserialize(deserializer).map(|raw| lenient_value(raw.get()))
 }
 
-fn lenient_value<'de, T: Deserialize<'de>>(raw: &'de RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok()
+/// The same of a value by itself.
+pub fn lenient_value<'de, T: Deserialize<'de>>(json: &'de str) -> Option<T> {
+    serde_json::from_str(json).ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::de::IgnoredAny;
+use super::cursor::{Cursor, Wrong};
 
 /// One member: positions in the text it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,36 +31,29 @@ pub struct Object<'a> {
 /// # Errors
 /// A sentence for the client that says what is wrong, and where.
 pub fn parse(text: &str) -> Result<Object<'_>, String> {
-    let mut cursor = Cursor { text, at: 0 };
+    read(text).map_err(|wrong| wrong.to_string())
+}
+
+fn read(text: &str) -> Result<Object<'_>, Wrong> {
+    let mut cursor = Cursor::new(text);
     let mut members = Vec::new();
-    cursor.expect(b'{')?;
-    if cursor.peek() != Some(b'}') {
-        loop {
-            if members.len() == MAX_MEMBERS {
-                return Err(format!("more than {MAX_MEMBERS} members"));
-            }
-            let start = cursor.skip_space();
-            let name = cursor.name()?;
-            cursor.expect(b':')?;
-            let value = cursor.value()?;
-            members.push(Member {
-                name,
-                whole: start..value.end,
-                value,
-            });
-            match cursor.peek() {
-                Some(b',') => cursor.at += 1,
-                Some(b'}') => break,
-                _ => return Err(cursor.wrong("expected `,` or `}`")),
-            }
+    cursor.open()?;
+    while let Some(name) = cursor.member()? {
+        if members.len() == MAX_MEMBERS {
+            return Err(cursor.wrong("more members than any request has"));
         }
+        let start = cursor.mark();
+        let from = cursor.position();
+        let value = from..from + cursor.value()?.len();
+        members.push(Member {
+            name,
+            whole: start..value.end,
+            value,
+        });
     }
-    let close = cursor.at;
-    cursor.at += 1;
-    match cursor.peek() {
-        None => Ok(Object { members, close }),
-        Some(_) => Err(cursor.wrong("trailing characters")),
-    }
+    let close = cursor.mark();
+    cursor.end()?;
+    Ok(Object { members, close })
 }
 
 impl<'a> Object<'a> {
@@ -75,73 +68,6 @@ impl<'a> Object<'a> {
             None => Ok(first),
             Some(_) => Err(format!("\"{name}\" occurs twice")),
         }
-    }
-}
-
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn skip_space(&mut self) -> usize {
-        let space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-        self.at += self.rest().bytes().take_while(space).count();
-        self.at
-    }
-
-    fn peek(&mut self) -> Option<u8> {
-        self.skip_space();
-        self.rest().bytes().next()
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), String> {
-        if self.peek() != Some(byte) {
-            return Err(self.wrong(&format!("expected `{}`", char::from(byte))));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn name(&mut self) -> Result<Cow<'a, str>, String> {
-        if self.peek() != Some(b'"') {
-            return Err(self.wrong("expected a member name"));
-        }
-        let text = self.text;
-        let range = self.value()?;
-        let quoted = text.get(range.clone()).unwrap_or_default();
-        let inner = quoted.get(1..quoted.len().saturating_sub(1));
-        match inner {
-            Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
-            _ => serde_json::from_str(quoted)
-                .map(Cow::Owned)
-                .map_err(|_| self.wrong("a member name is not Unicode")),
-        }
-    }
-
-    fn value(&mut self) -> Result<Range<usize>, String> {
-        let start = self.skip_space();
-        let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<IgnoredAny>();
-        match values.next() {
-            Some(Ok(_)) => {
-                self.at += values.byte_offset();
-                Ok(start..self.at)
-            }
-            Some(Err(error)) => Err(if error.is_eof() {
-                "the text ends inside a value".to_owned()
-            } else {
-                self.wrong("not a JSON value")
-            }),
-            None => Err("the text ends where a value should be".to_owned()),
-        }
-    }
-
-    fn wrong(&self, what: &str) -> String {
-        format!("{what} at byte {}", self.at)
     }
 }
 

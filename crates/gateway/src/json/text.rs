@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -23,11 +24,20 @@ impl Literal<'_> {
 }
 
 impl<'a> Literal<'a> {
+    /// The string it stands for; `None` if its escapes are not Unicode.
+    pub fn decode_strict(self) -> Option<Cow<'a, str>> {
+        let inside = self.0.get(1..self.0.len().saturating_sub(1))?;
+        if memchr(b'\\', inside.as_bytes()).is_none() {
+            return Some(Cow::Borrowed(inside));
+        }
+        serde_json::from_str::<Text<'a>>(self.0)
+            .ok()
+            .map(|Text(text)| text)
+    }
+
     /// The string it stands for; empty if its escapes are not Unicode.
     pub fn decode(self) -> Cow<'a, str> {
-        serde_json::from_str::<Text<'a>>(self.0)
-            .map(|Text(text)| text)
-            .unwrap_or_default()
+        self.decode_strict().unwrap_or_default()
     }
 }
 

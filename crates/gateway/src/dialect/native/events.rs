@@ -46,8 +46,8 @@ impl Events {
                 let keeps_text = self.response_text > facts.response_text.len();
                 // A setting of the log must not decide what passes: a delta that is not understood is only not kept.
                 let delta: Option<ContentBlockDelta> = match wants_deltas {
-                    true => Some(parse(payload)?),
-                    false if keeps_text => parse(payload).ok(),
+                    true => Some(delta(payload)?),
+                    false if keeps_text => delta(payload).ok(),
                     false => None,
                 };
                 if keeps_text && let Some(text) = delta.as_ref().and_then(|event| event.delta.text)
@@ -97,12 +97,22 @@ impl Events {
     }
 }
 
+fn delta(payload: &[u8]) -> Result<ContentBlockDelta<'_>, Corrupt> {
+    ContentBlockDelta::read(text(payload)?).map_err(|_| Corrupt::InvalidJson)
+}
+
 /// The JSON of an event that counts.
 ///
 /// # Errors
 /// It is not.
 pub fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Corrupt> {
-    // Checked in one go: serde_json would do it again for each string.
-    let text = std::str::from_utf8(payload).map_err(|_| Corrupt::InvalidJson)?;
-    serde_json::from_str(text).map_err(|_| Corrupt::InvalidJson)
+    serde_json::from_str(text(payload)?).map_err(|_| Corrupt::InvalidJson)
+}
+
+/// The text of a payload, checked in one go: serde_json would do it again for each string.
+///
+/// # Errors
+/// It is not UTF-8, and so not JSON.
+pub fn text(payload: &[u8]) -> Result<&str, Corrupt> {
+    std::str::from_utf8(payload).map_err(|_| Corrupt::InvalidJson)
 }

@@ -1,15 +1,12 @@
 //! What the chunks of an invoke stream say, whosever model it is.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::de::IgnoredAny;
-
-use super::events::{Events, parse};
+use super::events::{Events, text};
 use super::stream::{Corrupt, Progress};
 use crate::bedrock::event::{Event, ModelEvent};
-use crate::bedrock::invoke::{Chunk, PayloadPart};
+use crate::bedrock::invoke::{Chunk, bytes_of};
 use crate::facts::{Facts, StreamStatus};
-use crate::json::text::Text;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// Follows the chunks of one answer.
 #[derive(Debug)]
@@ -61,21 +58,20 @@ impl Chunks {
         payload: &[u8],
         facts: &mut Facts,
     ) -> Result<Event<'s>, Corrupt> {
-        let part: PayloadPart = parse(payload)?;
-        // The service's model does not require this member.
-        let Some(Text(bytes)) = part.bytes else {
+        let bytes = bytes_of(text(payload)?).map_err(|_| Corrupt::InvalidJson)?;
+        let Some(bytes) = bytes else {
             return Ok(Event::Other);
         };
         self.decoded.clear();
         STANDARD
             .decode_vec(bytes.as_bytes(), &mut self.decoded)
             .map_err(|_| Corrupt::InvalidBase64)?;
-        let json = std::str::from_utf8(&self.decoded).map_err(|_| Corrupt::InvalidJson)?;
-        let chunk = model_json(json)?;
+        let json = text(&self.decoded)?;
+        let chunk = Chunk::read(json).map_err(|_| Corrupt::InvalidJson)?;
         self.reader.read(&chunk, facts);
         Ok(Event::Model(ModelEvent {
             has_metrics: chunk.metrics.is_some(),
-            kind: chunk.kind.map(|Text(kind)| kind),
+            kind: chunk.kind,
             json,
         }))
     }
@@ -85,8 +81,8 @@ impl Chunks {
     /// # Errors
     /// It is none.
     pub fn json(&mut self, bytes: &[u8], facts: &mut Facts) -> Result<(), Corrupt> {
-        let json = std::str::from_utf8(bytes).map_err(|_| Corrupt::InvalidJson)?;
-        self.reader.read(&model_json(json)?, facts);
+        let chunk = Chunk::read(text(bytes)?).map_err(|_| Corrupt::InvalidJson)?;
+        self.reader.read(&chunk, facts);
         Ok(())
     }
 
@@ -118,7 +114,7 @@ impl Reader {
 
     /// Reads an event of Anthropic's; false if it is none.
     fn anthropic(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) -> bool {
-        let Some(Text(kind)) = &chunk.kind else {
+        let Some(kind) = &chunk.kind else {
             return false;
         };
         match kind.as_ref() {
@@ -126,16 +122,13 @@ impl Reader {
                 facts.tool_calls.get_or_insert(0);
             }
             "content_block_start" => {
-                let block = chunk.content_block.as_ref();
-                let kind = block.and_then(|block| block.kind.as_ref());
-                if kind.is_some_and(|Text(kind)| kind == "tool_use") {
+                if chunk.block_kind.as_deref() == Some("tool_use") {
                     facts.count_tool_call();
                 }
             }
             "content_block_delta" => {
                 facts.content_started = true;
-                let delta = chunk.delta.as_ref();
-                if let Some(Text(text)) = delta.and_then(|delta| delta.text.as_ref()) {
+                if let Some(text) = &chunk.delta.text {
                     facts.keep_text(text, self.response_text);
                 }
             }
@@ -146,9 +139,7 @@ impl Reader {
             // The model failed in the middle. Anthropic's SDKs look for this event and raise it, so it passes as any other
             // does, even first; the log has it as the exception that it is, in Anthropic's word.
             "error" => {
-                let error = chunk.error.as_ref();
-                let name = error.and_then(|error| error.kind.as_ref());
-                let name = name.map_or("error", |Text(name)| name.as_ref());
+                let name = chunk.error_kind.as_deref().unwrap_or("error");
                 facts.stream = Some(StreamStatus::Exception);
                 facts.exception = Some(name.to_owned());
             }
@@ -160,22 +151,12 @@ impl Reader {
     /// Reads events of Nova's; false if there are none.
     fn nova(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) -> bool {
         let mut framed = false;
-        for (name, payload) in [
-            ("messageStart", chunk.message_start),
-            ("contentBlockStart", chunk.content_block_start),
-            ("contentBlockDelta", chunk.content_block_delta),
-            ("contentBlockStop", chunk.content_block_stop),
-            ("messageStop", chunk.message_stop),
-            ("metadata", chunk.metadata),
-        ] {
-            let Some(payload) = payload else { continue };
+        for (name, payload) in chunk.nova_events() {
             // Other vendors may have metadata, too.
             framed |= name != "metadata";
             // Whether this is Nova at all is a guess, so what does not fit is not understood rather than corrupt. A
             // messageStop that does not fit still leaves the stream without its end.
-            let _ = self
-                .events
-                .event(name, payload.get().as_bytes(), false, facts);
+            let _ = self.events.event(name, payload.as_bytes(), false, facts);
         }
         framed
     }
@@ -198,17 +179,4 @@ impl Reader {
         }
         own.tell(facts);
     }
-}
-
-/// Reads the JSON of a model; what is JSON, but of no form that is known, says nothing.
-fn model_json(text: &str) -> Result<Chunk<'_>, Corrupt> {
-    // Of an array serde would take the elements for members.
-    if text.trim_start().starts_with('{')
-        && let Ok(chunk) = serde_json::from_str(text)
-    {
-        return Ok(chunk);
-    }
-    serde_json::from_str::<IgnoredAny>(text)
-        .map(|_| Chunk::default())
-        .map_err(|_| Corrupt::InvalidJson)
 }

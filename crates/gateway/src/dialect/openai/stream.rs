@@ -128,9 +128,7 @@ impl Stream {
         if let Some(Literal(text)) = delta.text.filter(|text| !text.is_empty()) {
             self.delta(out, &[b"\"content\":", text.as_bytes()]);
         }
-        if let Some(input) = delta.tool_use.as_ref().and_then(|tool| tool.input)
-            && !input.is_empty()
-        {
+        if let Some(input) = delta.tool_input.filter(|input| !input.is_empty()) {
             self.arguments(event.content_block_index, input.0, out);
         }
         if let Some(reasoning) = &delta.reasoning_content {

@@ -23,6 +23,8 @@ pub struct Stream {
     begun: bool,
     /// The number of the next block.
     next: u64,
+    /// What a delta begins with, up to its kind, and the number of its block; most follow one of the same block.
+    delta_head: (u64, Vec<u8>),
     /// Blocks that have begun and not ended.
     open: Vec<OpenBlock>,
     /// `stop_reason` and `stop_sequence`, once they have come.
@@ -57,6 +59,7 @@ impl Stream {
             meta: meta.clone(),
             begun: false,
             next: 0,
+            delta_head: (0, delta_head(0)),
             open: Vec::new(),
             stop: None,
             usage: None,
@@ -101,14 +104,13 @@ impl Stream {
         let (block, delta) = (event.content_block_index, &event.delta);
         if let Some(text) = delta.text.filter(|text| !text.is_empty()) {
             let index = self.index_of(block, Kind::Text, out);
-            write_delta(index, b"\"text_delta\",\"text\":", text, out);
+            self.delta(index, b"\"text_delta\",\"text\":", text, out);
         }
-        let input = delta.tool_use.as_ref().and_then(|call| call.input);
         // Input of a call that was never announced has nothing to belong to.
-        if let Some(input) = input.filter(|input| !input.is_empty())
+        if let Some(input) = delta.tool_input.filter(|input| !input.is_empty())
             && let Some(index) = self.find(block, Kind::ToolUse)
         {
-            write_delta(index, b"\"input_json_delta\",\"partial_json\":", input, out);
+            self.delta(index, b"\"input_json_delta\",\"partial_json\":", input, out);
         }
         if let Some(reasoning) = &delta.reasoning_content {
             self.reasoning(block, reasoning, out);
@@ -121,11 +123,11 @@ impl Stream {
     fn reasoning(&mut self, block: u64, reasoning: &ReasoningDelta<'_>, out: &mut Vec<u8>) {
         if let Some(text) = reasoning.text.filter(|text| !text.is_empty()) {
             let index = self.index_of(block, Kind::Thinking, out);
-            write_delta(index, b"\"thinking_delta\",\"thinking\":", text, out);
+            self.delta(index, b"\"thinking_delta\",\"thinking\":", text, out);
         }
         if let Some(signature) = reasoning.signature.filter(|text| !text.is_empty()) {
             let index = self.index_of(block, Kind::Thinking, out);
-            write_delta(index, b"\"signature_delta\",\"signature\":", signature, out);
+            self.delta(index, b"\"signature_delta\",\"signature\":", signature, out);
         }
         if let Some(content) = reasoning.redacted_content.filter(|text| !text.is_empty()) {
             let mut w = Writer::new("");
@@ -147,12 +149,24 @@ impl Stream {
         w.write_to(&mut json);
         let json = String::from_utf8_lossy(&json);
         let index = self.index_of(block, Kind::Text, out);
-        write_delta(
+        self.delta(
             index,
             b"\"citations_delta\",\"citation\":",
             Literal(&json),
             out,
         );
+    }
+
+    /// Writes a delta of the block with this number; `kind` is its type and the name of its value.
+    fn delta(&mut self, index: u64, kind: &[u8], value: Literal<'_>, out: &mut Vec<u8>) {
+        if self.delta_head.0 != index {
+            self.delta_head = (index, delta_head(index));
+        }
+        let (_, head) = &self.delta_head;
+        out.reserve(head.len() + kind.len() + value.0.len() + 4);
+        for piece in [head, kind, value.0.as_bytes(), b"}}\n\n"] {
+            out.extend_from_slice(piece);
+        }
     }
 
     fn find(&self, block: u64, kind: Kind) -> Option<u64> {
@@ -299,10 +313,9 @@ fn write_indexed(name: &str, index: u64, out: &mut Vec<u8>) {
     }
 }
 
-fn write_delta(index: u64, kind: &[u8], value: Literal<'_>, out: &mut Vec<u8>) {
-    write_indexed("content_block_delta", index, out);
-    out.extend_from_slice(b",\"delta\":{\"type\":");
-    out.extend_from_slice(kind);
-    out.extend_from_slice(value.0.as_bytes());
-    out.extend_from_slice(b"}}\n\n");
+fn delta_head(index: u64) -> Vec<u8> {
+    let mut head = Vec::new();
+    write_indexed("content_block_delta", index, &mut head);
+    head.extend_from_slice(b",\"delta\":{\"type\":");
+    head
 }

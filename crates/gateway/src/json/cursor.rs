@@ -1,0 +1,413 @@
+//! One walk over a JSON document: every value is checked and stays where it stands, and nothing is built.
+//!
+//! The strings and small numbers that nearly all of an event consists of are read here; what is nested or rare, by serde_json.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+
+use super::text::Literal;
+
+/// A place in a document.
+#[derive(Debug)]
+pub struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    /// Where what [`Cursor::member`] found last stands: a name, or the closing brace.
+    mark: usize,
+    /// Whether a member stands before, so that a comma has to come.
+    follows: bool,
+}
+
+/// What is not JSON, or not what was asked for, and the byte at which that shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
+pub struct Wrong {
+    what: &'static str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the start of `text`.
+    pub fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            mark: 0,
+            follows: false,
+        }
+    }
+
+    /// The byte that comes next; blanks before it are skipped.
+    pub fn position(&mut self) -> usize {
+        while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+        self.at
+    }
+
+    /// Where the name that [`Cursor::member`] gave last begins, or the brace that it ended at.
+    pub fn mark(&self) -> usize {
+        self.mark
+    }
+
+    /// Enters the object that comes next.
+    ///
+    /// # Errors
+    /// Something else does.
+    pub fn open(&mut self) -> Result<(), Wrong> {
+        if self.peek() != Some(b'{') {
+            return Err(self.wrong("expected `{`"));
+        }
+        self.at += 1;
+        self.follows = false;
+        Ok(())
+    }
+
+    /// Enters the object that comes next; `false` if it is another value, which is then passed by.
+    ///
+    /// # Errors
+    /// It is no value.
+    pub fn enter(&mut self) -> Result<bool, Wrong> {
+        if self.peek() == Some(b'{') {
+            self.open().map(|()| true)
+        } else {
+            self.value().map(|_| false)
+        }
+    }
+
+    /// The name of the next member of the object that was entered last, escapes undone; its value comes next. `None`: that
+    /// object has ended.
+    ///
+    /// # Errors
+    /// Neither comes.
+    #[inline]
+    pub fn member(&mut self) -> Result<Option<Cow<'a, str>>, Wrong> {
+        match self.peek() {
+            Some(b'}') => {
+                self.mark = self.at;
+                self.at += 1;
+                self.follows = true;
+                return Ok(None);
+            }
+            Some(b',') if self.follows => {
+                self.at += 1;
+                self.peek();
+            }
+            _ if self.follows => return Err(self.wrong("expected `,` or `}`")),
+            _ => {}
+        }
+        if self.byte() != Some(b'"') {
+            return Err(self.wrong("expected a member name"));
+        }
+        self.mark = self.at;
+        let name = self.string()?;
+        let name = name
+            .decode_strict()
+            .ok_or_else(|| self.wrong("a member name is not Unicode"))?;
+        if self.peek() != Some(b':') {
+            return Err(self.wrong("expected `:`"));
+        }
+        self.at += 1;
+        Ok(Some(name))
+    }
+
+    /// The value that comes next, as it stands.
+    ///
+    /// # Errors
+    /// None does.
+    #[inline]
+    pub fn value(&mut self) -> Result<&'a str, Wrong> {
+        let start = self.position();
+        match self.byte() {
+            Some(b'"') => {
+                let Literal(text) = self.string()?;
+                self.follows = true;
+                return Ok(text);
+            }
+            Some(b'1'..=b'9') => self.digits(),
+            // Which says nothing but that no other digit may follow.
+            Some(b'0') => self.at += 1,
+            _ => {}
+        }
+        // A whole number ends here; a fraction, like all else, is not as simple as that.
+        if self.at == start || !matches!(self.byte(), Some(b',' | b'}' | b']') | None) {
+            self.at = start;
+            self.other()?;
+        }
+        self.follows = true;
+        Ok(self.text.get(start..self.at).unwrap_or_default())
+    }
+
+    /// Passes the value that comes next.
+    ///
+    /// # Errors
+    /// None does.
+    pub fn skip(&mut self) -> Result<(), Wrong> {
+        self.value().map(|_| ())
+    }
+
+    /// The string that comes next; `None` for `null`.
+    ///
+    /// # Errors
+    /// It is another value, or none.
+    #[inline]
+    pub fn string_or_null(&mut self) -> Result<Option<Literal<'a>>, Wrong> {
+        match self.value()? {
+            "null" => Ok(None),
+            text if text.starts_with('"') => Ok(Some(Literal(text))),
+            _ => Err(self.wrong("expected a string before")),
+        }
+    }
+
+    /// The whole number from 0 that comes next.
+    ///
+    /// # Errors
+    /// It is another value, or none.
+    #[inline]
+    pub fn number(&mut self) -> Result<u64, Wrong> {
+        let text = self.value()?;
+        text.parse()
+            .map_err(|_| self.wrong("expected a whole number before"))
+    }
+
+    /// Checks that nothing follows.
+    ///
+    /// # Errors
+    /// Something does.
+    pub fn end(&mut self) -> Result<(), Wrong> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.wrong("trailing characters")),
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        self.position();
+        self.byte()
+    }
+
+    fn digits(&mut self) {
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+    }
+
+    /// Reads a string, whose opening quote comes next.
+    #[inline]
+    fn string(&mut self) -> Result<Literal<'a>, Wrong> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            self.at += plain_bytes(self.text.as_bytes().get(self.at..).unwrap_or_default());
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Literal(self.text.get(start..self.at).unwrap_or_default()));
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(self.wrong("a control character in a string")),
+                None => return Err(ended(self.at)),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Wrong> {
+        let rest = self.text.as_bytes().get(self.at + 1..);
+        self.at += match rest.unwrap_or_default() {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|d| d.is_ascii_hexdigit()) => 6,
+            [] => return Err(ended(self.at)),
+            _ => return Err(self.wrong("an escape that there is not")),
+        };
+        Ok(())
+    }
+
+    /// Passes a value of any kind, without recursion.
+    fn other(&mut self) -> Result<(), Wrong> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        match values.next() {
+            Some(Ok(_)) => {
+                self.at += values.byte_offset();
+                Ok(())
+            }
+            Some(Err(error)) if error.is_eof() => Err(ended(self.text.len())),
+            Some(Err(_)) => Err(self.wrong("not a JSON value")),
+            None => Err(ended(self.text.len())),
+        }
+    }
+
+    /// An error at this place.
+    pub fn wrong(&self, what: &'static str) -> Wrong {
+        Wrong { what, at: self.at }
+    }
+}
+
+fn ended(at: usize) -> Wrong {
+    Wrong {
+        what: "the text ends inside a value",
+        at,
+    }
+}
+
+/// How many bytes there are before the first quote, backslash or control character.
+#[inline]
+fn plain_bytes(bytes: &[u8]) -> usize {
+    let mut plain = 0;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let found = specials(u64::from_le_bytes(*word));
+        if found != 0 {
+            // The lowest mark is right; those above may be one too many.
+            return plain + found.trailing_zeros() as usize / 8;
+        }
+        plain += 8;
+    }
+    plain
+        + rest
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+            .unwrap_or(rest.len())
+}
+
+/// Marks, in the top bit of each byte, the first of eight that is a quote, a backslash or a control character.
+#[inline]
+fn specials(word: u64) -> u64 {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    // A byte below N borrows when N is taken from it; one above 0x7f is no candidate.
+    let below = |word: u64, limit: u64| word.wrapping_sub(LOW * limit) & !word & TOP;
+    let quote = word ^ (LOW * 0x22);
+    let backslash = word ^ (LOW * 0x5c);
+    below(word, 0x20) | below(quote, 1) | below(backslash, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[test]
+    fn special_bytes_are_found_wherever_they_are() {
+        for special in 0..=u8::MAX {
+            let wanted = matches!(special, b'"' | b'\\' | 0..0x20);
+            for length in 0..40 {
+                for at in 0..length {
+                    let mut bytes = vec![b'~'; length];
+                    bytes[at] = special;
+                    let expected = if wanted { at } else { length };
+                    assert_eq!(
+                        plain_bytes(&bytes),
+                        expected,
+                        "{special} at {at} of {length}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn objects_are_entered_and_left() {
+        let mut cursor =
+            Cursor::new(r#" {"a":{"b":1,"c":{}} , "d" : [1,{"x":2}], "\u0065":null} "#);
+        let mut seen = Vec::new();
+        cursor.open().unwrap();
+        while let Some(name) = cursor.member().unwrap() {
+            seen.push(name.to_string());
+            if name == "a" {
+                assert!(cursor.enter().unwrap());
+                assert_eq!(cursor.member().unwrap().unwrap(), "b");
+                assert_eq!(cursor.number(), Ok(1));
+                assert_eq!(cursor.member().unwrap().unwrap(), "c");
+                assert_eq!(cursor.value(), Ok("{}"));
+                assert_eq!(cursor.member(), Ok(None));
+            } else {
+                assert!(!cursor.enter().unwrap());
+            }
+        }
+        assert_eq!(seen, ["a", "d", "e"]);
+        cursor.end().unwrap();
+    }
+
+    /// What serde_json takes for one value, and nothing after it.
+    fn is_value(text: &str) -> bool {
+        serde_json::from_str::<&RawValue>(text).is_ok()
+    }
+
+    fn walks(text: &str) -> bool {
+        let mut cursor = Cursor::new(text);
+        cursor.value().is_ok() && cursor.end().is_ok()
+    }
+
+    #[test]
+    fn values_are_what_serde_json_takes_for_such() {
+        for text in [
+            "",
+            " ",
+            "0",
+            "01",
+            "-",
+            "-1",
+            "1.5e3",
+            "1.",
+            "1e",
+            "00",
+            "12 ",
+            "1x",
+            "\"",
+            "\"a",
+            "\"a\"",
+            "\"\\n\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\\ud800\"",
+            "\"\n\"",
+            "\"\u{7f}é\"",
+            "tru",
+            "true",
+            "nul",
+            "null",
+            "[",
+            "[1,]",
+            "[1]",
+            "{}",
+            "{\"a\":1}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "1 2",
+            "\"a\"b",
+            "\"\\",
+            "\"\\\"",
+        ] {
+            assert_eq!(walks(text), is_value(text), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_as_serde_json_takes_it(text in r#"[\[\]{}:,"\\ 0-9a-fnrtu.eE+\-é\n]{0,12}"#) {
+            prop_assert_eq!(walks(&text), is_value(&text));
+        }
+
+        #[test]
+        fn any_object_is_walked_as_serde_json_walks_it(text in r#"\{("[a-c\\n]{0,3}":("[a-c\\"n]{0,9}"|[0-9]{1,3}|null|\{\}),? ?){0,3}\}"#) {
+            let mut cursor = Cursor::new(&text);
+            let mut walk = || -> Result<(), Wrong> {
+                cursor.open()?;
+                while cursor.member()?.is_some() {
+                    cursor.value()?;
+                }
+                cursor.end()
+            };
+            prop_assert_eq!(walk().is_ok(), is_value(&text), "{}", text);
+        }
+    }
+}
