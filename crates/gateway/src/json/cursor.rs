@@ -39,11 +39,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// The byte that comes next; blanks before it are skipped.
+    #[inline]
     pub fn position(&mut self) -> usize {
-        while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        // Between two tokens there is nothing, as a rule.
+        while self.byte().is_some_and(|byte| byte <= b' ') && self.is_blank() {
             self.at += 1;
         }
         self.at
+    }
+
+    fn is_blank(&self) -> bool {
+        matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t'))
     }
 
     /// Where the name that [`Cursor::member`] gave last begins, or the brace that it ended at.
@@ -101,10 +107,15 @@ impl<'a> Cursor<'a> {
             return Err(self.wrong("expected a member name"));
         }
         self.mark = self.at;
-        let name = self.string()?;
-        let name = name
-            .decode_strict()
-            .ok_or_else(|| self.wrong("a member name is not Unicode"))?;
+        let escaped = self.string()?;
+        let name = self
+            .text
+            .get(self.mark + 1..self.at - 1)
+            .unwrap_or_default();
+        let name = match escaped {
+            false => Cow::Borrowed(name),
+            true => self.unescaped_name()?,
+        };
         if self.peek() != Some(b':') {
             return Err(self.wrong("expected `:`"));
         }
@@ -121,9 +132,9 @@ impl<'a> Cursor<'a> {
         let start = self.position();
         match self.byte() {
             Some(b'"') => {
-                let Literal(text) = self.string()?;
+                self.string()?;
                 self.follows = true;
-                return Ok(text);
+                return Ok(self.text.get(start..self.at).unwrap_or_default());
             }
             Some(b'1'..=b'9') => self.digits(),
             // Which says nothing but that no other digit may follow.
@@ -182,13 +193,23 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
         self.position();
         self.byte()
+    }
+
+    #[cold]
+    fn unescaped_name(&self) -> Result<Cow<'a, str>, Wrong> {
+        let literal = Literal(self.text.get(self.mark..self.at).unwrap_or_default());
+        literal
+            .decode_strict()
+            .ok_or_else(|| self.wrong("a member name is not Unicode"))
     }
 
     fn digits(&mut self) {
@@ -197,19 +218,22 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads a string, whose opening quote comes next.
+    /// Reads a string, whose opening quote comes next; whether there are escapes in it.
     #[inline]
-    fn string(&mut self) -> Result<Literal<'a>, Wrong> {
-        let start = self.at;
+    fn string(&mut self) -> Result<bool, Wrong> {
+        let mut escaped = false;
         self.at += 1;
         loop {
             self.at += plain_bytes(self.text.as_bytes().get(self.at..).unwrap_or_default());
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Literal(self.text.get(start..self.at).unwrap_or_default()));
+                    return Ok(escaped);
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    self.escape()?;
+                    escaped = true;
+                }
                 Some(_) => return Err(self.wrong("a control character in a string")),
                 None => return Err(ended(self.at)),
             }
@@ -243,11 +267,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// An error at this place.
+    #[cold]
     pub fn wrong(&self, what: &'static str) -> Wrong {
         Wrong { what, at: self.at }
     }
 }
 
+#[cold]
 fn ended(at: usize) -> Wrong {
     Wrong {
         what: "the text ends inside a value",
