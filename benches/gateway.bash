@@ -1,4 +1,4 @@
-# For bench-peers.sh: sourced, not run. What `make bench` measures is in gateway.py.
+# For bench-peers.sh: sourced, not run. What `make bench` measures is in run.py.
 # shellcheck shell=bash disable=SC2034
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 

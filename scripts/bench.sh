@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bench.sh [PART...]: the benchmarks of the crates, and what the module costs in nginx (benches/gateway.py); with parts of the
-# latter named (cpu, first-byte, memory, stall, growth), only those.
+# bench.sh [PART...]: the benchmarks of the crates, and what the module costs in nginx (benches/run.py); with parts of the
+# latter named (cpu, first-byte, memory, bodies, stall, growth), only those.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
@@ -11,4 +11,4 @@ cargo build --release ${CI:+--locked} -p bedrock-load >&2
 NGINX_BINARY=$(nginx_binary)
 export NGINX_BINARY
 export BEDROCK_MODULE=$MODULE BEDROCK_SIM=$CARGO_OUT/bedrock-sim BEDROCK_LOAD=${CARGO_TARGET_DIR:-$ROOT/target}/release/bedrock-load
-exec python3 benches/gateway.py "$@"
+exec python3 benches/run.py "$@"

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""What the module costs in nginx, beside plain proxy_pass of the same bytes in the same run.
+
+    benches/run.py [cpu] [first-byte] [memory] [bodies] [stall] [growth]    (all of them, if none is named)
+
+Run it through `make bench`, which builds what it needs and says where that is:
+NGINX_BINARY, BEDROCK_MODULE, BEDROCK_SIM and BEDROCK_LOAD. Needs nothing but Python.
+
+CPU is the worker's own time (user and system) as the kernel counts it, so it does not depend on how busy the machine is as
+much as a clock does; still, only the ratios within one run mean anything. Each figure is the median of several rounds, in
+which all rows take turns.
+"""
+
+import json
+import os
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+from gateway import FRAME_BY_FRAME, LOAD, ROWS, STREAM, Gateway
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+
+
+def table(title, head, lines):
+    print(f"\n{title}\n")
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+    for line in [head, ["-" * width for width in widths], *lines]:
+        cells = [line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]
+        print("  " + "  ".join(cells).rstrip())
+    sys.stdout.flush()
+
+
+def take_turns(gateway, measure):
+    """The median of each row's figures; `measure` gives a tuple of numbers."""
+    found = {row.name: [] for row in ROWS}
+    for row in ROWS:
+        measure(row)
+    for _ in range(ROUNDS):
+        for row in ROWS:
+            found[row.name].append(measure(row))
+    return {name: [statistics.median(column) for column in zip(*rounds)] for name, rounds in found.items()}
+
+
+def beside_floor(figures, column, form):
+    """A figure of each row, and how much it is above the floor's."""
+    cells = {}
+    for row in ROWS:
+        value, floor = figures[row.name][column], figures[row.floor or row.name][column]
+        cells[row.name] = [format(value, form), format(value - floor, "+" + form)]
+    return cells
+
+
+def columns(*parts):
+    """The cells of each row, side by side."""
+    return {row.name: [cell for part in parts for cell in part[row.name]] for row in ROWS}
+
+
+def cpu():
+    """CPU of a stream frame by frame, all at once, and of a long one; and requests a second."""
+    long_frames = 2000
+    with Gateway() as gateway:
+        def measure(row):
+            apart, _ = gateway.measured(row, FRAME_BY_FRAME, connections=8, requests=1000)
+            short, report = gateway.measured(row, STREAM, connections=8, requests=2000)
+            long, _ = gateway.measured(row, f"sim.long.frames-{long_frames}.glue", connections=4, requests=40)
+            return apart, short, long, report["per_second"], (long - short) / (long_frames - 50) * 1000
+        figures = take_turns(gateway, measure)
+    ratios = {}
+    for row in ROWS:
+        mine, floor = figures[row.name], figures[row.floor or row.name]
+        ratios[row.name] = [f"{mine[column] / floor[column]:.2f}x" for column in range(3)]
+    rest = {name: [f"{found[4]:.0f}", f"{found[3]:.0f}"] for name, found in figures.items()}
+    head = ["frames", "short", "long", "us/short", "+", "ns/frame", "short/s"]
+    return head, columns(ratios, beside_floor(figures, 1, ".1f"), rest)
+
+
+def first_byte():
+    """The time to the first byte while a thousand streams are open, each with a frame a second."""
+    with Gateway() as gateway:
+        def measure(row):
+            with gateway.open_streams(row, "sim.long.frames-100000.pace-1000", 1000):
+                report = gateway.ask(row, "sim.text", connections=2, requests=1000)
+            if report is None:
+                sys.exit(f"{row.name}: requests failed")
+            return report["first_byte_p50_us"] / 1000, report["first_byte_p99_us"] / 1000
+        figures = take_turns(gateway, measure)
+    head = ["ms p50", "+", "p99", "+"]
+    return head, columns(beside_floor(figures, 0, ".2f"), beside_floor(figures, 1, ".2f"))
+
+
+def memory():
+    """Resident memory of a stream that is open."""
+    # The stand-in and the load have one file for each stream, nginx two.
+    most = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200) // 2)
+    figures = {row.name: [] for row in ROWS}
+    for row in ROWS:
+        for streams in (1000, most):
+            with Gateway() as gateway:
+                for warm in ROWS:
+                    gateway.ask(warm, STREAM, connections=8, requests=200)
+                before = gateway.memory()
+                with gateway.open_streams(row, "sim.long.frames-100.pace-600000", streams):
+                    figures[row.name].append((gateway.memory() - before) / streams)
+    head = ["KiB/1,000", "+", f"KiB/{most:,}", "+"]
+    return head, columns(beside_floor(figures, 0, ".1f"), beside_floor(figures, 1, ".1f"))
+
+
+def one_table(parts):
+    """What all rows have in common, side by side."""
+    found = [part() for part in parts]
+    head = [name for names, _ in found for name in names]
+    cells = columns(*(part for _, part in found))
+    table("The worker for each stream, beside plain proxy_pass of the same bytes (+: over it; see benches/run.py)",
+          ["", *head], [[row.name, *cells[row.name]] for row in ROWS])
+
+
+def with_large_question(row, size):
+    """A row's request, its question so many bytes long."""
+    path, small = row.request("sim.text")
+    request = json.loads(small)
+    request["messages"] = json.loads(json.dumps(request["messages"]).replace("How are you?", "x" * size))
+    return path, json.dumps(request)
+
+
+def bodies():
+    """CPU of the request's side: a body read, planned, signed and sent, its threads included; the answer is a short one."""
+    sizes = {"1 KB": 1000, "100 KB": 100_000, "5 MB": 5_000_000}
+    with Gateway() as gateway:
+        def measure(row):
+            figures = []
+            for name, size in sizes.items():
+                path, body = with_large_question(row, size)
+                file = gateway.work / "question.json"
+                file.write_text(body)
+                before = gateway.cpu()
+                requests = 20 if size > 1_000_000 else 300
+                subprocess.run([LOAD, "--connect", f"127.0.0.1:{gateway.port}", "--path", path, "--body-file", str(file),
+                                "--requests", str(requests)], check=True, capture_output=True)
+                figures.append((gateway.cpu() - before) / 1000 / requests)
+            return figures
+        figures = take_turns(gateway, measure)
+    cells = columns(*(beside_floor(figures, column, ".0f") for column in range(len(sizes))))
+    head = [word for name in sizes for word in (name, "+")]
+    table("CPU of a request with a body of that size, us", ["", *head], [[row.name, *cells[row.name]] for row in ROWS])
+
+
+def stall():
+    """How long others wait while bodies of 5 MB come in."""
+    lines = []
+    with Gateway() as gateway:
+        body = gateway.work / "large.json"
+        for row in ROWS:
+            path, large = with_large_question(row, 5_000_000)
+            body.write_text(large)
+            begin = [LOAD, "--connect", f"127.0.0.1:{gateway.port}", "--path", path]
+            alone = gateway.ask(row, "sim.text", connections=1, requests=300)
+            busy = subprocess.Popen([*begin, "--body-file", str(body), "--connections", "1", "--requests", "60"],
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            beside = gateway.ask(row, "sim.text", connections=1, requests=300)
+            done = busy.poll() is not None
+            _, error = busy.communicate()
+            if busy.returncode:
+                sys.exit(f"{row.name}: large bodies failed: {error.decode().strip()}")
+            note = " (large bodies ended first)" if done else ""
+            lines.append([row.name + note] + [
+                f"{report[name] / 1000:.2f}" for report in (alone, beside)
+                for name in ("first_byte_p50_us", "first_byte_p99_us", "first_byte_worst_us")])
+    table("Time to the first byte of small requests, ms: alone, and while bodies of 5 MB come in on another connection",
+          ["", "p50", "p99", "worst", "p50 beside", "p99 beside", "worst beside"], lines)
+
+
+def growth():
+    """Whether cost grows with what it should grow with, and nothing else."""
+    with Gateway() as gateway:
+        lines = []
+        for row in ROWS:
+            gateway.ask(row, STREAM, connections=8, requests=200)
+            cells = [row.name]
+            for frames, requests in ((200, 400), (2000, 40), (20000, 4), (200000, 1)):
+                used, _ = gateway.measured(row, f"sim.long.frames-{frames}.glue", requests=requests)
+                cells.append(f"{used / frames * 1000:.0f}")
+            lines.append(cells)
+        table("CPU by length: ns a frame, for streams of so many frames", ["", "200", "2,000", "20,000", "200,000"], lines)
+        lines = []
+        for row in ROWS:
+            cells = [row.name]
+            for connections in (1, 10, 100, 1000):
+                used, _ = gateway.measured(row, STREAM, connections=connections, requests=3000)
+                cells.append(f"{used:.1f}")
+            lines.append(cells)
+        table("CPU by concurrency: us a short stream, on so many connections", ["", "1", "10", "100", "1,000"], lines)
+    lines = []
+    for row in ROWS:
+        with Gateway() as gateway:
+            for _ in range(3):
+                gateway.ask(row, "sim.long.frames-2000.glue", connections=4, requests=20)
+            before = gateway.memory()
+            frames = 6_000_000
+            path, body = row.request(f"sim.long.frames-{frames}.glue")
+            load = subprocess.Popen([LOAD, "--connect", f"127.0.0.1:{gateway.port}", "--path", path, "--body", body],
+                                    stdout=subprocess.PIPE, text=True)
+            most = before
+            while load.poll() is None:
+                most = max(most, gateway.memory())
+                time.sleep(0.1)
+            report = json.loads(load.communicate()[0])
+            lines.append([row.name, f"{report['bytes'] / 1e9:.2f}", f"{most - before:+d}"])
+    table("Memory by length: how much the worker grew during one stream of 1 GB from Bedrock, KiB",
+          ["", "GB to the client", "grew"], lines)
+
+
+def main():
+    shared = {"cpu": cpu, "first-byte": first_byte, "memory": memory}
+    apart = {"bodies": bodies, "stall": stall, "growth": growth}
+    chosen = sys.argv[1:] or [*shared, *apart]
+    for name in chosen:
+        if name not in shared | apart:
+            sys.exit(f"there is no part {name}: {', '.join(shared | apart)}")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(65535, most), most))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    in_table = [part for name, part in shared.items() if name in chosen]
+    if in_table:
+        one_table(in_table)
+    for name, part in apart.items():
+        if name in chosen:
+            part()
+
+
+if __name__ == "__main__":
+    main()
