@@ -23,8 +23,8 @@ pub enum Event<'a> {
     ContentBlockStop(ContentBlockStop),
     /// `messageStop`
     MessageStop(MessageStop<'a>),
-    /// `metadata`
-    Metadata(Metadata<'a>),
+    /// `metadata`; apart, because an event is as large as its largest kind, and this comes once.
+    Metadata(Box<Metadata<'a>>),
     /// `chunk`, of an invoke stream.
     Model(ModelEvent<'a>),
     /// One that is not known, which every client skips.

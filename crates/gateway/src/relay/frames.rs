@@ -78,7 +78,7 @@ impl Frames {
                     }
                 }
                 Ok(Seen::Exception(_, refusal)) if self.holding => {
-                    return Flow::Fail(refusal);
+                    return Flow::Fail(*refusal);
                 }
                 Ok(Seen::Exception(name, refusal)) => {
                     self.written.tell(name, &refusal, out);

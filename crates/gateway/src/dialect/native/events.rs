@@ -82,7 +82,7 @@ impl Events {
                 if self.stopped {
                     facts.stream.get_or_insert(StreamStatus::Complete);
                 }
-                Event::Metadata(event)
+                Event::Metadata(Box::new(event))
             }
             _ => Event::Other,
         })

@@ -45,7 +45,7 @@ pub(crate) enum Seen<'a> {
     /// Nothing a client needs.
     Nothing,
     /// The stream failed: the exception as Bedrock spells it, and the error for the client.
-    Exception(&'a str, Refusal),
+    Exception(&'a str, Box<Refusal>),
 }
 
 /// A frame that is whole but makes no sense.
@@ -159,6 +159,6 @@ fn failed<'a>(name: &'a str, message: Option<String>, facts: &mut Facts) -> Seen
     let message = message.map_or_else(|| exception::for_status(status).1, Cow::Owned);
     Seen::Exception(
         name,
-        Refusal::new(status, exception::http_name(name), message),
+        Box::new(Refusal::new(status, exception::http_name(name), message)),
     )
 }
