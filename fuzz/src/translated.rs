@@ -1,6 +1,7 @@
 //! An answer that is written in another dialect: the same however it is cut, and it never looks whole when it is not.
 
 use gateway::{Settings, StreamStatus};
+use serde::de::IgnoredAny;
 
 use crate::frames::{mend, pieces, recorded};
 use crate::location::settings;
@@ -83,8 +84,10 @@ fn check(outcome: &Outcome, last_line: &str) {
         let data = data.and_then(|line| line.strip_prefix("data: "));
         let data = data.unwrap_or_else(|| panic!("an event without data: {event:?}"));
         assert!(lines.next().is_none(), "a field of its own: {event:?}");
+        // JSON by its grammar, as what came was: half of a surrogate pair goes on as it is, and what its other half would be is
+        // the client's to know.
         assert!(
-            data == "[DONE]" || serde_json::from_str::<serde_json::Value>(data).is_ok(),
+            data == "[DONE]" || serde_json::from_str::<IgnoredAny>(data).is_ok(),
             "{data:?}"
         );
     }
