@@ -47,8 +47,10 @@ async def ask(port, one, form="native", leave_after=None, how="RST", rate=None, 
         pass
     finally:
         if writer:
-            writer.close()
-        sock.close()
+            # Not close(), which waits until all is sent: nginx may want no more, and the next socket would get this one's number.
+            writer.transport.abort()
+        else:
+            sock.close()
     return answer
 
 

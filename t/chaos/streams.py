@@ -65,8 +65,9 @@ async def killed_workers(tally, rng, times=5):
             done, clients = await load(gateway, bedrock, rng, until)
             await asyncio.sleep(2)
             victim = rng.choice(sorted(gateway.workers()))
-            # Those without a header may be on any worker.
-            open_now = [(one, answer) for one, answer in done if not answer.whole]
+            # Those without a line may still be at work on it, even if their client has all; without a header, on any worker.
+            logged = gateway.lines()
+            open_now = [(one, answer) for one, answer in done if one.model not in logged]
             on_victim = [one for one, answer in open_now if answer.headers.get("x-worker", str(victim)) == str(victim)]
             os.kill(victim, signal.SIGKILL)
             await asyncio.sleep(1)
@@ -80,7 +81,7 @@ async def killed_workers(tally, rng, times=5):
                     tally.requests += 1
                     tally.false += [f"{one.model} was killed, and is in the log" for _ in log]
                 elif one in on_victim and not log:
-                    # Its last byte was on the way when the worker died, which writes the line after that.
+                    # The worker died between its last byte and the line that it writes after that.
                     tally.requests += 1
                 else:
                     judge(tally, one, form_of(one.number), answer, log)

@@ -39,7 +39,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The byte that comes next; blanks before it are skipped.
-    #[inline]
+    #[inline(always)]
     pub fn position(&mut self) -> usize {
         // Between two tokens there is nothing, as a rule.
         while self.byte().is_some_and(|byte| byte <= b' ') && self.is_blank() {
@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// Neither comes.
-    #[inline]
+    #[inline(always)]
     pub fn member(&mut self) -> Result<Option<Cow<'a, str>>, Wrong> {
         match self.peek() {
             Some(b'}') => {
@@ -127,23 +127,12 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// None does.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self) -> Result<&'a str, Wrong> {
         let start = self.position();
-        match self.byte() {
-            Some(b'"') => {
-                self.string()?;
-                self.follows = true;
-                return Ok(self.text.get(start..self.at).unwrap_or_default());
-            }
-            Some(b'1'..=b'9') => self.digits(),
-            // Which says nothing but that no other digit may follow.
-            Some(b'0') => self.at += 1,
-            _ => {}
-        }
-        // A whole number ends here; a fraction, like all else, is not as simple as that.
-        if self.at == start || !matches!(self.byte(), Some(b',' | b'}' | b']') | None) {
-            self.at = start;
+        if self.byte() == Some(b'"') {
+            self.string()?;
+        } else {
             self.other()?;
         }
         self.follows = true;
@@ -162,11 +151,11 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// It is another value, or none.
-    #[inline]
+    #[inline(always)]
     pub fn string_or_null(&mut self) -> Result<Option<Literal<'a>>, Wrong> {
         match self.value()? {
-            "null" => Ok(None),
             text if text.starts_with('"') => Ok(Some(Literal(text))),
+            "null" => Ok(None),
             _ => Err(self.wrong("expected a string before")),
         }
     }
@@ -175,7 +164,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// It is another value, or none.
-    #[inline]
+    #[inline(always)]
     pub fn number(&mut self) -> Result<u64, Wrong> {
         let text = self.value()?;
         text.parse()
@@ -193,12 +182,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    #[inline]
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
         self.position();
         self.byte()
@@ -212,14 +201,8 @@ impl<'a> Cursor<'a> {
             .ok_or_else(|| self.wrong("a member name is not Unicode"))
     }
 
-    fn digits(&mut self) {
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-    }
-
     /// Reads a string, whose opening quote comes next; whether there are escapes in it.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<bool, Wrong> {
         let mut escaped = false;
         self.at += 1;
@@ -251,8 +234,20 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Passes a value of any kind, without recursion.
+    /// Passes what is no string.
     fn other(&mut self) -> Result<(), Wrong> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        // Whole numbers of a digit, which indexes are: what comes next shows that there is no more of them.
+        if let [b'0'..=b'9', b',' | b'}' | b']', ..] = rest {
+            self.at += 1;
+            return Ok(());
+        }
+        self.any()
+    }
+
+    /// Passes a value of any kind, without recursion.
+    #[inline(never)]
+    fn any(&mut self) -> Result<(), Wrong> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
         match values.next() {
@@ -282,7 +277,7 @@ fn ended(at: usize) -> Wrong {
 }
 
 /// How many bytes there are before the first quote, backslash or control character.
-#[inline]
+#[inline(always)]
 fn plain_bytes(bytes: &[u8]) -> usize {
     let mut plain = 0;
     let (words, rest) = bytes.as_chunks::<8>();
@@ -302,7 +297,7 @@ fn plain_bytes(bytes: &[u8]) -> usize {
 }
 
 /// Marks, in the top bit of each byte, the first of eight that is a quote, a backslash or a control character.
-#[inline]
+#[inline(always)]
 fn specials(word: u64) -> u64 {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const TOP: u64 = 0x8080_8080_8080_8080;
