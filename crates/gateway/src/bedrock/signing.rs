@@ -1,7 +1,7 @@
 //! SigV4, as Bedrock wants it. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 //!
 //! The cryptography is aws-sigv4's. The canonical request is written here: what a plan sends is known to be in order already,
-//! and aws-sigv4's own way there, by way of a URI and a map of headers, takes four times as long as all the rest of it.
+//! and aws-sigv4's own way there, by way of a URI and a map of headers, takes longer than the cryptography.
 
 use std::time::SystemTime;
 
