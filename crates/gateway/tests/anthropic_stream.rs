@@ -215,6 +215,23 @@ fn metrics_in_a_chunk_of_their_own_reach_the_log_only() {
 }
 
 #[test]
+fn an_event_is_one_line_however_the_model_lays_its_json_out() {
+    let seen = by_invoke(&[
+        "{\n \"type\": \"message_start\",\r\n \"message\": {}\n}",
+        "{\"type\":\"content_block_delta\",\"delta\":{\"text\":\"a\\nb\"}\n}",
+        STOP,
+    ]);
+    let sent = String::from_utf8(seen.sent).unwrap();
+    assert!(
+        sent.starts_with(concat!(
+            "event: message_start\ndata: { \"type\": \"message_start\", \"message\": {}}\n\n",
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"a\\nb\"}}\n\n",
+        )),
+        "{sent}"
+    );
+}
+
+#[test]
 fn an_invoke_stream_that_breaks_ends_with_an_error_event() {
     let frames: Vec<_> = [START, TEXT_BLOCK, TEXT, BLOCK_END, DELTA, STOP]
         .map(chunk)

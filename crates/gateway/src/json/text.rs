@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -48,6 +48,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Literal<'a> {
             true => Ok(Self(raw)),
             false => Err(D::Error::custom("expected a string")),
         }
+    }
+}
+
+/// A document as it came, but for line breaks between its tokens (none is in a string): in a server-sent event they would
+/// end the line.
+pub fn one_line(json: &str) -> Cow<'_, str> {
+    match memchr2(b'\n', b'\r', json.as_bytes()) {
+        None => Cow::Borrowed(json),
+        Some(_) => Cow::Owned(json.split(['\n', '\r']).collect()),
     }
 }
 

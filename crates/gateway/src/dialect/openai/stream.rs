@@ -7,7 +7,7 @@ use crate::bedrock::event::{
 };
 use crate::dialect::openai::error;
 use crate::dialect::{EventWriter, Incoming, Meta};
-use crate::json::text::{Literal, Text};
+use crate::json::text::{Literal, Text, one_line};
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
 
@@ -223,7 +223,7 @@ impl Stream {
         out.extend_from_slice(b"\"}]");
         if let Some(fields) = event.additional_model_response_fields {
             out.extend_from_slice(b",\"additionalModelResponseFields\":");
-            write_on_one_line(fields.get(), out);
+            out.extend_from_slice(one_line(fields.get()).as_bytes());
         }
         out.extend_from_slice(self.tail);
     }
@@ -283,9 +283,4 @@ impl EventWriter for Stream {
     fn tells_errors(&self) -> bool {
         true
     }
-}
-
-/// JSON as it came, but for line breaks between its tokens, which would end the `data:` line.
-fn write_on_one_line(json: &str, out: &mut Vec<u8>) {
-    out.extend(json.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
 }

@@ -6,6 +6,7 @@ use crate::dialect::converse::stream::write;
 use crate::dialect::{EventWriter, Incoming, Meta};
 use crate::json::edit::Edit;
 use crate::json::object;
+use crate::json::text::one_line;
 use crate::refusal::Refusal;
 
 /// Writes one answer.
@@ -41,8 +42,9 @@ impl EventWriter for Stream {
             return;
         }
         self.done = matches!(kind.as_ref(), "message_stop" | "error");
+        let json = one_line(json);
         match has_metrics {
-            true => write(kind, &without_metrics(json), out),
+            true => write(kind, &without_metrics(&json), out),
             false => write(kind, json.as_bytes(), out),
         }
     }
