@@ -10,7 +10,7 @@ if ! cmp -s "$wanted/package-lock.json" "$home/installed-lock.json"; then
     say "Node packages for the client tests"
     mkdir -p "$home"
     cp "$wanted/package.json" "$wanted/package-lock.json" "$home/"
-    npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --silent >&2
+    npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     cp "$wanted/package-lock.json" "$home/installed-lock.json"
 fi
 printf '%s\n' "$home/node_modules"

@@ -232,6 +232,28 @@ fn an_event_is_one_line_however_the_model_lays_its_json_out() {
 }
 
 #[test]
+fn blocks_that_nobody_closes_are_closed_in_time() {
+    let start = |block: usize| {
+        let tool = json!({"toolUse": {"toolUseId": format!("t{block}"), "name": "tool"}});
+        (
+            "contentBlockStart",
+            json!({"contentBlockIndex": block, "start": tool}),
+        )
+    };
+    let seen = streamed(
+        "m",
+        &frames(&(0..1000).map(start).collect::<Vec<_>>()),
+        false,
+    );
+    let sent = String::from_utf8(seen.sent).unwrap();
+    assert_eq!(sent.matches("event: content_block_start").count(), 1000);
+    assert_eq!(
+        sent.matches("event: content_block_stop").count(),
+        1000 - 256
+    );
+}
+
+#[test]
 fn an_invoke_stream_that_breaks_ends_with_an_error_event() {
     let frames: Vec<_> = [START, TEXT_BLOCK, TEXT, BLOCK_END, DELTA, STOP]
         .map(chunk)

@@ -255,6 +255,25 @@ const TOOL_1: (&str, &str) = (
     r#"{"p":"abc","start":{"toolUse":{"name":"g","toolUseId":"t-1","type":"new"}},"contentBlockIndex":4}"#,
 );
 
+#[test]
+fn calls_that_nobody_closes_are_closed_in_time() {
+    let starts: Vec<String> = (0..1000)
+        .map(|block| {
+            format!(
+                r#"{{"contentBlockIndex":{block},"start":{{"toolUse":{{"toolUseId":"t{block}","name":"tool"}}}}}}"#
+            )
+        })
+        .collect();
+    let events: Vec<_> = starts
+        .iter()
+        .map(|start| ("contentBlockStart", start.as_str()))
+        .collect();
+    let seen = streamed(ASKED, &events);
+    let sent = text(&seen);
+    assert_eq!(sent.matches(r#""name":"tool""#).count(), 1000);
+    assert_eq!(sent.matches(r#""arguments":"{}""#).count(), 1000 - 256);
+}
+
 fn call(index: u32, id: &str, name: &str) -> String {
     delta(&format!(
         r#"{{"tool_calls":[{{"index":{index},"id":"{id}","type":"function","function":{{"name":"{name}","arguments":""}}}}]}}"#

@@ -156,6 +156,10 @@ impl Reply {
     }
 }
 
+/// How many blocks a stream may have open at once: Bedrock has one or two. Beyond that the oldest is closed, so that neither
+/// memory nor the search for a block grows with a stream that never closes any.
+pub(crate) const MOST_OPEN: usize = 256;
+
 /// An event on its way to the client.
 #[derive(Debug)]
 pub(crate) struct Incoming<'a> {

@@ -6,7 +6,7 @@ use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
 };
 use crate::dialect::openai::error;
-use crate::dialect::{EventWriter, Incoming, Meta};
+use crate::dialect::{EventWriter, Incoming, MOST_OPEN, Meta};
 use crate::json::text::{Literal, Text, one_line};
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
@@ -114,6 +114,10 @@ impl Stream {
         w.close(']');
         let mut members = Vec::new();
         w.write_to(&mut members);
+        self.close_call(event.content_block_index, out);
+        if let Some(oldest) = self.open.first().filter(|_| self.open.len() >= MOST_OPEN) {
+            self.close_call(oldest.block, out);
+        }
         self.open.push(OpenCall {
             block: event.content_block_index,
             index: self.calls,

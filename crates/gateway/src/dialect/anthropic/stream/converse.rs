@@ -10,7 +10,7 @@ use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
 };
 use crate::bedrock::usage::Usage;
-use crate::dialect::{EventWriter, Incoming, Meta};
+use crate::dialect::{EventWriter, Incoming, MOST_OPEN, Meta};
 use crate::json::text::{Literal, Text};
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
@@ -198,6 +198,9 @@ impl Stream {
         out: &mut Vec<u8>,
     ) -> u64 {
         self.begin(out);
+        if let Some(oldest) = self.open.first().filter(|_| self.open.len() >= MOST_OPEN) {
+            self.close_block(oldest.block, out);
+        }
         let index = self.next;
         self.next += 1;
         self.open.push(OpenBlock { block, index, kind });
