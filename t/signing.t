@@ -237,6 +237,32 @@ POST /model/any.model/converse
 --- error_log
 no region: set bedrock_region, or AWS_REGION in nginx's environment
 
+=== an API key out of a variable
+--- config
+    location / { bedrock on; set $key bedrock-api-key-EXAMPLE; bedrock_auth bearer $key; proxy_pass http://bedrock; }
+--- sent
+authorization: Bearer bedrock-api-key-EXAMPLE
+
+=== no API key in the variable
+--- config
+    location / { bedrock on; bedrock_auth bearer $http_x_key; proxy_pass http://bedrock; }
+--- error_code: 403
+--- response_headers
+X-Amzn-ErrorType: MissingAuthenticationTokenException
+--- sent_count: 0
+
+=== more than an API key in the variable
+--- config
+    location / {
+        bedrock on; bedrock_auth bearer $key; proxy_pass http://bedrock;
+        rewrite_by_lua_block { ngx.var.key = 'key\r\nX-Evil: 1' } set $key '';
+    }
+--- lua
+--- error_code: 403
+--- response_headers
+X-Amzn-ErrorType: MissingAuthenticationTokenException
+--- sent_count: 0
+
 === bedrock_auth off without the client's own
 --- config
     location / { bedrock on; bedrock_auth off; proxy_pass http://bedrock; }

@@ -122,11 +122,12 @@ qr{^invoke\|anthropic\|claude\|anthropic\.claude-x\|/model/anthropic\.claude-x/i
     log_format own '$bedrock_operation$bedrock_api$bedrock_requested_model$bedrock_model$bedrock_region$bedrock_host$bedrock_uri'
                    '$bedrock_input_tokens$bedrock_output_tokens$bedrock_total_tokens$bedrock_cache_read_tokens'
                    '$bedrock_cache_write_tokens$bedrock_stop_reason$bedrock_time_to_first_token$bedrock_latency'
-                   '$bedrock_stream_status$bedrock_exception$bedrock_request_id$bedrock_tool_calls$bedrock_response_text$bedrock_session_id';
+                   '$bedrock_stream_status$bedrock_exception$bedrock_request_id$bedrock_tool_calls$bedrock_response_text$bedrock_session_id'
+                   '$bedrock_credentials$bedrock_credentials_expire';
 --- config
     location / { return 200; access_log logs/access.log own; }
 --- access_log eval
-qr/^-{21}$/
+qr/^-{23}$/
 
 === a refused request has those about the request
 --- config
