@@ -55,13 +55,13 @@ def test_each_event_leaves_before_the_next_one_is_sent(nginx, upstream, bufferin
     check_log(gateway, "complete", FINAL)
 
 
-def left_after_one_event(nginx, upstream, directives):
+def left_after_one_event(nginx, upstream, directives, form=CHAT, next_one=next_chunk):
     gateway = nginx(LOCATION.replace("bedrock on;", f"bedrock on; {directives}"), defaults(upstream.port))
-    client = CHAT.ask(gateway)
+    client = form.ask(gateway)
     exchange = upstream.take().start()
     exchange.chunk(START)
     answer = client.getresponse()
-    next_chunk(answer)
+    next_one(answer)
     linger(client.sock)
     client.close()
     answer.close()
