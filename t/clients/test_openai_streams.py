@@ -24,15 +24,19 @@ class Chat(Form):
 CHAT = Chat("openai")
 
 
-def next_chunk(answer):
-    """The next event, which must be there without anything that was not sent yet."""
+def next_event(answer):
+    """The text of the next event, which must be there without anything that was not sent yet."""
     got = b""
     while not got.endswith(b"\n\n"):
         piece = answer.read1(1)
         assert piece, f"the answer ended after {got!r}"
         got += piece
-    data = got.decode().removeprefix("data: ")
-    return json.loads(data) if data.startswith("{") else data.strip()
+    return got.decode().strip()
+
+
+def next_chunk(answer):
+    data = next_event(answer).removeprefix("data: ")
+    return json.loads(data) if data.startswith("{") else data
 
 
 @pytest.mark.parametrize("buffering", ["off", "on"])
