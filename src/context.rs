@@ -162,7 +162,10 @@ impl Context {
     pub fn begin_attempt(&mut self, request: Request) {
         self.restore_client(request);
         self.awaits = None;
-        self.wait = None;
+        // It may still be among those that are resumed when credentials come: by then it may be gone.
+        if self.wait.take().is_some() {
+            credentials::forget(request);
+        }
         self.waited_long = false;
         self.credentials = None;
         self.foreign = false;

@@ -59,7 +59,8 @@ pub fn handler(request: Request) -> isize {
                 Err(refusal) => refuse(request, context, refusal),
             };
         }
-        _ if !body::is_read(request) => {
+        // A subrequest has its parent's body, or none: nginx would call back at once, again and again.
+        _ if request.is_main() && !body::is_read(request) => {
             return read_body(request, context, Awaited::BodyToPlan);
         }
         _ => match credentials_for(request, conf, main) {

@@ -428,3 +428,14 @@ Content-Type: application/json
 [(qr/^\{"id":"chatcmpl-.*"total_tokens":37\}\}$/s) x 2]
 --- access_log eval
 [qr/^200 converse api=openai .* in=25 /, qr/^200 converse api=openai .* in=- /]
+
+=== a mirror that is a gateway, and gets no body
+--- config
+    location / { bedrock on; mirror /shadow; mirror_request_body off; proxy_pass http://bedrock; }
+    location = /shadow { internal; bedrock on; proxy_pass http://bedrock; }
+--- request
+POST /model/any.model/converse
+{"messages":[{"role":"user","content":[]}]}
+--- response_body_like: Hello from
+--- no_error_log
+exited on signal

@@ -90,7 +90,9 @@ pub fn instead_of_answer(request: Request, mut context: Handle, refusal: Refusal
     if let Some(log) = &refusal.log {
         request.log(Level::Error, &format!("bedrock: {log}"));
     }
-    if !(intercepts(request) && request.error_page_takes(refusal.status)) {
+    // A subrequest is finalized by nginx as soon as the filters are done: it gets the error itself.
+    let falls_back = request.is_main() && intercepts(request);
+    if !(falls_back && request.error_page_takes(refusal.status)) {
         write_error(request, context, &refusal);
         return next_header_filter(request);
     }
