@@ -120,6 +120,8 @@ pub enum Answer {
     Replace(Vec<u8>),
     /// Nothing more is sent.
     Swallow,
+    /// All of it has been given on: what comes is dropped, what waits further down still goes out.
+    Sent,
 }
 
 struct Client {

@@ -439,3 +439,13 @@ POST /model/any.model/converse
 --- response_body_like: Hello from
 --- no_error_log
 exited on signal
+
+=== an error arrives whole, however slowly it is sent
+--- config
+    location / { bedrock on; limit_rate 150; proxy_pass http://bedrock; }
+--- request
+POST /model/any.model/converse
+{
+--- error_code: 400
+--- timeout: 10
+--- response_body_like: ^\{"message":"The request body is not a JSON object.*"\}$

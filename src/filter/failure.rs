@@ -64,7 +64,7 @@ pub fn replace(request: Request, context: Handle, input: *mut ngx_chain_t) -> is
 }
 
 fn send_replacement(request: Request, mut context: Handle) -> isize {
-    let Answer::Replace(body) = std::mem::replace(&mut context.answer, Answer::Swallow) else {
+    let Answer::Replace(body) = std::mem::replace(&mut context.answer, Answer::Sent) else {
         return OK;
     };
     let mut output = Output::new(request);

@@ -113,6 +113,11 @@ pub fn body(request: Request, input: *mut ngx_chain_t) -> isize {
             swallow(input);
             OK
         }
+        Answer::Sent => {
+            swallow(input);
+            // nginx calls without buffers for what a slow client has not taken yet.
+            next_body_filter(request, std::ptr::null_mut())
+        }
         Answer::Replace(_) => failure::replace(request, context, input),
         Answer::Relay | Answer::Held(_) => relayed(request, context, input),
     }
@@ -182,7 +187,10 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
         }
         let result = output.send(|chain| next_body_filter(request, chain));
         if matches!(step, Step::Cut | Step::Stop) {
-            context.answer = Answer::Swallow;
+            context.answer = match step {
+                Step::Stop => Answer::Sent,
+                _ => Answer::Swallow,
+            };
             request.no_keepalive();
             request.set_buffered(false);
             // A client that has not taken the end of its answer yet still gets it; what the upstream sends on is dropped.
