@@ -136,8 +136,8 @@ impl<'a> Delta<'a> {
         while let Some(name) = cursor.member()? {
             match name.as_ref() {
                 "text" => self.text = cursor.string_or_null()?,
-                "toolUse" => {
-                    cursor.open()?;
+                // A member that is null is not there.
+                "toolUse" if cursor.enter()? => {
                     while let Some(name) = cursor.member()? {
                         match name.as_ref() {
                             "input" => self.tool_input = cursor.string_or_null()?,
@@ -145,9 +145,10 @@ impl<'a> Delta<'a> {
                         }
                     }
                 }
-                "reasoningContent" => {
+                "reasoningContent" if cursor.enter()? => {
                     self.reasoning_content = Some(ReasoningDelta::read(cursor)?);
                 }
+                "toolUse" | "reasoningContent" => {}
                 "citation" => self.citation = serde_json::from_str(cursor.value()?).ok(),
                 _ => cursor.skip()?,
             }
@@ -159,7 +160,6 @@ impl<'a> Delta<'a> {
 impl<'a> ReasoningDelta<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, Wrong> {
         let mut delta = Self::default();
-        cursor.open()?;
         while let Some(name) = cursor.member()? {
             match name.as_ref() {
                 "text" => delta.text = cursor.string_or_null()?,
@@ -214,4 +214,18 @@ pub struct ServiceTier<'a> {
     /// `default`, `priority`, `flex` or `reserved`.
     #[serde(borrow, rename = "type", default)]
     pub kind: Option<Text<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_in_a_delta_is_nothing() {
+        let text = r#"{"contentBlockIndex":1,"delta":{"toolUse":null,"reasoningContent":null,"text":"a"}}"#;
+        let event = ContentBlockDelta::read(text).unwrap();
+        assert_eq!(event.content_block_index, 1);
+        assert_eq!(event.delta.text, Some(Literal("\"a\"")));
+        assert!(event.delta.reasoning_content.is_none());
+    }
 }
