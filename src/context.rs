@@ -12,7 +12,7 @@ use gateway::{Api, Facts, Plan, Refusal, Relay};
 use crate::nginx::chain::{Buffers, Waiting};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::posted::Posted;
-use crate::nginx::request::Request;
+use crate::nginx::request::{HeldBack, Request};
 use crate::nginx::timer::Timer;
 use crate::nginx::{body, headers};
 use crate::{bedrock_module, credentials};
@@ -65,8 +65,10 @@ pub struct Context {
     pub buffers: Buffers,
     /// What came from upstream and is not worked on yet.
     pub waiting: Waiting,
-    /// Gives up an answer whose first frame was an exception.
-    pub give_up: Option<Posted>,
+    /// What is done once nginx is done with the event in which an answer failed.
+    pub afterwards: Option<Posted>,
+    /// `post_action` waits for the fallback's answer.
+    pub post_action: Option<HeldBack>,
 }
 
 /// The source of a request's authorization.
@@ -156,32 +158,38 @@ impl Context {
             draining: false,
             buffers: Buffers::default(),
             waiting: Waiting::new(),
-            give_up: None,
+            afterwards: None,
+            post_action: None,
         }
     }
 
-    /// Forgets everything about an earlier attempt.
-    pub fn begin_attempt(&mut self, request: Request) {
+    /// Leaves the request as the client sent it, and the answer alone; what is known of both stays for the log.
+    pub fn end_attempt(&mut self, request: Request) {
         self.restore_client(request);
         self.awaits = None;
         // It may still be among those that are resumed when credentials come: by then it may be gone.
         if self.wait.take().is_some() {
             credentials::forget(request);
         }
+        self.answer = Answer::Pass;
+        self.waiting = Waiting::new();
+        request.set_buffered(false);
+        request.clear_filter_finalize();
+    }
+
+    /// Forgets everything about an earlier attempt.
+    pub fn begin_attempt(&mut self, request: Request) {
+        self.end_attempt(request);
         self.waited_long = false;
         self.credentials = None;
         self.foreign = false;
         self.plan = None;
         self.relay = None;
         self.local_answer = None;
-        self.answer = Answer::Pass;
         self.refusal = None;
         self.time_to_first_token = None;
         self.cached = false;
         self.draining = false;
-        self.waiting = Waiting::new();
-        request.set_buffered(false);
-        request.clear_filter_finalize();
     }
 
     /// Undoes the change of method that `error_page` makes on the way to a path.
@@ -280,6 +288,11 @@ pub fn find(request: Request) -> Option<Handle> {
         slot
     };
     NonNull::new(found.cast()).map(Handle)
+}
+
+/// The context to read variables from: that of the request it renews the cache for, where nginx asks on its own.
+pub fn find_to_read(request: Request) -> Option<Handle> {
+    find(request).or_else(|| find(request.renews_cache_for()?))
 }
 
 /// The request's context; a new one if it has none. `None` if there is no memory.

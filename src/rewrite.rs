@@ -19,7 +19,11 @@ pub fn handler(request: Request) -> isize {
     // Without a content handler there is nothing to send on: an error page, a static file.
     let Some(conf) = conf.filter(|conf| conf.is_on() && request.has_content_handler()) else {
         if let Some(mut context) = context::find(request) {
-            context.begin_attempt(request);
+            match request.is_post_action() {
+                // The access log, which comes after it, is about the answer that the client got.
+                true => context.end_attempt(request),
+                false => context.begin_attempt(request),
+            }
             context.foreign = true;
         }
         return DECLINED;
@@ -93,11 +97,13 @@ unsafe extern "C" fn body_is_read(r: *mut ngx_http_request_t) {
     }
 }
 
-/// The client's path as it came; the one that `rewrite` made of it, if that names an operation.
+/// The client's path as it came; the one that `rewrite` made of it, if that names an operation or a dialect.
 fn target(request: Request) -> String {
+    let is_known =
+        |path: &String| matches!(recognise(path), Ok(Some(_))) || Api::of(path) != Api::Converse;
     request
         .rewritten_path()
-        .filter(|path| matches!(recognise(path), Ok(Some(_))))
+        .filter(is_known)
         .unwrap_or_else(|| request.target())
 }
 

@@ -91,7 +91,7 @@ unsafe extern "C" fn get(
         // SAFETY: nginx calls this with a live request.
         let request = unsafe { Request::from_raw(r) };
         forced(request, "variable");
-        let text = context::find(request).and_then(|context| {
+        let text = context::find_to_read(request).and_then(|context| {
             let variable = VARIABLES.get(index)?;
             let text = (variable.get)(&context, request)?;
             request.copy(text.as_bytes())

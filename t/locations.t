@@ -183,6 +183,28 @@ POST /chat/a.b-v1:0
 --- sent
 POST /model/a.b-v1%3A0/converse
 
+=== rewrite to the path of a dialect
+--- config
+    location / { bedrock on; rewrite ^/ask$ /v1/chat/completions break; proxy_pass http://bedrock; }
+--- request
+POST /ask
+{"model":"any.model","messages":[{"role":"user","content":"Hi"}]}
+--- sent
+POST /model/any.model/converse
+--- access_log
+200 converse api=openai model=any.model
+
+=== rewrite to a path that says nothing leaves the client's
+--- config
+    location / { bedrock on; rewrite ^ /anything break; proxy_pass http://bedrock; }
+--- request
+POST /v1/chat/completions
+{"model":"any.model","messages":[{"role":"user","content":"Hi"}]}
+--- sent
+POST /model/any.model/converse
+--- access_log
+200 converse api=openai model=any.model
+
 === try_files to a named location
 --- config
     location / { try_files $uri @bedrock; }

@@ -2,7 +2,7 @@
 
 use gateway::request::methods;
 use gateway::{Api, Refusal};
-use ngx::ffi::{ngx_chain_t, ngx_event_t};
+use ngx::ffi::{NGX_DONE, ngx_chain_t, ngx_event_t};
 
 use super::{ERROR, OK, complain, swallow};
 use crate::context::{self, Answer, Handle};
@@ -82,7 +82,49 @@ pub fn fail_held(request: Request, context: Handle, refusal: Refusal) -> isize {
     if result == ERROR || result > OK {
         return ERROR;
     }
+    if !matches!(context.answer, Answer::Replace(_)) {
+        // A fallback is on its way.
+        return OK;
+    }
+    end_upstream(request, context);
     send_replacement(request, context)
+}
+
+/// The answer is whole: the upstream is not waited for, once nginx is done with the event that it is in.
+pub fn end_upstream(request: Request, context: Handle) {
+    after_this_event(request, context, upstream_ended);
+}
+
+unsafe extern "C" fn upstream_ended(event: *mut ngx_event_t) {
+    // SAFETY: the event's data is the request, which `after_this_event` keeps alive until now.
+    let request = unsafe { Request::from_raw((*event).data.cast()) };
+    guard_request(request, ERROR, || {
+        forced(request, "upstream-ended");
+        let connection = request.connection();
+        match Upstream::of(request).filter(|upstream| upstream.is_active()) {
+            Some(upstream) => {
+                upstream.abandon();
+                // What the client has not taken yet still goes out.
+                request.finalize(OK);
+            }
+            // It has ended by itself, and nginx the request; this only lets go of it.
+            None => request.finalize(DONE),
+        }
+        Request::run_posted(connection);
+    });
+}
+
+/// Calls `handler` once nginx is done with this event; the request is kept alive until then.
+fn after_this_event(
+    request: Request,
+    mut context: Handle,
+    handler: unsafe extern "C" fn(*mut ngx_event_t),
+) {
+    request.hold();
+    // SAFETY: a request's connection has a log.
+    let log = unsafe { (*request.connection()).log };
+    let event = Posted::new(handler, request.raw().cast(), log);
+    context.afterwards.insert(event).post();
 }
 
 /// Sends the header of this error instead of the answer's, and has its body follow; or lets `error_page` take it.
@@ -100,11 +142,9 @@ pub fn instead_of_answer(request: Request, mut context: Handle, refusal: Refusal
     // from an event of our own, once nginx is done with this one.
     context.answer = Answer::Swallow;
     context.refusal = Some(refusal);
-    request.hold();
-    // SAFETY: a request's connection has a log.
-    let log = unsafe { (*request.connection()).log };
-    let event = Posted::new(fall_back, request.raw().cast(), log);
-    context.give_up.insert(event).post();
+    // The answer is not given yet, whatever the upstream's end looks like to nginx.
+    context.post_action = Some(request.hold_back_post_action());
+    after_this_event(request, context, fall_back);
     OK
 }
 
@@ -114,7 +154,7 @@ fn intercepts(request: Request) -> bool {
 }
 
 unsafe extern "C" fn fall_back(event: *mut ngx_event_t) {
-    // SAFETY: the event's data is the request, which fail_held keeps alive until now.
+    // SAFETY: the event's data is the request, which `after_this_event` keeps alive until now.
     let request = unsafe { Request::from_raw((*event).data.cast()) };
     guard_request(request, ERROR, || {
         forced(request, "fall-back");
@@ -124,6 +164,9 @@ unsafe extern "C" fn fall_back(event: *mut ngx_event_t) {
             upstream.abandon();
         }
         if let Some(mut context) = context::find(request) {
+            if let Some(held) = context.post_action.take() {
+                request.allow_post_action(held);
+            }
             status = context
                 .refusal
                 .take()
@@ -137,3 +180,5 @@ unsafe extern "C" fn fall_back(event: *mut ngx_event_t) {
         Request::run_posted(connection);
     });
 }
+
+const DONE: isize = NGX_DONE as isize;

@@ -13,7 +13,7 @@ use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::guard::forced;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
-use crate::nginx::upstream::Upstream;
+use crate::nginx::upstream::{self, Upstream};
 use crate::{credentials, location_conf};
 
 /// The header filter.
@@ -25,11 +25,11 @@ pub fn header(request: Request) -> isize {
     forced(request, "header");
     // What the cache keeps is Bedrock's answer, which has to be written in the client's form each time.
     let rewrites = |context: &Handle| context.plan.as_ref().is_some_and(Plan::rewrites_answer);
-    let cached = request.is_from_cache() && known.as_ref().is_some_and(rewrites);
+    let rewrites_cached = request.is_from_cache() && known.as_ref().is_some_and(rewrites);
     // A filter after this one, such as Lua's, may end the answer with an error while Bedrock's is under way.
     let active = Upstream::of(request)
-        .filter(|upstream| cached || upstream.is_active())
-        .filter(|_| !request.is_finalized_by_filter());
+        .filter(|upstream| rewrites_cached || upstream.is_active())
+        .filter(|_| !request.is_filter_finalized());
     if active.is_none() && is_error_of_nginx(request) {
         return match context::find_or_create(request) {
             Some(context) => failure::own_error(request, context),
@@ -57,6 +57,9 @@ pub fn header(request: Request) -> isize {
     );
     let id_header = plan.api.request_id_header();
     context.restore_client(request);
+    if location_conf(request).is_some_and(|conf| conf.drains()) {
+        upstream::read_on_without_client(request);
+    }
     let holds = relay.holds() && !request.is_header_only();
     if relay.is_stream() {
         upstream.do_not_buffer();
@@ -73,7 +76,7 @@ pub fn header(request: Request) -> isize {
         request.add_answer_header(name, id);
     }
     context.relay = Some(relay);
-    context.cached = cached;
+    context.cached = request.is_from_cache();
     if let Some(refusal) = rejected_credentials(request, context) {
         return failure::instead_of_answer(request, context, refusal);
     }
@@ -148,7 +151,7 @@ enum Step {
     Send,
     /// Send what there is, then break the connection.
     Cut,
-    /// Send what there is, which ends the answer, and take no more.
+    /// Send what there is, which ends the answer, and end the upstream.
     Stop,
     /// The held answer is an error.
     Fail(Refusal),
@@ -186,18 +189,26 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
             return OK;
         }
         let result = output.send(|chain| next_body_filter(request, chain));
-        if matches!(step, Step::Cut | Step::Stop) {
-            context.answer = match step {
-                Step::Stop => Answer::Sent,
-                _ => Answer::Swallow,
-            };
-            request.no_keepalive();
-            request.set_buffered(false);
-            // A client that has not taken the end of its answer yet still gets it; what the upstream sends on is dropped.
-            let waits = matches!(step, Step::Stop) && result != ERROR && context.buffers.busy();
-            return if waits { result } else { ERROR };
+        match step {
+            Step::Cut => {
+                context.answer = Answer::Swallow;
+                request.no_keepalive();
+                request.set_buffered(false);
+                return ERROR;
+            }
+            Step::Stop => {
+                context.answer = Answer::Sent;
+                request.set_buffered(false);
+                failure::end_upstream(request, context);
+                return result;
+            }
+            Step::Send | Step::Fail(_) => {}
         }
         if drains && request.client_is_gone() {
+            if !rewrites {
+                // The relay has it already.
+                swallow(input);
+            }
             return drain(request, context, std::ptr::null_mut());
         }
         // The client may just have taken what it had not: then nothing else would call for what waits.
@@ -284,8 +295,9 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
             Flow::Cut(_) => cut = true,
             Flow::Stop => stop = true,
         }
+        let ends = ends(request, buffer);
         buffer.consume();
-        if !cut && !stop && ends(request, buffer) {
+        if !cut && !stop && ends {
             match finish(context, buffer.ends(), &mut written) {
                 End::Clean => last = true,
                 End::Cut => cut = true,
@@ -337,14 +349,14 @@ fn holds(context: Handle) -> bool {
     context.relay.as_ref().is_some_and(Relay::holds)
 }
 
-/// Whether the upstream has ended with this buffer: cleanly, or, as the only sign of a broken connection, with a flush
-/// after nginx has given up the upstream.
+/// Whether the upstream has ended with this buffer: cleanly, or, as the only sign of a broken connection, with an empty one
+/// that flushes after nginx has given up the upstream. Content that flushes may have waited here since before that.
 fn ends(request: Request, buffer: Buffer) -> bool {
     let broke = || {
         !request.is_from_cache()
             && Upstream::of(request).is_some_and(|upstream| !upstream.is_active())
     };
-    buffer.ends() || (buffer.flushes() && broke())
+    buffer.ends() || (buffer.flushes() && buffer.bytes().is_empty() && broke())
 }
 
 /// Lets the held header go, and the bytes that came with it. False if that failed.
@@ -385,8 +397,9 @@ fn drain(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> isiz
     let mut unread = Vec::new();
     while let Some(buffer) = context.waiting.take(request) {
         push(context, buffer.bytes(), &mut unread);
+        let ends = ends(request, buffer);
         buffer.consume();
-        if ends(request, buffer) {
+        if ends {
             finish(context, buffer.ends(), &mut unread);
         }
         unread.clear();

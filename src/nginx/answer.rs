@@ -57,19 +57,13 @@ impl Request {
         unsafe { (*self.bits()).set_preserve_body(1) }
     }
 
-    /// Whether a filter has ended the answer, to have an error sent instead.
-    pub fn is_finalized_by_filter(self) -> bool {
-        // SAFETY: the request is live.
-        unsafe { (*self.bits()).filter_finalize() != 0 }
-    }
-
     /// Forgets that a filter ended an answer before: nginx never does, and the next answer is a new one.
     pub fn clear_filter_finalize(self) {
         // SAFETY: the request is live.
         unsafe { (*self.bits()).set_filter_finalize(0) }
     }
 
-    /// Whether a filter has ended the answer, and this is the one in its place.
+    /// Whether a filter has ended the answer, to have an error sent instead.
     pub fn is_filter_finalized(self) -> bool {
         // SAFETY: the request is live.
         unsafe { (*self.bits()).filter_finalize() != 0 }

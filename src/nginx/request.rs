@@ -23,6 +23,12 @@ use super::posted::post_event;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request(*mut ngx_http_request_t);
 
+/// What a request was before [`Request::hold_back_post_action`].
+pub struct HeldBack {
+    post_action: u32,
+    uri_changes: u32,
+}
+
 impl Request {
     /// # Safety
     /// `r` is the live request that nginx gave to a handler, and the value is not kept beyond the request's life.
@@ -62,6 +68,17 @@ impl Request {
     pub fn is_main(self) -> bool {
         // SAFETY: the request is live.
         unsafe { (*self.0).main == self.0 }
+    }
+
+    /// The request whose answer from the cache this one renews, in the background and past all phases.
+    pub fn renews_cache_for(self) -> Option<Self> {
+        // SAFETY: the request is live, and so is its parent. Only such a copy has its parent's very configuration.
+        unsafe {
+            let parent = (*self.0).parent.as_ref()?;
+            let copied =
+                (*self.bits()).background() != 0 && ptr::eq(parent.loc_conf, (*self.0).loc_conf);
+            copied.then(|| Self((*self.0).parent))
+        }
     }
 
     /// Whether the location has a handler such as `proxy_pass`.
@@ -311,6 +328,37 @@ impl Request {
     pub fn finalize(self, result: ngx_int_t) {
         // SAFETY: the request is live.
         unsafe { ngx_http_finalize_request(self.0, result) }
+    }
+
+    /// Keeps nginx from starting `post_action` when the request seems to end; gives what [`Request::allow_post_action`] needs.
+    pub fn hold_back_post_action(self) -> HeldBack {
+        // SAFETY: the request is live.
+        unsafe {
+            let bits = self.bits();
+            let held = HeldBack {
+                post_action: (*bits).post_action(),
+                uri_changes: (*bits).uri_changes(),
+            };
+            // nginx takes a request with these for one that has had it.
+            (*bits).set_post_action(1);
+            (*bits).set_uri_changes(0);
+            held
+        }
+    }
+
+    /// Undoes [`Request::hold_back_post_action`].
+    pub fn allow_post_action(self, held: HeldBack) {
+        // SAFETY: the request is live.
+        unsafe {
+            (*self.bits()).set_post_action(held.post_action);
+            (*self.bits()).set_uri_changes(held.uri_changes);
+        }
+    }
+
+    /// Whether the client has its answer, and this is what `post_action` has nginx do then.
+    pub fn is_post_action(self) -> bool {
+        // SAFETY: the request is live.
+        unsafe { (*self.bits()).post_action() != 0 }
     }
 
     /// Takes part in keeping the request alive until [`Request::finalize`].

@@ -3,13 +3,17 @@
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::ptr;
+use std::time::Duration;
 
-use ngx::ffi::{NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_empty_handler};
+use ngx::ffi::{
+    NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_event_t, ngx_http_request_empty_handler,
+};
 
 use super::bits;
 use super::conf::Conf;
 use super::guard::{forced, guard, guard_request};
 use super::request::Request;
+use super::timer::Timer;
 
 /// nginx's default thread pool.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +48,7 @@ impl Pool {
                 request,
                 work: Some(work),
                 resume,
+                stay: None,
             });
             (*task).handler = Some(in_thread);
             (*task).event.data = (*task).ctx;
@@ -53,6 +58,7 @@ impl Pool {
                 (*(*task).ctx.cast::<Context>()).work = None;
                 return false;
             }
+            stay((*task).ctx);
             // As nginx counts its own file reads: a blocked request is not freed.
             (*main).set_blocked((*main).blocked() + 1);
             (*request.bits()).set_aio(1);
@@ -66,13 +72,35 @@ struct Context {
     request: Request,
     work: Option<Box<dyn FnOnce() + Send>>,
     resume: fn(Request),
+    /// A worker that is told to quit does so when no timer is left: until the thread is done there is one.
+    stay: Option<Timer>,
+}
+
+/// Starts the timer.
+///
+/// # Safety
+/// `context` is that of a task whose thread is not done.
+unsafe fn stay(context: *mut c_void) {
+    // SAFETY: the caller's promise; `stay` is for the event loop alone.
+    unsafe {
+        let this = context.cast::<Context>();
+        let log = (*(*this).request.connection()).log;
+        (*this).stay = Some(Timer::new(A_MINUTE, still_working, context, log));
+    }
+}
+
+unsafe extern "C" fn still_working(event: *mut ngx_event_t) {
+    guard((), || {
+        // SAFETY: the event's data is the task's context; `on_loop` would have dropped the timer.
+        unsafe { stay((*event).data) }
+    });
 }
 
 unsafe extern "C" fn in_thread(context: *mut c_void, _log: *mut bits::ngx_log_t) {
     // SAFETY: nginx gives the context that was set with the task, and no other thread looks at `work` now.
     let (request, work) = unsafe {
-        let context = &mut *context.cast::<Context>();
-        (context.request, context.work.take())
+        let this = context.cast::<Context>();
+        ((*this).request, (*this).work.take())
     };
     // What the work leaves unsaid after a panic, `resume` sees as a failure.
     guard((), || {
@@ -88,6 +116,7 @@ unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
     unsafe {
         let context: *mut Context = (*event).data.cast();
         let request = (*context).request;
+        (*context).stay = None;
         let connection = request.connection();
         let main = bits::request((*request.raw()).main);
         (*main).set_blocked((*main).blocked() - 1);
@@ -118,3 +147,4 @@ const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;
 /// What `write_event_handler` is while a request waits for its thread.
 const EMPTY: unsafe extern "C" fn(*mut ngx::ffi::ngx_http_request_t) =
     ngx_http_request_empty_handler;
+const A_MINUTE: Duration = Duration::from_secs(60);

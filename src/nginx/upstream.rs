@@ -3,7 +3,10 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use ngx::ffi::{ngx_cycle, ngx_http_upstream_t, ngx_int_t, ngx_module_t};
+use ngx::ffi::{
+    ngx_cycle, ngx_http_block_reading, ngx_http_request_t, ngx_http_upstream_t, ngx_int_t,
+    ngx_module_t,
+};
 
 use super::bits;
 use super::chain::{self, Buffer};
@@ -117,6 +120,24 @@ pub fn ignore_client_abort(request: Request) {
             (*(*request.raw()).loc_conf.add(proxy.ctx_index)).cast();
         if let Some(conf) = conf.as_mut() {
             conf.ignore_client_abort = 1 as ngx_int_t;
+        }
+    }
+}
+
+/// Has nginx look at the answer again when the connection to the client breaks, though it waits for nothing from there: over
+/// HTTP/2 a client may leave while its window is closed, and then nothing else tells of it.
+pub fn read_on_without_client(request: Request) {
+    // SAFETY: the request is live.
+    unsafe { (*request.raw()).read_event_handler = Some(client_says_something) }
+}
+
+unsafe extern "C" fn client_says_something(r: *mut ngx_http_request_t) {
+    // SAFETY: nginx calls this with the live request of the event.
+    unsafe {
+        let request = Request::from_raw(r);
+        match (*r).write_event_handler {
+            Some(write) if request.client_is_gone() => write(r),
+            _ => ngx_http_block_reading(r),
         }
     }
 }

@@ -3,6 +3,7 @@ they stopped reading. By default Bedrock is left alone at once; with `bedrock_cl
 
 import select
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -243,6 +244,47 @@ def test_drained_after_the_client_stopped_reading(nginx, upstream, tmp_path, for
     client.close()
     exchange.send(left)
     send_until_noticed(gateway, exchange)
+    finish(exchange)
+    check_log(gateway, "drained", FINAL)
+
+
+def has_client(gateway):
+    """Whether the kernel still knows a connection of a client's."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(line.split()[1].endswith(f":{gateway.port:04X}") and line.split()[3] == "01" for line in lines)
+
+
+@FORMS
+def test_drained_though_a_large_frame_follows_a_pause(nginx, upstream, form):
+    """nginx learns of the client's end between two reads, and then has more to write than one of its buffers holds."""
+    gateway = nginx(LOCATION.replace("bedrock on;", f"bedrock on; {DRAIN}"), defaults(upstream.port))
+    client = H1(form, "FIN")
+    client.connection = form.ask(gateway)
+    client.answer = None
+    exchange = upstream.take().start()
+    exchange.chunk(START)
+    client.read([START])
+    client.leave()
+    exchange.chunk(delta("small"))
+    # What was sent to a client that is gone has come back as RST.
+    assert eventually(lambda: not has_client(gateway))
+    exchange.chunk(delta("y" * 40000))
+    finish(exchange)
+    check_log(gateway, "drained", FINAL)
+
+
+@FORMS
+def test_drained_though_the_window_of_its_stream_is_closed(nginx, upstream, tmp_path, form):
+    """Nothing can be written when RST_STREAM comes, so nothing but that says that nobody waits any more."""
+    gateway, path = h2_gateway(nginx, upstream, tmp_path, f"{DRAIN} send_timeout 1h;")
+    client = H2Client(path, window=1000)
+    stream = client.ask(*form.request())
+    exchange = upstream.take().start()
+    exchange.chunk(START)
+    left = fill(exchange)
+    client.until(stream, 1000)
+    client.reset(stream)
+    exchange.send(left)
     finish(exchange)
     check_log(gateway, "drained", FINAL)
 

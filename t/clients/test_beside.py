@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from conftest import KEY_ID, defaults, eventually
-from test_streaming import NATIVE, SSE, START, WHOLE, Upstream, delta, exception, linger, read, rest, split, upstream
+from test_streaming import NATIVE, SSE, START, WHOLE, WHOLE_ANSWER, Upstream, delta, exception, linger, read, rest, split, upstream
 
 __all__ = ["upstream"]
 
@@ -168,3 +168,98 @@ def test_many_fallbacks_with_clients_that_leave_in_between(nginx, sim):
         assert answer.status == 200 and rest(answer)[1]
     assert gateway.workers() == workers
     assert "[alert]" not in gateway.errors()
+
+
+POST_ACTION = FALLBACK.replace("bedrock on;", "bedrock on; post_action @after;") + """
+location @after {{ bedrock off; proxy_set_header X-Tokens $bedrock_input_tokens; proxy_pass http://127.0.0.1:{after}; }}
+"""
+
+
+@pytest.fixture
+def after():
+    """Where post_action leads."""
+    one = Upstream()
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize("how", ["whole", "end", "open"])
+def test_a_post_action_and_the_access_log_know_the_answer(nginx, upstream, other, after, how):
+    """It is called once, after the answer: after the fallback's, where the first attempt failed."""
+    gateway = nginx(POST_ACTION.format(port=other.port, after=after.port), defaults(upstream.port))
+    client = NATIVE.ask(gateway)
+    exchange = upstream.take().start()
+    if how != "whole":
+        frame = exception("throttlingException")
+        exchange.send(b"%x\r\n%s\r\n%s" % (len(frame), frame, b"0\r\n\r\n" if how == "end" else b""))
+        exchange = other.take().start()
+    exchange.chunk(b"".join(WHOLE))
+    exchange.end()
+    answer = client.getresponse()
+    assert (answer.status, rest(answer)[0]) == (200, b"".join(WHOLE))
+    posted = after.take()
+    assert posted.headers["X-Tokens"] == "7"
+    posted.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    log = gateway.next_log()
+    assert (log["stream_status"], log["input_tokens"], log["region"]) == ("complete", "7", "us-east-1" if how == "whole" else "eu-west-1")
+    assert "[alert]" not in gateway.errors()
+
+
+CACHE = """
+location / {{
+    bedrock on; proxy_pass http://bedrock; proxy_buffering on; proxy_cache answers; proxy_cache_methods POST; {}
+    proxy_cache_key "$bedrock_model $bedrock_operation $request_body"; proxy_cache_valid 200 1s;
+    add_header X-Cache $upstream_cache_status;
+}}
+"""
+ANSWER = json.dumps({
+    "output": {"message": {"role": "assistant", "content": [{"text": "hi"}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+})
+
+
+def reply(exchange, status="200 OK"):
+    exchange.send(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {len(ANSWER)}\r\n\r\n{ANSWER}")
+    exchange.close()
+
+
+def cached(nginx, upstream, directives):
+    """nginx with an answer in its cache, and a function that asks for it and returns what the cache did."""
+    gateway = nginx(CACHE.format(directives), "proxy_cache_path ./cache keys_zone=answers:1m;" + defaults(upstream.port))
+
+    def ask():
+        client = WHOLE_ANSWER.ask(gateway)
+        answer = client.getresponse()
+        assert json.loads(answer.read()) == json.loads(ANSWER)
+        client.close()
+        return answer.getheader("X-Cache")
+
+    client = WHOLE_ANSWER.ask(gateway)
+    reply(upstream.take())
+    assert client.getresponse().getheader("X-Cache") == "MISS"
+    assert gateway.next_log()["input_tokens"] == "1"
+    return gateway, ask
+
+
+def test_nothing_was_spent_on_an_answer_that_is_stale(nginx, upstream):
+    gateway, ask = cached(nginx, upstream, "proxy_cache_use_stale error;")
+    upstream.close()
+
+    def stale():
+        cache = ask()
+        assert gateway.next_log()["input_tokens"] is None
+        return cache == "STALE"
+
+    assert eventually(stale)
+
+
+def test_a_cache_that_renews_its_answers_in_the_background(nginx, upstream):
+    """nginx asks again for itself: for the same host, as it was signed."""
+    gateway, ask = cached(nginx, upstream, "proxy_cache_use_stale updating; proxy_cache_background_update on;")
+    assert eventually(lambda: ask() == "STALE")
+    exchange = upstream.take()
+    assert exchange.headers["Host"] == f"127.0.0.1:{upstream.port}"
+    assert KEY_ID in exchange.headers["Authorization"] and json.loads(exchange.body)["messages"]
+    reply(exchange)
+    assert eventually(lambda: ask() == "HIT")

@@ -80,14 +80,8 @@ class Exchange:
         self.close()
 
     def is_read(self):
-        """Whether nginx has read all that was sent: nothing waits in the receive queue of its end."""
-        here, there = self.socket.getsockname()[1], self.socket.getpeername()[1]
-        ports = f":{there:04X} ", f":{here:04X} "
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            local, remote, _, queues = line.split()[1:5]
-            if (local + " ").endswith(ports[0]) and (remote + " ").endswith(ports[1]):
-                return queues.endswith(":00000000")
-        return True
+        """Whether nginx has read all that was sent."""
+        return is_read(self.socket)
 
     def is_gone(self):
         """Waits until nginx closes the connection."""
@@ -95,6 +89,17 @@ class Exchange:
             return self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
+
+
+def is_read(connection):
+    """Whether nginx has read all that was sent to it: nothing waits in the receive queue of its end."""
+    here, there = connection.getsockname()[1], connection.getpeername()[1]
+    ports = f":{there:04X} ", f":{here:04X} "
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        local, remote, _, queues = line.split()[1:5]
+        if (local + " ").endswith(ports[0]) and (remote + " ").endswith(ports[1]):
+            return queues.endswith(":00000000")
+    return True
 
 
 @pytest.fixture
@@ -525,3 +530,21 @@ def test_a_connection_serves_stream_after_stream(nginx, upstream):
         assert rest(client.getresponse()) == (START + STOP + usage, True)
         log = gateway.next_log()
         assert (log["model"], log["input_tokens"], log["stream_status"]) == (f"model.{number}", str(number), "complete")
+
+
+@FORMS
+def test_a_connection_goes_on_after_an_exception_that_came_first(nginx, upstream, form):
+    """The answer is whole then, whatever else the upstream does."""
+    gateway = nginx(LOCATION, defaults(upstream.port))
+    client = form.ask(gateway)
+    first = upstream.take().start()
+    first.chunk(exception("throttlingException"))
+    answer = client.getresponse()
+    assert answer.status == 429 and answer.read()
+    client.request("POST", *form.request())
+    second = upstream.take().start()
+    assert first.is_gone()
+    second.chunk(b"".join(WHOLE))
+    second.end()
+    assert rest(client.getresponse()) == (form.expected(WHOLE), True)
+    assert [gateway.next_log()["stream_status"] for _ in range(2)] == ["exception", "complete"]
