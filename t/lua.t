@@ -328,3 +328,33 @@ x-amzn-ErrorType: ServiceUnavailableException
 --- response_body_like: ^\{"message":".+"\}$
 --- no_error_log
 [error]
+
+
+
+=== a subrequest whose answer fails gets the error itself, whatever error_page says
+--- lua
+--- config
+    location /v1/ {
+        bedrock on;
+        proxy_intercept_errors on;
+        error_page 502 = @other;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+    }
+    location @other { bedrock off; return 200 other; }
+    location = /ask {
+        bedrock off;
+        content_by_lua_block {
+            ngx.req.set_header('Content-Type', 'application/json')
+            local body = '{"model":"a.model","messages":[{"role":"user","content":"Hi"}]}'
+            local answer = ngx.location.capture('/v1/chat/completions', { method = ngx.HTTP_POST, body = body })
+            ngx.print(answer.status, ' ', answer.body)
+        }
+    }
+--- tcp_listen: $TEST_NGINX_RAND_PORT_1
+--- tcp_reply eval
+"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{x}"
+--- request
+GET /ask
+--- response_body_like: ^502 \{"error":\{
+--- no_error_log
+[alert]
