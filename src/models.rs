@@ -4,7 +4,7 @@ use ngx::ffi::{NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_reque
 
 use crate::context::{self, Handle};
 use crate::nginx::chain::Output;
-use crate::nginx::guard::guard;
+use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 
 /// Has this answered instead of what the location does.
@@ -14,9 +14,10 @@ pub fn take_over(request: Request, mut context: Handle, body: Vec<u8>) {
 }
 
 unsafe extern "C" fn content(r: *mut ngx_http_request_t) -> ngx_int_t {
-    guard(NGX_ERROR as ngx_int_t, || {
+    guard(NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t, || {
         // SAFETY: nginx calls this with a live request.
         let request = unsafe { Request::from_raw(r) };
+        forced(request, "models");
         let Some(mut context) = context::find(request) else {
             return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
         };

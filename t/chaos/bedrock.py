@@ -44,6 +44,11 @@ class Stream:
     def data(self):
         return b"".join(self.frames)
 
+    def text(self, intact):
+        """The text in the first so many frames."""
+        payloads = [json.loads(frame[12 + struct.unpack_from(">I", frame, 4)[0] : -4]) for frame in self.frames[:intact]]
+        return "".join(payload.get("delta", {}).get("text", "") for payload in payloads)
+
     def sent_data(self):
         """The bytes as they leave here."""
         data = bytearray(self.data)

@@ -61,7 +61,10 @@ async def large_bodies(tally, rng, count=10):
             judge(tally, one, answer, lines.get(one.model, []), CHANGED if path else BODY)
         for one, answer in small:
             judge(tally, one, answer, lines.get(one.model, []), b"{}")
-        tally.notes.append(f"{len(small)} small ones meanwhile; {gateway.memory('VmHWM') >> 20} MiB of memory at most")
+        most = gateway.memory("VmHWM")
+        tally.notes.append(f"{len(small)} small ones meanwhile; {most >> 20} MiB of memory at most")
+        if most > count * len(BODY) * 3 // 2:
+            tally.wrong.append(f"{most >> 20} MiB of memory: more than each body once, and half of it")
         tally.false += gateway.alerts()
 
 

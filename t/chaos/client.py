@@ -5,9 +5,11 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
+from test_anthropic_streams import MESSAGES
+from test_openai_streams import CHAT
 from test_streaming import NATIVE, SSE
 
-FORMS = {"native": NATIVE, "sse": SSE}
+FORMS = {form.name: form for form in (NATIVE, SSE, CHAT, MESSAGES)}
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Answer:
     began: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def ask(port, one, form="native", leave_after=None, how="RST", rate=None, request=None, answer=None):
+async def ask(port, one, form="native", leave_after=None, how="RST", rate=None, request=None, answer=None, method="POST"):
     """One request. `leave_after`: bytes of the answer (its head included) after which the client leaves; `rate`: bytes for
     each read, with a pause between them."""
     answer = answer or Answer()
@@ -40,7 +42,7 @@ async def ask(port, one, form="native", leave_after=None, how="RST", rate=None, 
     try:
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
         reader, writer = await asyncio.open_connection(sock=sock, limit=rate or 65536)
-        writer.write(f"POST {path} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body)
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body)
         await writer.drain()
         await _read(reader, writer, answer, leave_after, how, rate)
     except (ConnectionError, asyncio.IncompleteReadError):

@@ -33,6 +33,14 @@ class Gateway(Nginx):
             await asyncio.sleep(0.05)
         return self.lines()
 
+    async def grown(self, count):
+        """Waits until the log has so many lines; how many it has then."""
+        for _ in range(100):
+            if len(self._lines()) >= count:
+                break
+            await asyncio.sleep(0.05)
+        return len(self._lines())
+
     async def reloaded(self):
         await asyncio.to_thread(self.reload)
 

@@ -1,5 +1,6 @@
 """What a client got and what the log says, against what really happened."""
 
+import json
 from dataclasses import dataclass, field
 
 from client import FORMS
@@ -62,6 +63,8 @@ def complaint_about(one, form, answer):
     intact = one.intact()
     # After messageStop only the usage is missing.
     ended_well = one.fault == "none" or (one.fault == "end" and intact >= len(one.frames) - 1 and on_border(one))
+    if form in READERS:
+        return complaint_about_dialect(one, form, answer, intact, ended_well)
     if answer.whole != ended_well and not (intact == 0 and answer.status >= 500):
         return "ended well" if answer.whole else "was cut"
     if answer.status != 200:
@@ -89,6 +92,58 @@ def complaint_about(one, form, answer):
         return None if got == expected else "has other events than were sent"
     is_error = rest.startswith(b"event: internalServerException\ndata: ") and rest.count(b"\n\n") == 1
     return None if got.startswith(expected) and (is_error or intact == len(one.frames) - 1) else "lacks an event, or the error"
+
+
+def complaint_about_dialect(one, form, answer, intact, ended_well):
+    """The same for an answer in a vendor's own form, which says inside of it whether it is whole."""
+    # RST may overtake what was sent before it.
+    overtaken = one.fault == "reset"
+    if not answer.whole:
+        return "was cut"
+    if answer.status != 200:
+        early = intact == 0 or overtaken
+        return None if early and answer.status in (502, 504) and b'"error":{' in answer.body else "is an error"
+    text, ended, failed = READERS[form](events(answer.body))
+    if ended == failed:
+        return "has an end and an error" if ended else "has neither an end nor an error"
+    # After messageStop only the usage is missing, wherever the stream ended then; here it need not be cut to say so.
+    if one.fault != "flip" and intact >= len(one.frames) - 1:
+        ended_well = ended if overtaken else True
+    if ended != ended_well:
+        return "ended well" if ended else "ended with an error"
+    sent = one.text(intact)
+    return None if text == sent or (overtaken and sent.startswith(text)) else "has other text than was sent"
+
+
+def events(body):
+    """The data of each event; None where it is no JSON."""
+    for event in bytes(body).decode().removesuffix("\n\n").split("\n\n"):
+        data = event.split("data: ", 1)[1]
+        yield None if data == "[DONE]" else json.loads(data)
+
+
+def read_openai(events):
+    """The text, whether the answer ended as whole ones do, whether it says that it failed."""
+    text, ended, failed = "", False, False
+    for event in events:
+        ended |= event is None
+        failed |= event is not None and "error" in event
+        for choice in (event or {}).get("choices", []):
+            text += choice["delta"].get("content") or ""
+    return text, ended, failed
+
+
+def read_anthropic(events):
+    text, ended, failed = "", False, False
+    for event in events:
+        ended |= event["type"] == "message_stop"
+        failed |= event["type"] == "error"
+        if event["type"] == "content_block_delta":
+            text += event["delta"].get("text", "")
+    return text, ended, failed
+
+
+READERS = {"openai": read_openai, "anthropic": read_anthropic}
 
 
 def on_border(one):

@@ -31,6 +31,8 @@ ENTRIES = {
     "body": ("", b"{}", {None}),
     "waited": ("/keyless", b"{}", {500}),
     "fall-back": ("/over", b"{}", {500, 502, None}),
+    "upstream-ended": ("", b"{}", {502}),
+    "models": ("", b"", {500}),
     "variable": ("", b"{}", {200}),
     "ended": ("", b"{}", {200}),
     "dropped": ("", b"{}", {200}),
@@ -41,20 +43,23 @@ async def panics(tally, rng):
     """Each entry in turn, ten times, while streams go on in the same worker."""
     module = os.environ["TEST_BEDROCK_PANICKING_MODULE"]
     async with running(SERVER, NOBODYS, workers=1, module=module, env=ENVIRONMENT) as (gateway, bedrock):
-        workers = gateway.workers()
+        workers, expected = gateway.workers(), 0
         for entry, (path, body, statuses) in ENTRIES.items():
             others = [bedrock.add(stream(len(bedrock.streams), rng, pace=0.02)) for _ in range(10)]
             asking = [asyncio.ensure_future(ask(gateway.port, one)) for one in others]
             before = gateway.errors().count("bedrock: a bug at")
             for _ in range(10):
                 one = bedrock.add(stream(len(bedrock.streams), rng))
-                if path == "/over":
+                if entry in ("fall-back", "upstream-ended"):
                     one.fault, one.at = "end", 5
                 headers = {"Content-Type": "application/json"}
                 target = f"{path}/model/{one.model}/converse-stream?panic-in={entry}"
+                method = "POST"
+                if entry == "models":
+                    method, target = "GET", f"/v1/models?panic-in={entry}"
                 tally.requests += 1
                 try:
-                    answer = await asyncio.wait_for(ask(gateway.port, one, request=(target, body, headers)), 5)
+                    answer = await asyncio.wait_for(ask(gateway.port, one, request=(target, body, headers), method=method), 5)
                 except asyncio.TimeoutError:
                     tally.lost.append(f"{entry}: no end")
                     continue
@@ -67,6 +72,10 @@ async def panics(tally, rng):
                 tally.wrong.append(f"{entry}: there was no panic")
             answers = await asyncio.gather(*asking)
             lines = await gateway.settled({one.model for one in others})
+            # Each that failed has its line, too.
+            expected += 20
+            if (count := await gateway.grown(expected)) != expected:
+                tally.lost.append(f"{entry}: {count} of {expected} lines in the log so far")
             for one, answer in zip(others, answers):
                 judge(tally, one, "native", answer, lines.get(one.model, []))
         if gateway.workers() != workers:

@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 
 def form_of(number):
-    return ("native", "sse")[number % 2]
+    return list(FORMS)[number % len(FORMS)]
 
 
 async def load(gateway, bedrock, rng, until, parallel=40):
@@ -163,7 +163,10 @@ async def many_streams(tally, rng, count=10_000):
     """So many open at once in one worker, which needs two files for each; Bedrock is a process of its own, for the same
     reason."""
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count = min(count, (files - 200) // 2)
+    possible = min(count, (files - 200) // 2)
+    if possible < count:
+        tally.notes.append(f"NOT {count}: only {files} files may be open here")
+    count = possible
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
         sim = BedrockSim(Path(directory))
         try:

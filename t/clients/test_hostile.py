@@ -13,7 +13,9 @@ import pytest
 
 from conftest import LOCATION, defaults
 from test_memory import MIB, memory
-from test_streaming import FORMS, MESSAGES, METADATA, NATIVE, SSE, START, STOP, delta, event, exception, frame, rest, upstream
+from test_anthropic_streams import MESSAGES as MESSAGE
+from test_openai_streams import CHAT
+from test_streaming import MESSAGES, METADATA, NATIVE, SSE, START, STOP, delta, event, exception, frame, rest, upstream
 
 __all__ = ["upstream"]
 
@@ -25,6 +27,7 @@ location ~ "^/service/(?<it>[^/]*)/model/"  { bedrock on; bedrock_service $it; p
 location ~ "^/named/(?<it>[^/]*)/model/"    { bedrock on; bedrock_model $it; proxy_pass http://bedrock; }
 location /capped/ { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 """
+FORMS = pytest.mark.parametrize("form", [NATIVE, SSE, CHAT, MESSAGE], ids=lambda form: form.name)
 GOOD = json.dumps({"messages": MESSAGES}).encode()
 JSON = {"Content-Type": "application/json"}
 

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from conftest import KEY_ID, LOCATION, SECRET, defaults
-from test_hostile import JSON, post
-from test_streaming import FORMS, METADATA, NATIVE, SSE, START, STOP, delta, exception, frame, rest, upstream
+from test_anthropic_streams import MESSAGES
+from test_hostile import FORMS, JSON, post
+from test_streaming import METADATA, NATIVE, SSE, START, STOP, delta, exception, frame, rest, upstream
 
 __all__ = ["upstream"]
 
@@ -48,8 +49,9 @@ def body(**more):
 def asked(gateway, form=NATIVE, prefix=""):
     """A stream, asked for with the prompt."""
     path, text, headers = form.request()
+    assert "Hello" in text
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
-    connection.request("POST", prefix + path, json.dumps({**json.loads(text), **json.loads(body())}), headers)
+    connection.request("POST", prefix + path, text.replace("Hello", PROMPT), headers)
     return connection
 
 
@@ -96,6 +98,51 @@ def test_a_client_that_leaves(gateway, upstream, form):
     assert gateway.next_log()["stream_status"] == "aborted"
 
 
+def test_messages_over_invoke(gateway, upstream):
+    """Whose events are in the frames, and are read for their usage."""
+    path, text, headers = MESSAGES.request("anthropic.a")
+    client = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    client.request("POST", path, text.replace("Hello", PROMPT), headers)
+    exchange = upstream.take().start()
+    assert exchange.request_line.split(" ")[1].endswith("/invoke-with-response-stream")
+    exchange.chunk(chunk(type="message_start", message={"usage": {"input_tokens": 3}}))
+    exchange.chunk(chunk(type="content_block_delta", index=0, delta={"type": "text_delta", "text": ANSWER}))
+    exchange.chunk(chunk(type="nobody.knows", text=ANSWER) + delta(ANSWER))
+    exchange.close()
+    assert ANSWER in rest(client.getresponse())[0].decode()
+    assert gateway.next_log()["stream_status"] == "corrupt"
+
+
+DIALECTS = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": PROMPT}]},
+    "/v1/messages": {"max_tokens": 9, "messages": [{"role": "user", "content": PROMPT}]},
+    "/v1/embeddings": {"input": PROMPT},
+}
+ANSWERS = {
+    "whole": {"output": {"message": {"role": "assistant", "content": [{"text": ANSWER}]}}, "stopReason": "end_turn"},
+    "not understood": {"output": ANSWER, "embedding": ANSWER, "embeddings": ANSWER},
+    "an error": {"message": ANSWER},
+}
+
+
+@pytest.mark.parametrize("path", DIALECTS)
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_whole_answers_in_dialects(gateway, upstream, path, kind):
+    model = "amazon.titan-embed-text-v2:0" if "embed" in path else "a.model"
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    connection.request("POST", path, json.dumps({"model": model, **DIALECTS[path]}), JSON)
+    exchange = upstream.take()
+    assert PROMPT.encode() in exchange.body
+    text = json.dumps(ANSWERS[kind])
+    status = "400 Bad Request" if kind == "an error" else "200 OK"
+    exchange.send(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}")
+    answer = connection.getresponse()
+    answer.read()
+    expected = {"whole": 502 if "embed" in path else 200, "not understood": 502, "an error": 400}[kind]
+    assert answer.status == expected
+    gateway.next_log()
+
+
 @pytest.mark.parametrize("prefix", ["", "/key", "/clients", "/filed", "/capped"])
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "500 Oops"])
 def test_whole_answers(gateway, upstream, prefix, status):
@@ -121,10 +168,16 @@ def test_whole_answers(gateway, upstream, prefix, status):
         ("/chat", b'{"model":["' + PROMPT.encode() + b'"]}'),
         ("/capped/model/a.model/converse", body(additionalModelRequestFields={"max_tokens": PROMPT})),
         ("/capped/model/nobodys.model/invoke", body()),
+        ("/v1/chat/completions", b'{"model":"a","messages":"' + PROMPT.encode() + b'"}'),
+        ("/v1/chat/completions", b'{"model":"a","messages":[{"role":"' + PROMPT.encode() + b'"}]}'),
+        ("/v1/messages", b'{"model":"a","max_tokens":9,"messages":[{"role":"user","content":{"type":"' + PROMPT.encode() + b'"}}]}'),
+        ("/v1/messages", b'{"model":"a","max_tokens":9,"messages":[' + PROMPT.encode()),
+        ("/v1/embeddings", b'{"model":"amazon.titan-embed-text-v2:0","input":{"' + PROMPT.encode() + b'":1}}'),
+        ("/v1/embeddings", b'{"model":"nobodys.embedder","input":"' + PROMPT.encode() + b'"}'),
     ],
 )
 def test_refusals(gateway, upstream, path, text):
-    assert post(gateway, path, text)[0] in (400, 403)
+    assert post(gateway, path, text)[0] in (400, 403, 404)
     # One that goes on, for the check that the logs show what they can.
     client = asked(gateway, SSE)
     upstream.take().start().chunk(START + STOP + METADATA)
