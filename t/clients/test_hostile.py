@@ -270,7 +270,8 @@ def test_frames_with_many_headers(nginx, upstream, form, count, status):
     _, whole = rest(answer)
     exchange.socket.close() if not whole else None
     sending.join()
-    assert whole == (status == "complete")
+    # In a vendor's form the answer itself says that it failed.
+    assert whole == (status == "complete" or form in (CHAT, MESSAGE))
     assert gateway.next_log()["stream_status"] == status
     assert memory(gateway, "VmHWM") - before < 8 * MIB
 

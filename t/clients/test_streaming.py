@@ -3,6 +3,7 @@ test itself, step by step, so that "before the next one was sent" is a fact and 
 
 Upstream, Exchange, ask() and the frames below serve the other tests about streams too."""
 
+import base64
 import http.client
 import json
 import re
@@ -203,6 +204,11 @@ def event(kind, **payload):
 def exception(name, message="No."):
     headers = {":exception-type": name, ":content-type": "application/json", ":message-type": "exception"}
     return frame(headers, json.dumps({"message": message}).encode())
+
+
+def chunk(**message):
+    """One of Anthropic's events, as InvokeModelWithResponseStream has it."""
+    return event("chunk", bytes=base64.b64encode(json.dumps(message).encode()).decode())
 
 
 def delta(text):

@@ -300,6 +300,9 @@ fn what_is_no_answer_is_an_error() {
         strings,
     );
     assert!(matches!(seen.ending, Ending::Error(502, _)));
+    let text = r#"{"embedding":"a"}"#;
+    let seen = answered(TITAN, r#""input":"a""#, 200, &[JSON], text);
+    assert!(matches!(seen.ending, Ending::Error(502, _)));
     let headers = [JSON, ("x-amzn-errortype", "ThrottlingException:http://x")];
     let seen = answered(
         TITAN,

@@ -249,7 +249,12 @@ pub(crate) fn write(
         w.key("embedding");
         match reply.base64 {
             true => w.value(&base64(embedding)?),
-            false => w.json(embedding.get()),
+            false if embedding.get().starts_with('[') => w.json(embedding.get()),
+            false => {
+                return Err(serde_json::Error::custom(
+                    "an embedding is no list of numbers",
+                ));
+            }
         }
         w.close('}');
     }
