@@ -243,6 +243,52 @@ def test_json_that_means_harm(worker, sim, path, body, outcome):
     assert memory(worker, "VmHWM") - before < 8 * len(body) + 4 * MIB
 
 
+HI = b'"messages":[{"role":"user","content":"Hi"}]'
+DIALECTS = {
+    "openai": ("/v1/chat/completions", b'{"model":"a.model",%s%s}'),
+    "anthropic": ("/v1/messages", b'{"model":"a.model","max_tokens":9,%s%s}'),
+    "anthropic over invoke": ("/v1/messages", b'{"model":"anthropic.a","max_tokens":9,%s%s}'),
+    "embeddings": ("/v1/embeddings", b'{"model":"amazon.titan-embed-text-v2:0","input":"Hi"%.0s%s}'),
+    "plain": ("/chat", b'{"model":"a.model",%s%s}'),
+}
+ATTACKS = {
+    "deep": b',"x":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "deep text": b',"messages":' + b"[" * 10_000 + b"]" * 10_000,
+    "many members": b"," + b",".join(b'"k%d":1' % number for number in range(1_000_000)),
+    "many members inside": b',"metadata":{%s}' % b",".join(b'"k%d":1' % number for number in range(1_000_000)),
+    "digits": b',"temperature":' + b"9" * 100_000,
+    "not a number": b',"temperature":NaN',
+    "duplicate": b',"model":"b.model"',
+    "escaped duplicate": rb',"mod\u0065l":"b.model"',
+    "lone surrogate": rb',"stop":["\ud800"],"stop_sequences":["\ud800"]',
+    "no UTF-8": b',"x":"\xed\xa0\x80"',
+}
+
+
+ALWAYS_REFUSED = {"many members", "not a number", "duplicate", "escaped duplicate", "no UTF-8"}
+REFUSED = {
+    ("openai", "deep text"), ("anthropic", "deep text"), ("anthropic over invoke", "deep text"),
+    ("openai", "lone surrogate"), ("anthropic", "lone surrogate"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_json_that_means_harm_in_dialects(worker, sim, dialect, attack):
+    """Refused, or sent on as what Bedrock is to judge, without what it does not know; with memory in proportion to the body."""
+    before = memory(worker)
+    path, body = DIALECTS[dialect]
+    body = body % (HI, ATTACKS[attack])
+    status, _, answer = post(worker, path, body)
+    if attack in ALWAYS_REFUSED or (dialect, attack) in REFUSED:
+        assert (status, sim.requests()) == (400, [])
+        error = json.loads(answer)
+        assert (error if dialect == "plain" else error["error"])["message"]
+    else:
+        assert len(sim.requests()) == 1 and json.loads(answer)
+    assert memory(worker, "VmHWM") - before < 8 * len(body) + 4 * MIB
+
+
 @pytest.mark.parametrize(
     "body",
     [b'{"model":"a","model":"b"}', rb'{"model":"a","mod\u0065l":"b"}', rb'{"model":"\ud800"}', b'{"model":"a","stream":true,"stream":false}'],
