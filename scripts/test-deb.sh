@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test-deb.sh: the Debian package, installed on this machine, tried with nginx -t, and removed again.
+# test-deb.sh: the Debian package, installed on this machine, asked for an answer of the stand-in's, and removed again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -11,8 +11,11 @@ deb=$("$ROOT/scripts/build-deb.sh")
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 work=$(mktemp -d)
+SIM_PID='' NGINX_PID=''
 # shellcheck disable=SC2317  # used by the trap
 clean_up() {
+    [ -z "$NGINX_PID" ] || kill "$NGINX_PID" 2>/dev/null || true
+    [ -z "$SIM_PID" ] || kill "$SIM_PID" 2>/dev/null || true
     [ "$(status)" = none ] || "${as_root[@]}" dpkg --purge $package >&2
     rm -rf "$work"
 }
@@ -27,31 +30,52 @@ check "it is not configured" test "$(status)" = installed
 check "it is not enabled" test -e /etc/nginx/modules-enabled/50-mod-http-bedrock.conf
 check "there is no licence" test -s /usr/share/doc/$package/copyright
 
+"$ROOT/scripts/build.sh" sim
+start_sim "$work/sim.port" "$work/sim.log" --strict
+port=$(free_port)
 cat >"$work/nginx.conf" <<EOF
 include /etc/nginx/modules-enabled/50-mod-http-bedrock.conf;
 pid $work/nginx.pid;
 error_log stderr;
 events {}
 http {
-    access_log off;
+    log_format tokens "\$status \$bedrock_input_tokens \$bedrock_output_tokens";
+    access_log $work/access.log tokens;
     client_body_temp_path $work/body;
     proxy_temp_path $work/proxy;
     fastcgi_temp_path $work/fastcgi;
     uwsgi_temp_path $work/uwsgi;
     scgi_temp_path $work/scgi;
     server {
-        listen 127.0.0.1:$(free_port);
+        listen 127.0.0.1:$port;
         location / {
             bedrock on;
             bedrock_region us-east-1;
+            bedrock_endpoint 127.0.0.1:$SIM_PORT;
+            bedrock_auth sim;
             include /etc/nginx/bedrock_params;
-            proxy_pass https://127.0.0.1;
+            proxy_pass http://127.0.0.1:$SIM_PORT;
         }
+    }
+    bedrock_credentials sim {
+        source static;
+        access_key_id AKIDEXAMPLE;
+        secret_access_key wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY;
     }
 }
 EOF
 nginx=$(nginx_binary)
 check "nginx -t failed" "$nginx" -t -c "$work/nginx.conf"
+chmod 755 "$work"
+"$nginx" -c "$work/nginx.conf" -g "daemon off;" 2>"$work/error.log" &
+NGINX_PID=$!
+answer=$(curl -sS --retry 20 --retry-connrefused --retry-delay 1 -H 'Content-Type: application/json' \
+    -d '{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}' "http://127.0.0.1:$port/model/a.model/converse")
+check "no answer: $answer" grep -q "Hello from" <<<"$answer"
+kill -QUIT "$NGINX_PID"
+wait "$NGINX_PID" || die "nginx ended badly: $(cat "$work/error.log")"
+NGINX_PID=''
+check "no tokens in the log" test "$(cat "$work/access.log")" = "200 25 12"
 
 "${as_root[@]}" dpkg --remove $package >&2
 check "it is still enabled" test ! -e /etc/nginx/modules-enabled/50-mod-http-bedrock.conf
@@ -61,4 +85,4 @@ if "$nginx" -t -c "$work/nginx.conf" 2>/dev/null; then die "nginx -t needs nothi
 for left in /etc/nginx/bedrock_params /etc/nginx/modules-enabled/50-mod-http-bedrock.conf.removed; do
     check "$left is left" test ! -e "$left" -a ! -L "$left"
 done
-say "$deb: installed, nginx -t, removed, purged"
+say "$deb: installed, nginx -t, a request with its tokens, removed, purged"

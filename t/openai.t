@@ -45,6 +45,14 @@ content-type: application/json
 --- access_log eval
 qr/^200 converse api=openai model=any\.model requested=any\.model region=us-east-1 in=25 out=12 total=37 read=- write=- stop=end_turn stream=- exception=- tools=0 ttft=- latency=0\.042 id=[0-9a-f-]{36}/
 
+=== a model that is an ARN
+--- chat: arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc
+--- sent
+POST /model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aapplication-inference-profile%2Fabc/converse
+--- response_body_like: "model":"arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+--- access_log eval
+qr{^200 converse api=openai model=arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc }
+
 === nothing of the client's own headers goes on
 --- chat: any.model
 --- more_headers

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub mod answers;
 pub mod eventstream;
 mod frames;
 // The stand-in for the server around a relay, and a location's settings, are those of the gateway's own tests.
@@ -30,7 +31,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     target("eventstream_raw", eventstream::raw, frames::recorded),
     target("eventstream_mended", eventstream::mended, frames::recorded),
     target(
@@ -45,6 +46,7 @@ pub const TARGETS: [Target; 7] = [
     ),
     target("plan", plan::plan, plan::seeds),
     target("relay", relay::relay, relay::seeds),
+    target("answers", answers::answers, answers::seeds),
     target("translated", translated::translated, translated::seeds),
 ];
 

@@ -49,7 +49,8 @@ fn whole_answers_of_converse() {
                 {"title": "nowhere"}]}},
             {"toolUse": {"toolUseId": "t1", "name": "n", "input": {"a": [1.50]}}}]}},
         "stopReason": "stop_sequence", "additionalModelResponseFields": {"stop_sequence": "END"},
-        "usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 10, "cacheReadInputTokens": 3, "cacheWriteInputTokens": 4},
+        "usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 10, "cacheReadInputTokens": 3, "cacheWriteInputTokens": 4,
+            "cacheDetails": [{"ttl": "1h", "inputTokens": 3}, {"ttl": "5m", "inputTokens": 1}]},
         "metrics": {"latencyMs": 42},
     });
     let seen = whole(
@@ -70,7 +71,8 @@ fn whole_answers_of_converse() {
                     "document_index": 0, "start_char_index": 1, "end_char_index": 2}]},
                 {"type": "tool_use", "id": "t1", "name": "n", "input": {"a": [1.50]}}],
             "stop_reason": "stop_sequence", "stop_sequence": "END",
-            "usage": {"input_tokens": 1, "cache_creation_input_tokens": 4, "cache_read_input_tokens": 3, "output_tokens": 2},
+            "usage": {"input_tokens": 1, "cache_creation_input_tokens": 4, "cache_read_input_tokens": 3, "output_tokens": 2,
+                "cache_creation": {"ephemeral_1h_input_tokens": 3, "ephemeral_5m_input_tokens": 1}},
         })
     );
     assert_eq!(seen.facts.cache_read_tokens, Some(3));

@@ -1,0 +1,105 @@
+//! Answers that are no event stream, to vendors' clients: a whole one that is written anew, or a vendor's own server-sent events,
+//! which pass as they are. The same however they are cut, and never clean when the upstream's end was not.
+
+use gateway::Settings;
+use serde::de::IgnoredAny;
+
+use crate::frames::pieces;
+use crate::location::settings;
+use crate::server::{Ending, fed, relay_of};
+
+/// Who asks (target and body), what the answer says it is, and whether it is written anew.
+const CLIENTS: [(&str, &str, &str, bool); 5] = [
+    (
+        "/v1/chat/completions",
+        r#"{"model":"m","messages":[]}"#,
+        JSON,
+        true,
+    ),
+    (
+        "/v1/messages",
+        r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#,
+        JSON,
+        true,
+    ),
+    (
+        "/v1/embeddings",
+        r#"{"model":"amazon.titan-embed-text-v2:0","input":"a"}"#,
+        JSON,
+        true,
+    ),
+    (
+        "/v1/embeddings",
+        r#"{"model":"cohere.embed-v4:0","input":["a","b"],"encoding_format":"base64"}"#,
+        JSON,
+        true,
+    ),
+    (
+        "/openai/v1/responses",
+        r#"{"model":"m","stream":true,"input":"Hi"}"#,
+        SSE,
+        false,
+    ),
+];
+const JSON: &str = "application/json";
+const SSE: &str = "text/event-stream";
+
+/// Any bytes from upstream.
+pub fn answers(data: &[u8]) {
+    let Some((&[client, how, first, second, third], body)) = data.split_first_chunk() else {
+        return;
+    };
+    let (target, request, content_type, rewritten) = CLIENTS[usize::from(client) % CLIENTS.len()];
+    let bit = |bit: u8| how >> bit & 1 == 1;
+    let (clean, holds) = (!bit(0), !bit(1));
+    let status = if bit(2) { 429 } else { 200 };
+    let settings = Settings {
+        response_text: 20,
+        hold_headers: holds,
+        ..settings()
+    };
+    let feed = |pieces: Vec<&[u8]>| {
+        let headers = [("content-type", content_type)];
+        let relay = relay_of(target, "*/*", request, &settings, status, &headers);
+        fed(relay, pieces, clean)
+    };
+    let whole = feed(vec![body]);
+    let cut = feed(pieces(body, &[first, second, third]));
+    assert_eq!(
+        (&cut.facts, &cut.ending, &cut.sent),
+        (&whole.facts, &whole.ending, &whole.sent)
+    );
+    assert!(
+        clean || whole.ending != Ending::Clean,
+        "a clean end after an upstream that broke"
+    );
+    if let Ending::Error(status, _) = whole.ending {
+        assert!(status >= 400 && whole.sent.is_empty());
+    } else if rewritten && whole.ending == Ending::Clean {
+        assert!(
+            serde_json::from_slice::<IgnoredAny>(&whole.sent).is_ok(),
+            "what is written is JSON"
+        );
+    } else {
+        assert!(body.starts_with(&whole.sent), "what passes is as it came");
+    }
+}
+
+/// An answer for each client.
+pub fn seeds() -> Vec<Vec<u8>> {
+    let converse = r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hi"},{"toolUse":{"toolUseId":"t","name":"n","input":{}}}]}},"stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}"#;
+    let bodies = [
+        converse,
+        converse,
+        r#"{"embedding":[0.5,1e-3],"inputTextTokenCount":1}"#,
+        r#"{"embeddings":{"float":[[0.5],[1]]}}"#,
+        "event: response.created\ndata: {\"type\":\"response.created\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}\n\n",
+    ];
+    (0..)
+        .zip(bodies)
+        .flat_map(|(client, body)| {
+            let with = |how| [&[client, how, 7, 0, 1], body.as_bytes()].concat();
+            [with(0), with(1), with(2), with(4)]
+        })
+        .collect()
+}
