@@ -330,6 +330,10 @@ unknown "no_such" variable
 --- config: bedrock_guardrail gr1 1 async;
 --- refused: "bedrock_guardrail" directive has parameter "async": it must be "trace=enabled" or "trace=enabled_full"
 
+=== bedrock_guardrail: an id that is none
+--- config: bedrock_guardrail "gr 1" 1;
+--- refused: "bedrock_guardrail" directive has id "gr 1": it must be a guardrail's id or ARN
+
 === bedrock_guardrail: a version that is none
 --- config: bedrock_guardrail gr1 latest;
 --- refused: "bedrock_guardrail" directive has version "latest"
