@@ -174,24 +174,30 @@ def stall():
 
 
 def growth():
-    """Whether cost grows with what it should grow with, and nothing else."""
+    """Whether cost grows with what it should grow with, and nothing else; ends with status 1 if it does."""
+    grows = []
     with Gateway() as gateway:
         lines = []
         for row in ROWS:
             gateway.ask(row, STREAM, connections=8, requests=200)
-            cells = [row.name]
+            found = []
             for frames, requests in ((200, 400), (2000, 40), (20000, 4), (200000, 1)):
                 used, _ = gateway.measured(row, f"sim.long.frames-{frames}.glue", requests=requests)
-                cells.append(f"{used / frames * 1000:.0f}")
-            lines.append(cells)
+                found.append(used / frames * 1000)
+            # What costs the square of its length costs ten times as much a frame in the last column as in the one before.
+            if found[-1] > 3 * found[-2]:
+                grows.append(f"{row.name}: CPU of a frame, with the stream's length")
+            lines.append([row.name] + [f"{cost:.0f}" for cost in found])
         table("CPU by length: ns a frame, for streams of so many frames", ["", "200", "2,000", "20,000", "200,000"], lines)
         lines = []
         for row in ROWS:
-            cells = [row.name]
+            found = []
             for connections in (1, 10, 100, 1000):
                 used, _ = gateway.measured(row, STREAM, connections=connections, requests=3000)
-                cells.append(f"{used:.1f}")
-            lines.append(cells)
+                found.append(used)
+            if found[-1] > 3 * found[-2]:
+                grows.append(f"{row.name}: CPU of a stream, with the number of connections")
+            lines.append([row.name] + [f"{cost:.1f}" for cost in found])
         table("CPU by concurrency: us a short stream, on so many connections", ["", "1", "10", "100", "1,000"], lines)
     lines = []
     for row in ROWS:
@@ -208,9 +214,14 @@ def growth():
                 most = max(most, gateway.memory())
                 time.sleep(0.1)
             report = json.loads(load.communicate()[0])
+            if most - before > 1024:
+                grows.append(f"{row.name}: memory, with the stream's length")
             lines.append([row.name, f"{report['bytes'] / 1e9:.2f}", f"{most - before:+d}"])
     table("Memory by length: how much the worker grew during one stream of 1 GB from Bedrock, KiB",
           ["", "GB to the client", "grew"], lines)
+    print("\n" + "\n".join(f"GROWS: {what}" for what in grows) if grows else "\nnothing grows that should not")
+    if grows:
+        sys.exit(1)
 
 
 def main():

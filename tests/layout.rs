@@ -64,6 +64,8 @@ fn rust_side() -> Vec<(&'static str, String, Vec<usize>)> {
         ngx_http_request_t.buffered: set_buffered,
         ngx_http_request_t.filter_need_in_memory: set_filter_need_in_memory,
         ngx_http_request_t.filter_finalize: set_filter_finalize,
+        ngx_http_request_t.post_action: set_post_action,
+        ngx_http_request_t.background: set_background,
         ngx_http_request_t.allow_ranges: set_allow_ranges,
         ngx_http_request_t.error_page: set_error_page,
         ngx_http_upstream_t.buffering: set_buffering,
