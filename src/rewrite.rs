@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use gateway::bedrock::path::recognise;
 use gateway::{Api, Refusal, inspect};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
 
@@ -99,11 +98,9 @@ unsafe extern "C" fn body_is_read(r: *mut ngx_http_request_t) {
 
 /// The client's path as it came; the one that `rewrite` made of it, if that names an operation or a dialect.
 fn target(request: Request) -> String {
-    let is_known =
-        |path: &String| matches!(recognise(path), Ok(Some(_))) || Api::of(path) != Api::Converse;
     request
         .rewritten_path()
-        .filter(is_known)
+        .filter(|path| Api::of(path) != Api::Converse)
         .unwrap_or_else(|| request.target())
 }
 
