@@ -2,9 +2,11 @@
 """nginx with one worker and the module, before the stand-in for Bedrock, and the ways to ask it that run.py compares."""
 
 import contextlib
+import http.client
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ NGINX = os.environ["NGINX_BINARY"]
 MODULE = os.environ["BEDROCK_MODULE"]
 SIM = os.environ["BEDROCK_SIM"]
 LOAD = os.environ["BEDROCK_LOAD"]
+LOOP_TURNS = os.environ["LOOP_TURNS_LIBRARY"]
 
 # 50 deltas make 54 frames and 9 KB.
 STREAM = "sim.long.frames-50.glue"
@@ -34,6 +37,12 @@ class Row:
     def request(self, model):
         model = self.vendor + model
         return self.path.format(model=model), json.dumps(self.body(model))
+
+    def whole(self, model):
+        """The same for an answer in one piece."""
+        path, body = self.request(model)
+        path = path.replace("converse-stream", "converse").replace("invoke-with-response-stream", "invoke")
+        return path, body.replace('"stream": true, ', "")
 
 
 CONVERSE = "plain proxy_pass"
@@ -61,6 +70,7 @@ CONFIGURATION = """
 load_module {module};
 daemon off;
 worker_processes 1;
+env LOOP_TURNS;
 worker_rlimit_nofile 65535;
 error_log {work}/error.log error;
 pid {work}/nginx.pid;
@@ -77,6 +87,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=20000;
         location /plain/ {{ proxy_pass http://sim/; }}
+        location /still {{ return 200 "here"; }}
         location /bedrock/ {{
             bedrock on;
             bedrock_region us-east-1;
@@ -92,15 +103,16 @@ http {{
 class Gateway:
     """nginx with one worker, before the stand-in for Bedrock."""
 
-    def __init__(self):
+    def __init__(self, times_turns=False):
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="bench."))
         # The worker is another user, and keeps large bodies here.
         self.work.chmod(0o755)
+        self.turns_file = self.work / "turns" if times_turns else None
         self.processes = []
 
     def __enter__(self):
         port_file = self.work / "sim.port"
-        self.start([SIM, "--no-auth", "--listen", "127.0.0.1:0", "--port-file", port_file])
+        self.start(["nice", "-n", "10", SIM, "--no-auth", "--listen", "127.0.0.1:0", "--port-file", port_file])
         sim = wait_for("the stand-in", lambda: port_file.exists() and port_file.read_text().strip())
         self.port = free_port()
         conf = self.work / "nginx.conf"
@@ -108,6 +120,10 @@ class Gateway:
             module=MODULE, work=self.work, root=ROOT, sim=sim.rpartition(":")[2], port=self.port))
         environment = {name: value for name, value in os.environ.items()
                        if name != "NGINX" and not name.startswith("AWS_")}
+        if self.turns_file:
+            self.turns_file.touch()
+            self.turns_file.chmod(0o666)
+            environment |= {"LD_PRELOAD": LOOP_TURNS, "LOOP_TURNS": str(self.turns_file)}
         nginx = self.start([NGINX, "-p", self.work, "-c", conf], environment)
         self.worker = wait_for("nginx", lambda: only_child(nginx.pid))
         wait_for("nginx", lambda: self.ask(ROWS[0], STREAM, requests=1))
@@ -144,6 +160,36 @@ class Gateway:
         """Nanoseconds that the worker has run, its threads included."""
         tasks = pathlib.Path(f"/proc/{self.worker}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks)
+
+    @contextlib.contextmanager
+    def turns(self):
+        """The turns of the worker's event loop meanwhile: milliseconds that each has worked (see crates/loop-turns)."""
+        before = self.turns_file.stat().st_size
+        found = []
+        yield found
+        with self.turns_file.open("rb") as file:
+            file.seek(before)
+            found += (worked / 1e6 for worked, _ in struct.iter_unpack("<II", file.read()))
+
+    def wait_beside(self, path, body, requests):
+        """Sends requests one after the other; how long others on this worker wait meanwhile: ms, 99th percentile and worst."""
+        file = self.work / "body.json"
+        file.write_text(body)
+        load = [LOAD, "--connect", f"127.0.0.1:{self.port}"]
+        busy = subprocess.Popen(["nice", "-n", "10", *load, "--path", path, "--body-file", str(file), "--requests", str(requests)],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        waits = []
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port)) as other:
+            while busy.poll() is None:
+                began = time.perf_counter()
+                other.request("GET", "/still")
+                other.getresponse().read()
+                waits.append((time.perf_counter() - began) * 1000)
+                time.sleep(0.0005)
+        if busy.returncode:
+            sys.exit(f"{path}: {busy.stderr.read().strip()}")
+        waits.sort()
+        return waits[int(len(waits) * 0.99)], waits[-1]
 
     def memory(self):
         """The worker's resident memory in KiB."""

@@ -4,7 +4,7 @@
     benches/run.py [cpu] [first-byte] [memory] [bodies] [stall] [growth]    (all of them, if none is named)
 
 Run it through `make bench`, which builds what it needs and says where that is:
-NGINX_BINARY, BEDROCK_MODULE, BEDROCK_SIM and BEDROCK_LOAD. Needs nothing but Python.
+NGINX_BINARY, BEDROCK_MODULE, BEDROCK_SIM, BEDROCK_LOAD and LOOP_TURNS_LIBRARY. Needs nothing but Python.
 
 CPU is the worker's own time (user and system) as the kernel counts it, so it does not depend on how busy the machine is as
 much as a clock does; still, only the ratios within one run mean anything. Each figure is the median of several rounds, in
@@ -149,28 +149,34 @@ def bodies():
 
 
 def stall():
-    """How long others wait while bodies of 5 MB come in."""
-    lines = []
-    with Gateway() as gateway:
-        body = gateway.work / "large.json"
-        for row in ROWS:
-            path, large = with_large_question(row, 5_000_000)
-            body.write_text(large)
-            begin = [LOAD, "--connect", f"127.0.0.1:{gateway.port}", "--path", path]
-            alone = gateway.ask(row, "sim.text", connections=1, requests=300)
-            busy = subprocess.Popen([*begin, "--body-file", str(body), "--connections", "1", "--requests", "60"],
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            beside = gateway.ask(row, "sim.text", connections=1, requests=300)
-            done = busy.poll() is not None
-            _, error = busy.communicate()
-            if busy.returncode:
-                sys.exit(f"{row.name}: large bodies failed: {error.decode().strip()}")
-            note = " (large bodies ended first)" if done else ""
-            lines.append([row.name + note] + [
-                f"{report[name] / 1000:.2f}" for report in (alone, beside)
-                for name in ("first_byte_p50_us", "first_byte_p99_us", "first_byte_worst_us")])
-    table("Time to the first byte of small requests, ms: alone, and while bodies of 5 MB come in on another connection",
-          ["", "p50", "p99", "worst", "p50 beside", "p99 beside", "worst beside"], lines)
+    """The longest turns of the event loop, in which it serves nobody else, and what that means to others on the worker.
+
+    A turn's length is the processor's time for it, so that what else wants the processor does not count. What another
+    connection sees is a clock's time: the load and the stand-in are told to stand back, and it still is a figure of the
+    machine as well."""
+    kinds = {
+        "small": (lambda row: row.request("sim.text"), 300),
+        "5 MB in": (lambda row: with_large_question(row, 5_000_000), 40),
+        "512 KiB whole": (lambda row: row.whole("sim.big.kib-512"), 40),
+        "16 MiB whole": (lambda row: row.whole("sim.big.kib-16384"), 4),
+    }
+    with Gateway(times_turns=True) as gateway:
+        def measure(row):
+            longest, waits = [], []
+            for request, count in kinds.values():
+                path, body = request(row)
+                with gateway.turns() as turns:
+                    waits.append(gateway.wait_beside(path, body, count))
+                longest.append(max(turns))
+            return *longest, *(wait for pair in waits for wait in pair)
+        figures = take_turns(gateway, measure)
+    cells = columns(*(beside_floor(figures, column, ".2f") for column in range(len(kinds))))
+    head = [word for name in kinds for word in (name, "+")]
+    table("The longest turn of the event loop, ms", ["", *head], [[row.name, *cells[row.name]] for row in ROWS])
+    first = len(kinds)
+    lines = [[row.name, *(f"{value:.2f}" for value in figures[row.name][first:])] for row in ROWS]
+    head = [f"{name} {which}" for name in kinds for which in ("p99", "worst")]
+    table("How long a second connection waits for a file-less `return` meanwhile, ms", ["", *head], lines)
 
 
 def growth():

@@ -6,9 +6,10 @@ set -euo pipefail
 cd "$ROOT"
 
 "$ROOT/scripts/build.sh" all
-cargo build --release ${CI:+--locked} -p bedrock-load >&2
+cargo build --release ${CI:+--locked} -p bedrock-load -p loop-turns >&2
 [ $# -gt 0 ] || cargo bench -p eventstream -p gateway
 NGINX_BINARY=$(nginx_binary)
 export NGINX_BINARY
-export BEDROCK_MODULE=$MODULE BEDROCK_SIM=$CARGO_OUT/bedrock-sim BEDROCK_LOAD=${CARGO_TARGET_DIR:-$ROOT/target}/release/bedrock-load
+out=${CARGO_TARGET_DIR:-$ROOT/target}/release
+export BEDROCK_MODULE=$MODULE BEDROCK_SIM=$CARGO_OUT/bedrock-sim BEDROCK_LOAD=$out/bedrock-load LOOP_TURNS_LIBRARY=$out/libloop_turns.so
 exec python3 benches/run.py "$@"

@@ -118,6 +118,8 @@ pub enum Answer {
     Relay,
     /// The header is held back until the first frame; these bytes came so far.
     Held(Vec<u8>),
+    /// A thread writes it: what it has come to, or the error that it is.
+    Writing(Shared<Result<Vec<u8>, Refusal>>),
     /// This body is sent instead of what comes.
     Replace(Vec<u8>),
     /// Nothing more is sent.

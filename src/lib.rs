@@ -39,7 +39,8 @@ use nginx::conf::Conf;
 use nginx::guard::{forced, guard, quiet_panics};
 use nginx::request::Request;
 
-/// Bodies above this many bytes are read, planned and hashed in a thread; below, that takes well under a millisecond.
+/// Bodies above this many bytes are read, planned and hashed in a thread, and answers written in another form; below, that takes
+/// well under a millisecond.
 pub const LARGE_BODY: usize = 256 << 10;
 
 // One position in nginx's module list cannot serve both halves. Phase handlers run in reverse order: the handlers are

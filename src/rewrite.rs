@@ -9,6 +9,7 @@ use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_
 use crate::context::{self, Awaited, Handle};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
+use crate::nginx::task::Waits;
 use crate::nginx::{body, headers};
 use crate::{LARGE_BODY, location_conf, main_conf};
 
@@ -132,7 +133,7 @@ fn with_body(request: Request, mut context: Handle) -> isize {
     };
     let pool = main_conf(request).and_then(|main| main.pool);
     match pool {
-        Some(pool) if pool.run(request, Box::new(work), resume) => DONE,
+        Some(pool) if pool.run(request, Waits::InPhase, Box::new(work), resume) => DONE,
         _ => {
             context.awaits = None;
             context.inspected = Some(Err(Refusal::misconfigured(NO_THREAD)));

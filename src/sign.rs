@@ -22,6 +22,7 @@ use crate::directives::{DEFAULT, MainConf};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
+use crate::nginx::task::Waits;
 use crate::nginx::timer::Timer;
 use crate::nginx::value::Value;
 use crate::nginx::{body, headers, upstream};
@@ -205,7 +206,7 @@ fn planned(
         }
     };
     match main.pool {
-        Some(pool) if pool.run(request, Box::new(work), resume) => Ok(None),
+        Some(pool) if pool.run(request, Waits::InPhase, Box::new(work), resume) => Ok(None),
         _ => {
             context.awaits = None;
             Err(Refusal::misconfigured(NO_THREAD))

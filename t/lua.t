@@ -358,3 +358,25 @@ GET /ask
 --- response_body_like: ^502 \{"error":\{
 --- no_error_log
 [alert]
+
+
+
+=== a subrequest gets a large answer whole, though it is asked for it as soon as the upstream has ended
+--- lua
+--- config
+    location /v1/ { bedrock on; proxy_pass http://bedrock; }
+    location = /ask {
+        bedrock off;
+        content_by_lua_block {
+            ngx.req.set_header('Content-Type', 'application/json')
+            local body = '{"model":"sim.big.kib-512","messages":[{"role":"user","content":"Hi"}]}'
+            local answer = ngx.location.capture('/v1/chat/completions', { method = ngx.HTTP_POST, body = body })
+            ngx.print(answer.status, ' ', #answer.body:match('"content":"([^"]*)"'))
+        }
+    }
+--- request
+GET /ask
+--- response_body: 200 524288
+--- no_error_log
+[error]
+[alert]

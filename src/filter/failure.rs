@@ -67,6 +67,8 @@ fn send_replacement(request: Request, mut context: Handle) -> isize {
     let Answer::Replace(body) = std::mem::replace(&mut context.answer, Answer::Sent) else {
         return OK;
     };
+    // What else would have been written is not any more.
+    request.set_buffered(false);
     let mut output = Output::new(request);
     match context.buffers.fill(request, body, true) {
         Some(buffer) => output.pass(buffer),

@@ -1,10 +1,11 @@
 //! The answer on its way to the client: header and body filter, chain in -> Relay -> chain out.
 
+mod apart;
 mod failure;
 
 use std::time::SystemTime;
 
-use gateway::{End, Flow, Plan, Refusal, Relay};
+use gateway::{End, Flow, Plan, Refusal, Relay, Whole};
 use ngx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 
 use crate::context::{self, Answer, Handle};
@@ -14,7 +15,7 @@ use crate::nginx::guard::forced;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::{self, Upstream};
-use crate::{credentials, location_conf};
+use crate::{LARGE_BODY, credentials, location_conf};
 
 /// The header filter.
 pub fn header(request: Request) -> isize {
@@ -122,6 +123,7 @@ pub fn body(request: Request, input: *mut ngx_chain_t) -> isize {
             next_body_filter(request, std::ptr::null_mut())
         }
         Answer::Replace(_) => failure::replace(request, context, input),
+        Answer::Writing(_) => apart::go_on(request, context, input),
         Answer::Relay | Answer::Held(_) => relayed(request, context, input),
     }
 }
@@ -155,6 +157,8 @@ enum Step {
     Stop,
     /// The held answer is an error.
     Fail(Refusal),
+    /// The held answer is whole, and large.
+    Write(Whole),
 }
 
 fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> isize {
@@ -182,6 +186,7 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
                 swallow(input);
                 return failure::fail_held(request, context, refusal);
             }
+            Step::Write(whole) => return apart::begin(request, context, whole),
             Step::Cut | Step::Stop => complain(request, context),
             Step::Send => {}
         }
@@ -202,7 +207,7 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
                 failure::end_upstream(request, context);
                 return result;
             }
-            Step::Send | Step::Fail(_) => {}
+            Step::Send | Step::Fail(_) | Step::Write(_) => {}
         }
         if drains && request.client_is_gone() {
             if !rewrites {
@@ -298,6 +303,13 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
         let ends = ends(request, buffer);
         buffer.consume();
         if !cut && !stop && ends {
+            // Who asked for a subrequest may take its answer as soon as the upstream has ended.
+            if buffer.ends()
+                && request.is_main()
+                && let Some(whole) = take_large(context)
+            {
+                return Step::Write(whole);
+            }
             match finish(context, buffer.ends(), &mut written) {
                 End::Clean => last = true,
                 End::Cut => cut = true,
@@ -305,20 +317,8 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
             }
         }
     }
-    last |= stop;
-    if !holds(context) {
-        if last && matches!(context.answer, Answer::Held(_)) {
-            request.set_answer_length(written.len());
-        }
-        if !release(request, context, output) {
-            return Step::Cut;
-        }
-        if !written.is_empty() || last {
-            match context.buffers.fill(request, written, last) {
-                Some(buffer) => output.pass(buffer),
-                None => cut = true,
-            }
-        }
+    if !holds(context) && !give(request, context, written, last || stop, output) {
+        cut = true;
     }
     if cut {
         return Step::Cut;
@@ -345,6 +345,12 @@ fn finish(mut context: Handle, clean: bool, written: &mut Vec<u8>) -> End {
     }
 }
 
+/// An answer that is whole now and would hold up the event loop.
+fn take_large(mut context: Handle) -> Option<Whole> {
+    let relay = context.relay.as_mut()?;
+    relay.take_whole(LARGE_BODY)
+}
+
 fn holds(context: Handle) -> bool {
     context.relay.as_ref().is_some_and(Relay::holds)
 }
@@ -357,6 +363,32 @@ fn ends(request: Request, buffer: Buffer) -> bool {
             && Upstream::of(request).is_some_and(|upstream| !upstream.is_active())
     };
     buffer.ends() || (buffer.flushes() && buffer.bytes().is_empty() && broke())
+}
+
+/// Gives on what was written; `last`: it is the end. False if that failed.
+fn give(
+    request: Request,
+    mut context: Handle,
+    written: Vec<u8>,
+    last: bool,
+    output: &mut Output,
+) -> bool {
+    if last && matches!(context.answer, Answer::Held(_)) {
+        request.set_answer_length(written.len());
+    }
+    if !release(request, context, output) {
+        return false;
+    }
+    if written.is_empty() && !last {
+        return true;
+    }
+    match context.buffers.fill(request, written, last) {
+        Some(buffer) => {
+            output.pass(buffer);
+            true
+        }
+        None => false,
+    }
 }
 
 /// Lets the held header go, and the bytes that came with it. False if that failed.

@@ -376,6 +376,22 @@ impl Request {
         unsafe { ngx_http_run_posted_requests(connection) }
     }
 
+    /// Calls what writes the answer, as if the client's connection could take more of it.
+    pub fn go_on_writing(self) {
+        // SAFETY: the request is live, and called by nothing else now.
+        unsafe {
+            if let Some(handler) = (*self.0).write_event_handler {
+                handler(self.0);
+            }
+        }
+    }
+
+    /// Whether a thread works for this request.
+    pub fn has_thread(self) -> bool {
+        // SAFETY: the request is live.
+        unsafe { (*self.bits()).aio() != 0 }
+    }
+
     /// Whether the connection to the client is broken.
     pub fn client_is_gone(self) -> bool {
         // SAFETY: the connection is live.

@@ -27,14 +27,15 @@ impl Pool {
         (!pool.is_null()).then_some(Self(pool))
     }
 
-    /// Runs `work` in a thread, then `resume` on the event loop. The request is kept alive in between. False if the work
-    /// could not be queued.
+    /// Runs `work` in a thread, then `resume` on the event loop. The request is kept alive in between, in which nothing of it
+    /// is sent. False if the work could not be queued.
     ///
     /// `work` must not touch the request: it is for the bytes it was given, and hands back what it finds through shared
     /// memory of its own.
     pub fn run(
         self,
         request: Request,
+        waits: Waits,
         work: Box<dyn FnOnce() + Send>,
         resume: fn(Request),
     ) -> bool {
@@ -46,6 +47,7 @@ impl Pool {
             }
             (*task).ctx.cast::<Context>().write(Context {
                 request,
+                waits,
                 work: Some(work),
                 resume,
                 stay: None,
@@ -62,14 +64,26 @@ impl Pool {
             // As nginx counts its own file reads: a blocked request is not freed.
             (*main).set_blocked((*main).blocked() + 1);
             (*request.bits()).set_aio(1);
-            (*request.raw()).write_event_handler = Some(ngx_http_request_empty_handler);
+            if waits == Waits::InPhase {
+                (*request.raw()).write_event_handler = Some(ngx_http_request_empty_handler);
+            }
         }
         true
     }
 }
 
+/// Where a request stands while a thread works for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// In a handler of ours, which nginx calls again only when it is resumed.
+    InPhase,
+    /// On its way through the filters: nginx calls them when there is something to write, and may end it.
+    InFilter,
+}
+
 struct Context {
     request: Request,
+    waits: Waits,
     work: Option<Box<dyn FnOnce() + Send>>,
     resume: fn(Request),
     /// A worker that is told to quit does so when no timer is left: until the thread is done there is one.
@@ -122,9 +136,10 @@ unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
         (*main).set_blocked((*main).blocked() - 1);
         (*request.bits()).set_aio(0);
         // A newer nginx puts another handler there when it ends a request that is blocked.
-        let waits = (*request.raw())
-            .write_event_handler
-            .is_some_and(|handler| ptr::fn_addr_eq(handler, EMPTY));
+        let waits = (*context).waits == Waits::InFilter
+            || (*request.raw())
+                .write_event_handler
+                .is_some_and(|handler| ptr::fn_addr_eq(handler, EMPTY));
         let ended = (*request.bits()).done() != 0 || !waits;
         guard_request(request, FAILED, || {
             forced(request, "resumed");

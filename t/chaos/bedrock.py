@@ -136,7 +136,8 @@ class Bedrock:
 
     async def _whole(self, one, writer):
         usage = {"inputTokens": one.number, "outputTokens": one.tokens, "totalTokens": one.number + one.tokens}
-        body = json.dumps({"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "end_turn", "usage": usage})
+        message = {"role": "assistant", "content": [{"text": one.text(len(one.frames))}]}
+        body = json.dumps({"output": {"message": message}, "stopReason": "end_turn", "usage": usage})
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         await writer.drain()
 

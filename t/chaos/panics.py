@@ -37,6 +37,8 @@ ENTRIES = {
     "ended": ("", b"{}", {200}),
     "dropped": ("", b"{}", {200}),
 }
+# Those that are met on the way of a large answer that is no stream, too.
+LARGE_ANSWERS = {"thread": {500}, "resumed": {500}}
 
 
 async def panics(tally, rng):
@@ -44,12 +46,14 @@ async def panics(tally, rng):
     module = os.environ["TEST_BEDROCK_PANICKING_MODULE"]
     async with running(SERVER, NOBODYS, workers=1, module=module, env=ENVIRONMENT) as (gateway, bedrock):
         workers, expected = gateway.workers(), 0
-        for entry, (path, body, statuses) in ENTRIES.items():
+        entries = [(entry, *rest, False) for entry, rest in ENTRIES.items()]
+        entries += [(entry, "", None, statuses, True) for entry, statuses in LARGE_ANSWERS.items()]
+        for entry, path, body, statuses, whole in entries:
             others = [bedrock.add(stream(len(bedrock.streams), rng, pace=0.02)) for _ in range(10)]
             asking = [asyncio.ensure_future(ask(gateway.port, one)) for one in others]
             before = gateway.errors().count("bedrock: a bug at")
             for _ in range(10):
-                one = bedrock.add(stream(len(bedrock.streams), rng))
+                one = bedrock.add(stream(len(bedrock.streams), rng, deltas=1000 if whole else None))
                 if entry in ("fall-back", "upstream-ended"):
                     one.fault, one.at = "end", 5
                 headers = {"Content-Type": "application/json"}
@@ -57,6 +61,9 @@ async def panics(tally, rng):
                 method = "POST"
                 if entry == "models":
                     method, target = "GET", f"/v1/models?panic-in={entry}"
+                if whole:
+                    target = f"/v1/chat/completions?panic-in={entry}"
+                    body = b'{"model":"%s","messages":[{"role":"user","content":"x"}]}' % one.model.encode()
                 tally.requests += 1
                 try:
                     answer = await asyncio.wait_for(ask(gateway.port, one, request=(target, body, headers), method=method), 5)
@@ -80,7 +87,7 @@ async def panics(tally, rng):
                 judge(tally, one, "native", answer, lines.get(one.model, []))
         if gateway.workers() != workers:
             tally.wrong.append("a worker died")
-        tally.notes.append(f"{len(ENTRIES)} entries")
+        tally.notes.append(f"{len(ENTRIES)} entries, {len(LARGE_ANSWERS)} of them by two ways")
 
 
 async def logged(gateway, panics):

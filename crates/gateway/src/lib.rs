@@ -7,7 +7,7 @@
 //! plan(request, settings, …, body)   -> Plan | Refusal       what to call, with which body and headers
 //! plan.sign(credentials, hash, now)  -> headers
 //! plan.relay(status, headers, now)   -> Relay                chosen by what the upstream really sent
-//! relay.push(bytes, out) · relay.finish(out) · relay.facts()
+//! relay.push(bytes, out) · relay.finish(clean, out) · relay.facts()
 //! ```
 //!
 //! [`bedrock`] knows the service, [`dialect`] what clients speak, [`json`] how to change one member of a document and
@@ -30,6 +30,6 @@ pub use dialect::Api;
 pub use facts::{Facts, StreamStatus};
 pub use plan::{Plan, plan};
 pub use refusal::{ErrorAnswer, Refusal};
-pub use relay::{End, Flow, Relay};
+pub use relay::{End, Flow, Relay, Whole};
 pub use request::{Request, inspect};
 pub use settings::{Auth, Guardrail, Settings};

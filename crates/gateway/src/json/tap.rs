@@ -82,19 +82,29 @@ impl Tap {
                         bytes = rest;
                     }
                 }
+                State::InWord => {
+                    // A list of numbers is the bulk of an embedding.
+                    let ends = |byte: &u8| is_space(*byte) || matches!(byte, b',' | b'}' | b']');
+                    let word = bytes.iter().position(ends).unwrap_or(bytes.len());
+                    let (word, after) = bytes.split_at_checked(word).unwrap_or((bytes, &[]));
+                    self.keep(word);
+                    bytes = after;
+                    if !after.is_empty() {
+                        self.value_ended(listener);
+                    }
+                }
                 State::Done => return,
                 _ => {
-                    if self.step(byte, listener) {
-                        bytes = rest;
-                    }
+                    self.step(byte, listener);
+                    bytes = rest;
                 }
             }
         }
     }
 
-    /// Takes one byte; false if it has to be looked at again in the new state.
-    fn step(&mut self, byte: u8, listener: &mut impl Listener) -> bool {
-        let space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    /// Takes one byte.
+    fn step(&mut self, byte: u8, listener: &mut impl Listener) {
+        let space = is_space(byte);
         match self.state {
             State::InString { escaped } | State::InName { escaped } => {
                 let in_name = matches!(self.state, State::InName { .. });
@@ -106,7 +116,7 @@ impl Tap {
                         self.keep(b"\"");
                         self.value_ended(listener);
                     }
-                    return true;
+                    return;
                 }
                 self.keep(&[byte]);
                 let escaped = !escaped && byte == b'\\';
@@ -114,13 +124,6 @@ impl Tap {
                     true => State::InName { escaped },
                     false => State::InString { escaped },
                 };
-            }
-            State::InWord => {
-                if space || matches!(byte, b',' | b'}' | b']') {
-                    self.value_ended(listener);
-                    return false;
-                }
-                self.keep(&[byte]);
             }
             _ if space => {}
             State::Value => self.value_begins(byte, listener),
@@ -153,9 +156,8 @@ impl Tap {
                 b'}' | b']' => self.close(byte, listener),
                 _ => self.state = State::Done,
             },
-            State::Done => {}
+            State::InWord | State::Done => {}
         }
-        true
     }
 
     fn value_begins(&mut self, byte: u8, listener: &mut impl Listener) {
@@ -239,6 +241,10 @@ impl Tap {
             self.kept.extend(bytes.iter().take(room));
         }
     }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
 /// Bedrock's answers are a handful deep; what is deeper than this is not read on.

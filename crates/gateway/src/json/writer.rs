@@ -94,7 +94,9 @@ impl<'a> Writer<'a> {
     /// The document, appended to `out`.
     pub fn write_to(self, out: &mut Vec<u8>) {
         let source = self.source.as_bytes();
-        for piece in self.into_body().pieces(source) {
+        let body = self.into_body();
+        out.reserve(body.len(source.len()));
+        for piece in body.pieces(source) {
             out.extend_from_slice(piece);
         }
     }

@@ -5,19 +5,29 @@ use crate::bedrock::exception;
 use crate::dialect::native::response::Observer;
 use crate::dialect::{Meta, Reply};
 use crate::facts::Facts;
+use crate::refusal::Refusal;
 
 /// One answer, as far as it has come.
 #[derive(Debug)]
 pub struct Collected {
     observer: Observer,
+    /// `None` once it was given away.
+    whole: Option<Whole>,
+    limit: usize,
+}
+
+/// An answer that is whole, to be written in the client's form. How long that takes goes by its length, and it needs nothing
+/// else, so that a thread can do it.
+#[derive(Debug)]
+pub struct Whole {
     reply: Reply,
     meta: Meta,
     status: u16,
+    /// What its headers or its body call it, if it is an error.
+    exception: Option<String>,
     /// Whether this is the kind of answer that was asked for.
     expected: bool,
     body: Vec<u8>,
-    limit: usize,
-    holding: bool,
 }
 
 impl Collected {
@@ -29,57 +39,89 @@ impl Collected {
         status: u16,
         expected: bool,
     ) -> Self {
-        Self {
-            observer,
+        let whole = Whole {
             reply: answer.reply.clone(),
             meta,
             status,
+            exception: None,
             expected,
             body: Vec::new(),
+        };
+        Self {
+            observer,
+            whole: Some(whole),
             limit: answer.max_frame_size,
-            holding: true,
         }
     }
 
     /// Whether the answer's header still waits for the whole.
     pub fn holds(&self) -> bool {
-        self.holding
+        self.whole.is_some()
     }
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8], facts: &mut Facts) -> Flow {
+        let Some(whole) = &mut self.whole else {
+            return Flow::Go;
+        };
         self.observer.push(bytes, facts);
-        if self.body.len().saturating_add(bytes.len()) > self.limit {
+        if whole.body.len().saturating_add(bytes.len()) > self.limit {
             return Flow::Fail(broken(
                 "Bedrock's answer is larger than this gateway takes: see bedrock_max_frame_size.",
             ));
         }
-        self.body.extend_from_slice(bytes);
+        whole.body.extend_from_slice(bytes);
         Flow::Hold
     }
 
+    /// The upstream has ended cleanly, and the answer has more than `size` bytes: gives it away, to be written elsewhere.
+    pub fn take(&mut self, size: usize, facts: &Facts) -> Option<Whole> {
+        let mut whole = self.whole.take_if(|whole| whole.body.len() > size)?;
+        whole.exception.clone_from(&facts.exception);
+        Some(whole)
+    }
+
     /// The upstream has ended.
-    pub fn finish(&mut self, clean: bool, facts: &mut Facts, out: &mut Vec<u8>) -> End {
+    pub fn finish(&mut self, clean: bool, facts: &Facts, out: &mut Vec<u8>) -> End {
+        let Some(whole) = &mut self.whole else {
+            return End::Clean;
+        };
+        if !clean && whole.status < 400 {
+            return End::Fail(broken("Bedrock's answer ended early."));
+        }
+        whole.exception.clone_from(&facts.exception);
+        match whole.write() {
+            Ok(mut written) => {
+                out.append(&mut written);
+                self.whole = None;
+                End::Clean
+            }
+            Err(refusal) => End::Fail(refusal),
+        }
+    }
+}
+
+impl Whole {
+    /// The answer in the client's form.
+    ///
+    /// # Errors
+    /// What the client gets instead: the exception that it is, or 502 if it is not what Bedrock should have sent.
+    pub fn write(&self) -> Result<Vec<u8>, Refusal> {
         if self.status >= 400 {
-            return End::Fail(exception::of_answer(
+            return Err(exception::of_answer(
                 self.status,
-                facts.exception.as_deref(),
+                self.exception.as_deref(),
                 &self.body,
             ));
         }
-        if !clean {
-            return End::Fail(broken("Bedrock's answer ended early."));
-        }
-        let written = match std::str::from_utf8(&self.body) {
-            Ok(body) if self.expected => self.reply.whole(&self.meta, body, out).is_ok(),
-            _ => false,
+        let mut written = Vec::new();
+        let result = match std::str::from_utf8(&self.body) {
+            Ok(body) if self.expected => self.reply.whole(&self.meta, body, &mut written).ok(),
+            _ => None,
         };
-        if !written {
-            out.clear();
-            return End::Fail(broken("Bedrock's answer was not what it should be."));
+        match result {
+            Some(()) => Ok(written),
+            None => Err(broken("Bedrock's answer was not what it should be.")),
         }
-        self.body = Vec::new();
-        self.holding = false;
-        End::Clean
     }
 }

@@ -12,6 +12,7 @@ use crate::dialect::{Meta, Reply, native};
 use crate::facts::{Facts, StreamStatus};
 use crate::refusal::Refusal;
 use collected::Collected;
+pub use collected::Whole;
 use events::Events;
 use frames::Frames;
 
@@ -170,7 +171,16 @@ impl Relay {
             Form::Events(_) => Events::finish(clean, &mut self.facts),
             Form::Passed(_) if clean => End::Clean,
             Form::Passed(_) => End::Cut,
-            Form::Collected(collected) => collected.finish(clean, &mut self.facts, out),
+            Form::Collected(collected) => collected.finish(clean, &self.facts, out),
+        }
+    }
+
+    /// The upstream has ended cleanly, with an answer that has to be whole and has more than `size` bytes: takes it out, to be
+    /// written where that holds nobody up. What comes of it is the answer; there is nothing to [`Relay::finish`] then.
+    pub fn take_whole(&mut self, size: usize) -> Option<Whole> {
+        match &mut self.form {
+            Form::Collected(collected) => collected.take(size, &self.facts),
+            _ => None,
         }
     }
 

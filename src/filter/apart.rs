@@ -1,0 +1,74 @@
+//! A large answer that has to be whole before it is written in the client's form: a thread does that.
+
+use std::sync::{Arc, PoisonError};
+
+use gateway::{Refusal, Whole};
+use ngx::ffi::ngx_chain_t;
+
+use super::{ERROR, OK, failure, give, swallow};
+use crate::context::{Answer, Handle, Shared};
+use crate::main_conf;
+use crate::nginx::chain::Output;
+use crate::nginx::filters::next_body_filter;
+use crate::nginx::request::Request;
+use crate::nginx::task::Waits;
+
+/// Has a thread write the answer. The filter is called again when it is done.
+pub fn begin(request: Request, mut context: Handle, whole: Whole) -> isize {
+    let whole = Arc::new(whole);
+    let written = Shared::default();
+    let work = {
+        let (whole, written) = (Arc::clone(&whole), Arc::clone(&written));
+        move || {
+            let result = whole.write();
+            *written.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        }
+    };
+    let pool = main_conf(request).and_then(|main| main.pool);
+    if pool.is_some_and(|pool| {
+        pool.run(
+            request,
+            Waits::InFilter,
+            Box::new(work),
+            Request::go_on_writing,
+        )
+    }) {
+        context.answer = Answer::Writing(written);
+        request.set_buffered(true);
+        return OK;
+    }
+    // The threads' queue is full: the answer has been paid for, so it is written here.
+    finish(request, context, whole.write())
+}
+
+/// Sends what the thread has written, once it is done.
+pub fn go_on(request: Request, context: Handle, input: *mut ngx_chain_t) -> isize {
+    swallow(input);
+    let Answer::Writing(written) = &context.answer else {
+        return OK;
+    };
+    if request.has_thread() {
+        return OK;
+    }
+    let written = written
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    request.set_buffered(false);
+    // A thread that panicked has left nothing.
+    let written = written.unwrap_or_else(|| Err(Refusal::from_status(500)));
+    finish(request, context, written)
+}
+
+fn finish(request: Request, mut context: Handle, written: Result<Vec<u8>, Refusal>) -> isize {
+    context.answer = Answer::Held(Vec::new());
+    let written = match written {
+        Ok(written) => written,
+        Err(refusal) => return failure::fail_held(request, context, refusal),
+    };
+    let mut output = Output::new(request);
+    if !give(request, context, written, true, &mut output) {
+        return ERROR;
+    }
+    output.send(|chain| next_body_filter(request, chain))
+}
