@@ -103,7 +103,7 @@ impl Vendor {
     pub fn events(self, answer: Answer) -> Events {
         let unknown = answer.unknown_event;
         let mut chunks = self.chunks(answer).map(|json| {
-            let bytes = STANDARD.encode(json.to_string());
+            let bytes = STANDARD.encode(type_first(json));
             Event::new("chunk", &json!({"bytes": bytes}))
         });
         let first = chunks.next();
@@ -250,8 +250,31 @@ pub fn count_headers(answer: &Answer) -> Vec<(&'static str, u64)> {
     headers
 }
 
+/// The JSON with its `type` in front, as Anthropic's events have it.
+fn type_first(mut json: Value) -> String {
+    let kind = json
+        .as_object_mut()
+        .and_then(|members| members.remove("type"));
+    let text = json.to_string();
+    match (kind, text.strip_prefix('{')) {
+        (Some(kind), Some("}")) => format!("{{\"type\":{kind}}}"),
+        (Some(kind), Some(rest)) => format!("{{\"type\":{kind},{rest}"),
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_type_stands_in_front() {
+        assert_eq!(
+            type_first(json!({"a": 1, "type": "t"})),
+            r#"{"type":"t","a":1}"#
+        );
+        assert_eq!(type_first(json!({"type": "t"})), r#"{"type":"t"}"#);
+        assert_eq!(type_first(json!({"a": 1})), r#"{"a":1}"#);
+    }
+
     use super::*;
     use crate::{answers::Request, script::Kind};
 

@@ -7,6 +7,7 @@ use crate::bedrock::invoke::{Chunk, bytes_of};
 use crate::facts::{Facts, StreamStatus};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memchr;
 
 /// Follows the chunks of one answer.
 #[derive(Debug)]
@@ -49,15 +50,21 @@ impl Chunks {
         }
     }
 
-    /// Takes the payload of one `chunk` event, and gives what the model said in it.
+    /// Takes the payload of one `chunk` event, and gives what the model said in it; what a delta says, only if somebody
+    /// `wants_deltas`.
     ///
     /// # Errors
     /// It is not JSON in base64.
     pub fn chunk<'s>(
         &'s mut self,
         payload: &[u8],
+        wants_deltas: bool,
         facts: &mut Facts,
     ) -> Result<Event<'s>, Corrupt> {
+        if !wants_deltas && self.reader.response_text == 0 && is_delta(payload) {
+            self.reader.delta(facts);
+            return Ok(Event::Other);
+        }
         let bytes = bytes_of(text(payload)?).map_err(|_| Corrupt::InvalidJson)?;
         let Some(bytes) = bytes else {
             return Ok(Event::Other);
@@ -127,7 +134,7 @@ impl Reader {
                 }
             }
             "content_block_delta" => {
-                facts.content_started = true;
+                self.delta(facts);
                 if let Some(text) = &chunk.delta.text {
                     facts.keep_text(text, self.response_text);
                 }
@@ -146,6 +153,12 @@ impl Reader {
             _ => return false,
         }
         true
+    }
+
+    /// Notes a delta of Anthropic's, apart from its text.
+    fn delta(&mut self, facts: &mut Facts) {
+        self.shape = Shape::Framed;
+        facts.content_started = true;
     }
 
     /// Reads events of Nova's; false if there are none.
@@ -178,5 +191,63 @@ impl Reader {
             last.metrics.tell(facts);
         }
         own.tell(facts);
+    }
+}
+
+/// Whether this is a delta of Anthropic's, as Bedrock sends them: a stream consists of these, and none holds anything that is
+/// counted.
+fn is_delta(payload: &[u8]) -> bool {
+    let bytes = match payload.strip_prefix(br#"{"p":""#) {
+        // Padding, which needs no escapes.
+        Some(padded) => {
+            memchr(b'"', padded).and_then(|end| padded.get(end..)?.strip_prefix(b"\","))
+        }
+        None => payload.strip_prefix(b"{"),
+    };
+    bytes.is_some_and(|bytes| bytes.starts_with(DELTA))
+}
+
+/// `{"type":"content_block_delta",` in base64.
+const DELTA: &[u8] = br#""bytes":"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIs"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delta_is_known_by_its_beginning() {
+        let bytes = STANDARD.encode(r#"{"type":"content_block_delta","index":0}"#);
+        for payload in [
+            format!(r#"{{"bytes":"{bytes}"}}"#),
+            format!(r#"{{"bytes":"{bytes}","p":"ab"}}"#),
+            format!(r#"{{"p":"ab","bytes":"{bytes}"}}"#),
+            format!(r#"{{"p":"","bytes":"{bytes}"}}"#),
+        ] {
+            assert!(is_delta(payload.as_bytes()), "{payload}");
+            let mut known = (Chunks::new(0), Facts::default());
+            let mut read = (Chunks::new(0), Facts::default());
+            let event = known.0.chunk(payload.as_bytes(), false, &mut known.1);
+            assert!(matches!(event, Ok(Event::Other)));
+            let event = read.0.chunk(payload.as_bytes(), true, &mut read.1);
+            assert!(matches!(event, Ok(Event::Model(_))));
+            assert_eq!(known.1, read.1);
+            assert!(known.1.content_started);
+            assert_eq!(known.0.progress(), read.0.progress());
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_taken_for_one() {
+        let bytes = STANDARD.encode(r#"{"type":"content_block_delta_of_another_kind"}"#);
+        for payload in [
+            format!(r#"{{"bytes":"{bytes}"}}"#),
+            r#"{"p":"ab"}"#.to_owned(),
+            r#"{"p":"ab"#.to_owned(),
+            r#"{"p":"ab""#.to_owned(),
+            "{".to_owned(),
+            String::new(),
+        ] {
+            assert!(!is_delta(payload.as_bytes()), "{payload}");
+        }
     }
 }

@@ -105,7 +105,7 @@ impl Observer {
                         events.event(event_type, payload, self.wants_deltas, facts)?
                     }
                     Content::Invoke(chunks) if event_type == "chunk" => {
-                        chunks.chunk(payload, facts)?
+                        chunks.chunk(payload, self.wants_deltas, facts)?
                     }
                     Content::Invoke(_) => Event::Other,
                 };
