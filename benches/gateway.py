@@ -21,8 +21,6 @@ LOOP_TURNS = os.environ["LOOP_TURNS_LIBRARY"]
 
 # 50 deltas make 54 frames and 9 KB.
 STREAM = "sim.long.frames-50.glue"
-# The same, each frame a write of its own, as a model makes them.
-FRAME_BY_FRAME = "sim.long.frames-50"
 QUESTION = [{"role": "user", "content": "How are you?"}]
 CONVERSE_QUESTION = [{"role": "user", "content": [{"text": "How are you?"}]}]
 CLAUDE_QUESTION = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1000, "messages": QUESTION}
@@ -70,6 +68,7 @@ CONFIGURATION = """
 load_module {module};
 daemon off;
 worker_processes 1;
+{affinity}
 env LOOP_TURNS;
 worker_rlimit_nofile 65535;
 error_log {work}/error.log error;
@@ -103,21 +102,26 @@ http {{
 class Gateway:
     """nginx with one worker, before the stand-in for Bedrock."""
 
-    def __init__(self, times_turns=False):
+    def __init__(self, times_turns=False, apart=True):
+        """`apart`: the worker has a processor for itself; otherwise its threads may have another one."""
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="bench."))
         # The worker is another user, and keeps large bodies here.
         self.work.chmod(0o755)
         self.turns_file = self.work / "turns" if times_turns else None
+        others = sorted(os.sched_getaffinity(0))[1:]
+        self.apart = apart and others
+        self.beside = ["taskset", "-c", ",".join(map(str, others))] if self.apart else ["nice", "-n", "10"]
         self.processes = []
 
     def __enter__(self):
         port_file = self.work / "sim.port"
-        self.start(["nice", "-n", "10", SIM, "--no-auth", "--listen", "127.0.0.1:0", "--port-file", port_file])
+        self.start([*self.beside, SIM, "--no-auth", "--listen", "127.0.0.1:0", "--port-file", port_file])
         sim = wait_for("the stand-in", lambda: port_file.exists() and port_file.read_text().strip())
         self.port = free_port()
         conf = self.work / "nginx.conf"
         conf.write_text(CONFIGURATION.format(
-            module=MODULE, work=self.work, root=ROOT, sim=sim.rpartition(":")[2], port=self.port))
+            module=MODULE, work=self.work, root=ROOT, sim=sim.rpartition(":")[2], port=self.port,
+            affinity=f"worker_cpu_affinity {1 << min(os.sched_getaffinity(0)):b};" if self.apart else ""))
         environment = {name: value for name, value in os.environ.items()
                        if name != "NGINX" and not name.startswith("AWS_")}
         if self.turns_file:
@@ -143,7 +147,7 @@ class Gateway:
 
     def command(self, row, model, options):
         path, body = row.request(model)
-        command = [LOAD, "--connect", f"127.0.0.1:{self.port}", "--path", path, "--body", body]
+        command = [*self.beside, LOAD, "--connect", f"127.0.0.1:{self.port}", "--path", path, "--body", body]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
         return command
@@ -175,8 +179,8 @@ class Gateway:
         """Sends requests one after the other; how long others on this worker wait meanwhile: ms, 99th percentile and worst."""
         file = self.work / "body.json"
         file.write_text(body)
-        load = [LOAD, "--connect", f"127.0.0.1:{self.port}"]
-        busy = subprocess.Popen(["nice", "-n", "10", *load, "--path", path, "--body-file", str(file), "--requests", str(requests)],
+        load = [*self.beside, LOAD, "--connect", f"127.0.0.1:{self.port}", "--path", path]
+        busy = subprocess.Popen([*load, "--body-file", str(file), "--requests", str(requests)],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         waits = []
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port)) as other:

@@ -6,9 +6,9 @@
 Run it through `make bench`, which builds what it needs and says where that is:
 NGINX_BINARY, BEDROCK_MODULE, BEDROCK_SIM, BEDROCK_LOAD and LOOP_TURNS_LIBRARY. Needs nothing but Python.
 
-CPU is the worker's own time (user and system) as the kernel counts it, so it does not depend on how busy the machine is as
-much as a clock does; still, only the ratios within one run mean anything. Each figure is the median of several rounds, in
-which all rows take turns.
+CPU is the worker's own time (user and system) as the kernel counts it, on a processor that the load and the stand-in do not
+use, so it does not depend on how busy the machine is as much as a clock does; still, only the ratios within one run mean
+anything. All rows take turns for several rounds. Of CPU the least disturbed round counts, of times and memory the median.
 """
 
 import json
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from gateway import FRAME_BY_FRAME, LOAD, ROWS, STREAM, Gateway
+from gateway import LOAD, ROWS, STREAM, Gateway
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 
@@ -34,15 +34,15 @@ def table(title, head, lines):
     sys.stdout.flush()
 
 
-def take_turns(gateway, measure):
-    """The median of each row's figures; `measure` gives a tuple of numbers."""
+def take_turns(measure, of=statistics.median):
+    """Each row's figures, of all rounds the median or what else is asked for; `measure` gives a tuple of numbers."""
     found = {row.name: [] for row in ROWS}
     for row in ROWS:
         measure(row)
     for _ in range(ROUNDS):
         for row in ROWS:
             found[row.name].append(measure(row))
-    return {name: [statistics.median(column) for column in zip(*rounds)] for name, rounds in found.items()}
+    return {name: [of(column) for column in zip(*rounds)] for name, rounds in found.items()}
 
 
 def beside_floor(figures, column, form):
@@ -60,22 +60,24 @@ def columns(*parts):
 
 
 def cpu():
-    """CPU of a stream frame by frame, all at once, and of a long one; and requests a second."""
+    """CPU of a stream frame by frame and all at once, of a short one and a long one; and requests a second."""
     long_frames = 2000
     with Gateway() as gateway:
         def measure(row):
-            apart, _ = gateway.measured(row, FRAME_BY_FRAME, connections=8, requests=1000)
+            short_apart, _ = gateway.measured(row, "sim.long.frames-50", connections=8, requests=1000)
+            long_apart, _ = gateway.measured(row, f"sim.long.frames-{long_frames}", connections=4, requests=20)
             short, report = gateway.measured(row, STREAM, connections=8, requests=2000)
             long, _ = gateway.measured(row, f"sim.long.frames-{long_frames}.glue", connections=4, requests=40)
-            return apart, short, long, report["per_second"], (long - short) / (long_frames - 50) * 1000
-        figures = take_turns(gateway, measure)
+            per_frame = (long - short) / (long_frames - 50) * 1000
+            return short_apart, long_apart, short, long, per_frame, 1 / report["per_second"]
+        figures = take_turns(measure, of=min)
     ratios = {}
     for row in ROWS:
         mine, floor = figures[row.name], figures[row.floor or row.name]
-        ratios[row.name] = [f"{mine[column] / floor[column]:.2f}x" for column in range(3)]
-    rest = {name: [f"{found[4]:.0f}", f"{found[3]:.0f}"] for name, found in figures.items()}
-    head = ["frames", "short", "long", "us/short", "+", "ns/frame", "short/s"]
-    return head, columns(ratios, beside_floor(figures, 1, ".1f"), rest)
+        ratios[row.name] = [f"{mine[column] / floor[column]:.2f}x" for column in range(4)]
+    rest = {name: [f"{found[4]:.0f}", f"{1 / found[5]:.0f}"] for name, found in figures.items()}
+    head = ["54 frames", "2,004", "54 at once", "2,004", "us/54 at once", "+", "ns/frame", "54 at once/s"]
+    return head, columns(ratios, beside_floor(figures, 2, ".1f"), rest)
 
 
 def first_byte():
@@ -87,7 +89,7 @@ def first_byte():
             if report is None:
                 sys.exit(f"{row.name}: requests failed")
             return report["first_byte_p50_us"] / 1000, report["first_byte_p99_us"] / 1000
-        figures = take_turns(gateway, measure)
+        figures = take_turns(measure)
     head = ["ms p50", "+", "p99", "+"]
     return head, columns(beside_floor(figures, 0, ".2f"), beside_floor(figures, 1, ".2f"))
 
@@ -138,11 +140,11 @@ def bodies():
                 file.write_text(body)
                 before = gateway.cpu()
                 requests = 20 if size > 1_000_000 else 300
-                subprocess.run([LOAD, "--connect", f"127.0.0.1:{gateway.port}", "--path", path, "--body-file", str(file),
+                subprocess.run([*gateway.beside, LOAD, "--connect", f"127.0.0.1:{gateway.port}", "--path", path, "--body-file", str(file),
                                 "--requests", str(requests)], check=True, capture_output=True)
                 figures.append((gateway.cpu() - before) / 1000 / requests)
             return figures
-        figures = take_turns(gateway, measure)
+        figures = take_turns(measure, of=min)
     cells = columns(*(beside_floor(figures, column, ".0f") for column in range(len(sizes))))
     head = [word for name in sizes for word in (name, "+")]
     table("CPU of a request with a body of that size, us", ["", *head], [[row.name, *cells[row.name]] for row in ROWS])
@@ -160,7 +162,7 @@ def stall():
         "512 KiB whole": (lambda row: row.whole("sim.big.kib-512"), 40),
         "16 MiB whole": (lambda row: row.whole("sim.big.kib-16384"), 4),
     }
-    with Gateway(times_turns=True) as gateway:
+    with Gateway(times_turns=True, apart=False) as gateway:
         def measure(row):
             longest, waits = [], []
             for request, count in kinds.values():
@@ -169,14 +171,14 @@ def stall():
                     waits.append(gateway.wait_beside(path, body, count))
                 longest.append(max(turns))
             return *longest, *(wait for pair in waits for wait in pair)
-        figures = take_turns(gateway, measure)
+        figures = take_turns(measure)
     cells = columns(*(beside_floor(figures, column, ".2f") for column in range(len(kinds))))
     head = [word for name in kinds for word in (name, "+")]
     table("The longest turn of the event loop, ms", ["", *head], [[row.name, *cells[row.name]] for row in ROWS])
     first = len(kinds)
     lines = [[row.name, *(f"{value:.2f}" for value in figures[row.name][first:])] for row in ROWS]
     head = [f"{name} {which}" for name in kinds for which in ("p99", "worst")]
-    table("How long a second connection waits for a file-less `return` meanwhile, ms", ["", *head], lines)
+    table("How long a second connection waits meanwhile for what nginx answers by itself, ms", ["", *head], lines)
 
 
 def growth():
