@@ -1,15 +1,16 @@
 //! Answers that are no event stream, to vendors' clients: a whole one that is written anew, or a vendor's own server-sent events,
 //! which pass as they are. The same however they are cut, and never clean when the upstream's end was not.
 
-use gateway::Settings;
+use gateway::{Api, Settings};
 use serde::de::IgnoredAny;
 
 use crate::frames::pieces;
 use crate::location::settings;
-use crate::server::{Ending, fed, relay_of};
+use crate::server::{Ending, Outcome, fed, relay_as};
 
-/// Who asks (target and body), what the answer says it is, and whether it is written anew.
-const CLIENTS: [(&str, &str, &str, bool); 5] = [
+/// Who asks (target and body), what the answer says it is, and whether it is written anew. What is not goes to Bedrock's own
+/// path of that name.
+const CLIENTS: [(&str, &str, &str, bool); 7] = [
     (
         "/v1/chat/completions",
         r#"{"model":"m","messages":[]}"#,
@@ -40,6 +41,18 @@ const CLIENTS: [(&str, &str, &str, bool); 5] = [
         SSE,
         false,
     ),
+    (
+        "/openai/v1/chat/completions",
+        r#"{"model":"m","stream":true,"messages":[]}"#,
+        SSE,
+        false,
+    ),
+    (
+        "/anthropic/v1/messages",
+        r#"{"model":"m","stream":true,"max_tokens":9,"messages":[]}"#,
+        SSE,
+        false,
+    ),
 ];
 const JSON: &str = "application/json";
 const SSE: &str = "text/event-stream";
@@ -58,11 +71,12 @@ pub fn answers(data: &[u8]) {
         hold_headers: holds,
         ..settings()
     };
-    let feed = |pieces: Vec<&[u8]>| {
+    let relay = || {
+        let api = (!rewritten).then_some(Api::Native);
         let headers = [("content-type", content_type)];
-        let relay = relay_of(target, "*/*", request, &settings, status, &headers);
-        fed(relay, pieces, clean)
+        relay_as(api, target, "*/*", request, &settings, status, &headers)
     };
+    let feed = |pieces: Vec<&[u8]>| fed(relay(), pieces, clean);
     let whole = feed(vec![body]);
     let cut = feed(pieces(body, &[first, second, third]));
     assert_eq!(
@@ -73,6 +87,13 @@ pub fn answers(data: &[u8]) {
         clean || whole.ending != Ending::Clean,
         "a clean end after an upstream that broke"
     );
+    if clean {
+        let mut relay = relay();
+        relay.push(body, &mut Vec::new());
+        if let Some(taken) = relay.take_whole(0) {
+            check_written(taken.write(), &whole);
+        }
+    }
     if let Ending::Error(status, _) = whole.ending {
         assert!(status >= 400 && whole.sent.is_empty());
     } else if rewritten && whole.ending == Ending::Clean {
@@ -85,6 +106,18 @@ pub fn answers(data: &[u8]) {
     }
 }
 
+/// What is written elsewhere is what would have been written here.
+fn check_written(written: Result<Vec<u8>, gateway::Refusal>, whole: &Outcome) {
+    match written {
+        Ok(written) => {
+            assert_eq!((&Ending::Clean, &written), (&whole.ending, &whole.sent));
+        }
+        Err(refusal) => {
+            assert!(matches!(&whole.ending, Ending::Error(status, _) if *status == refusal.status));
+        }
+    }
+}
+
 /// An answer for each client.
 pub fn seeds() -> Vec<Vec<u8>> {
     let converse = r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hi"},{"toolUse":{"toolUseId":"t","name":"n","input":{}}}]}},"stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}"#;
@@ -94,6 +127,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         r#"{"embedding":[0.5,1e-3],"inputTextTokenCount":1}"#,
         r#"{"embeddings":{"float":[[0.5],[1]]}}"#,
         "event: response.created\ndata: {\"type\":\"response.created\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n",
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     ];
     (0..)
         .zip(bodies)

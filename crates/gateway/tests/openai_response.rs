@@ -413,3 +413,28 @@ fn an_answer_cut_at_any_byte_is_a_502() {
     }
     assert_eq!(refusal(ASKED, 200, &[], body.as_bytes(), false).status, 502);
 }
+
+#[test]
+fn a_large_answer_can_be_written_elsewhere() {
+    let good = r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hi"}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}"#;
+    let taken = |status, body: &str, size| {
+        let mut relay = chat_relay(ASKED, status, &[]);
+        let mut out = Vec::new();
+        assert_eq!(relay.push(body.as_bytes(), &mut out), Flow::Hold);
+        let whole = relay.take_whole(size);
+        assert_eq!(relay.holds(), whole.is_none());
+        whole.map(|whole| whole.write())
+    };
+    assert!(taken(200, good, good.len()).is_none());
+    let written = taken(200, good, good.len() - 1).unwrap().unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), spelt(ASKED, good));
+    let refusal = taken(200, "{\"a\":1}", 0).unwrap().unwrap_err();
+    assert_eq!(refusal.status, 502);
+    let throttled = r#"{"__type":"ThrottlingException","message":"Slow down."}"#;
+    let refusal = taken(429, throttled, 0).unwrap().unwrap_err();
+    assert_eq!((refusal.status, &*refusal.message), (429, "Slow down."));
+    // Streams, and what passes as it is, do not wait.
+    let mut relay = relay_of("/model/m/converse", "*/*", "{}", &settings(), 200, &[JSON]);
+    relay.push(good.as_bytes(), &mut Vec::new());
+    assert!(relay.take_whole(0).is_none());
+}

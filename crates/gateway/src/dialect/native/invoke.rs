@@ -61,7 +61,7 @@ impl Chunks {
         wants_deltas: bool,
         facts: &mut Facts,
     ) -> Result<Event<'s>, Corrupt> {
-        if !wants_deltas && self.reader.response_text == 0 && is_delta(payload) {
+        if !wants_deltas && !self.reader.keeps_text(facts) && is_delta(payload) {
             self.reader.delta(facts);
             return Ok(Event::Other);
         }
@@ -153,6 +153,11 @@ impl Reader {
             _ => return false,
         }
         true
+    }
+
+    /// Whether there is room for more of the generated text.
+    fn keeps_text(&self, facts: &Facts) -> bool {
+        self.response_text > facts.response_text.len()
     }
 
     /// Notes a delta of Anthropic's, apart from its text.
