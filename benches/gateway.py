@@ -175,6 +175,12 @@ class Gateway:
             file.seek(before)
             found += (worked / 1e6 for worked, _ in struct.iter_unpack("<II", file.read()))
 
+    def post(self, path, body):
+        """Sends a request, and takes whatever comes of it."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port)) as client:
+            client.request("POST", path, body, {"Content-Type": "application/json"})
+            client.getresponse().read()
+
     def wait_beside(self, path, body, requests):
         """Sends requests one after the other; how long others on this worker wait meanwhile: ms, 99th percentile and worst."""
         file = self.work / "body.json"

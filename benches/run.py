@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the module costs in nginx, beside plain proxy_pass of the same bytes in the same run.
 
-    benches/run.py [cpu] [first-byte] [memory] [bodies] [stall] [growth]    (all of them, if none is named)
+    benches/run.py [cpu] [first-byte] [memory] [bodies] [stall] [hostile] [growth]    (all of them, if none is named)
 
 Run it through `make bench`, which builds what it needs and says where that is:
 NGINX_BINARY, BEDROCK_MODULE, BEDROCK_SIM, BEDROCK_LOAD and LOOP_TURNS_LIBRARY. Needs nothing but Python.
@@ -181,6 +181,35 @@ def stall():
     table("How long a second connection waits meanwhile for what nginx answers by itself, ms", ["", *head], lines)
 
 
+def hostile():
+    """What JSON that means harm costs: CPU, and the longest turn of the event loop. Whether it is refused is not asked here."""
+    members = ",".join(f'"k{number}":1' for number in range(1_000_000))
+    attacks = {
+        "harmless": '"x":1',
+        "deep": '"x":' + '{"a":' * 10_000 + "1" + "}" * 10_000,
+        "a million members": members,
+        "and further inside": f'"metadata":{{{members}}}',
+        "digits": '"temperature":' + "9" * 100_000,
+    }
+    asked = [row for row in ROWS if not row.floor or row.name in ("native", "OpenAI SSE", "Anthropic SSE")]
+    lines = []
+    with Gateway(times_turns=True) as gateway:
+        for row in asked:
+            path, body = row.request("sim.text")
+            costs = []
+            for attack in attacks.values():
+                rounds = []
+                for _ in range(ROUNDS):
+                    before = gateway.cpu()
+                    with gateway.turns() as turns:
+                        gateway.post(path, body[:-1] + "," + attack + "}")
+                    rounds.append(((gateway.cpu() - before) / 1e6, max(turns)))
+                costs += [f"{min(column):.2f}" for column in zip(*rounds)]
+            lines.append([row.name, *costs])
+    head = [word for name in attacks for word in (name, "turn")]
+    table("A request with that in its body, ms of CPU, and its longest turn of the event loop", ["", *head], lines)
+
+
 def growth():
     """Whether cost grows with what it should grow with, and nothing else; ends with status 1 if it does."""
     grows = []
@@ -234,7 +263,7 @@ def growth():
 
 def main():
     shared = {"cpu": cpu, "first-byte": first_byte, "memory": memory}
-    apart = {"bodies": bodies, "stall": stall, "growth": growth}
+    apart = {"bodies": bodies, "stall": stall, "hostile": hostile, "growth": growth}
     chosen = sys.argv[1:] or [*shared, *apart]
     for name in chosen:
         if name not in shared | apart:

@@ -261,7 +261,8 @@ fn send(
     if conf.drains() {
         upstream::ignore_client_abort(request);
     }
-    context.plan = Some(plan);
+    // A stream may stay for long.
+    context.plan = Some(plan.for_answer());
     Ok(())
 }
 

@@ -137,6 +137,16 @@ pub fn plan(
 }
 
 impl Plan {
+    /// What is still needed when the request has body and headers: how to read the answer, and what the log says.
+    #[must_use]
+    pub fn for_answer(self) -> Self {
+        Self {
+            headers: Vec::new(),
+            body: Body::Unchanged,
+            ..self
+        }
+    }
+
     /// The headers that authorize the request: SigV4 over host, date, content type and the `x-amzn-bedrock-*` headers.
     ///
     /// # Errors
