@@ -49,6 +49,8 @@ http {{
     scgi_temp_path        scgi_temp;
     log_format llm escape=json '{{"status":"$status","upstream_status":"$upstream_status"{fields}}}';
     access_log access.log llm;
+    # After an upstream's failure nginx may wait for the client to close, and logs the request only then.
+    lingering_timeout 200ms;
     {http}
     server {{
         listen 127.0.0.1:{port};
@@ -125,6 +127,8 @@ class Nginx:
             stderr=subprocess.DEVNULL,
         )
         assert eventually(lambda: self._listens() or self.process.poll() is not None) and self._listens(), self.errors()
+        # The master listens before there is anybody to answer.
+        assert eventually(lambda: len(self.workers()) >= workers), self.errors()
 
     def configure(self, server, http="", main=""):
         """Writes nginx.conf; reload() makes it count."""

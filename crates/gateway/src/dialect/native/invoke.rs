@@ -1,5 +1,7 @@
 //! What the chunks of an invoke stream say, whosever model it is.
 
+use std::borrow::Cow;
+
 use super::events::{Events, text};
 use super::stream::{Corrupt, Progress};
 use crate::bedrock::event::{Event, ModelEvent};
@@ -61,11 +63,15 @@ impl Chunks {
         wants_deltas: bool,
         facts: &mut Facts,
     ) -> Result<Event<'s>, Corrupt> {
-        if !wants_deltas && !self.reader.keeps_text(facts) && is_delta(payload) {
+        let delta = delta_in(payload);
+        if delta.is_some() && !wants_deltas && !self.reader.keeps_text(facts) {
             self.reader.delta(facts);
             return Ok(Event::Other);
         }
-        let bytes = bytes_of(text(payload)?).map_err(|_| Corrupt::InvalidJson)?;
+        let bytes = match delta {
+            Some(delta) => Some(Cow::Borrowed(delta)),
+            None => bytes_of(text(payload)?).map_err(|_| Corrupt::InvalidJson)?,
+        };
         let Some(bytes) = bytes else {
             return Ok(Event::Other);
         };
@@ -199,21 +205,23 @@ impl Reader {
     }
 }
 
-/// Whether this is a delta of Anthropic's, as Bedrock sends them: a stream consists of these, and none holds anything that is
-/// counted.
-fn is_delta(payload: &[u8]) -> bool {
-    let bytes = match payload.strip_prefix(br#"{"p":""#) {
+/// The base64 of a delta of Anthropic's, if this is one as Bedrock sends them: a stream consists of these, and none holds
+/// anything that is counted.
+fn delta_in(payload: &[u8]) -> Option<&str> {
+    let rest = match payload.strip_prefix(br#"{"p":""#) {
         // Padding, which needs no escapes.
-        Some(padded) => {
-            memchr(b'"', padded).and_then(|end| padded.get(end..)?.strip_prefix(b"\","))
-        }
-        None => payload.strip_prefix(b"{"),
+        Some(padded) => padded.get(memchr(b'"', padded)?..)?.strip_prefix(b"\",")?,
+        None => payload.strip_prefix(b"{")?,
     };
-    bytes.is_some_and(|bytes| bytes.starts_with(DELTA))
+    let bytes = rest.strip_prefix(br#""bytes":""#)?;
+    if !bytes.starts_with(DELTA) {
+        return None;
+    }
+    std::str::from_utf8(bytes.get(..memchr(b'"', bytes)?)?).ok()
 }
 
 /// `{"type":"content_block_delta",` in base64.
-const DELTA: &[u8] = br#""bytes":"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIs"#;
+const DELTA: &[u8] = b"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIs";
 
 #[cfg(test)]
 mod tests {
@@ -228,7 +236,11 @@ mod tests {
             format!(r#"{{"p":"ab","bytes":"{bytes}"}}"#),
             format!(r#"{{"p":"","bytes":"{bytes}"}}"#),
         ] {
-            assert!(is_delta(payload.as_bytes()), "{payload}");
+            assert_eq!(
+                delta_in(payload.as_bytes()),
+                Some(bytes.as_str()),
+                "{payload}"
+            );
             let mut known = (Chunks::new(0), Facts::default());
             let mut read = (Chunks::new(0), Facts::default());
             let event = known.0.chunk(payload.as_bytes(), false, &mut known.1);
@@ -244,15 +256,18 @@ mod tests {
     #[test]
     fn nothing_else_is_taken_for_one() {
         let bytes = STANDARD.encode(r#"{"type":"content_block_delta_of_another_kind"}"#);
+        let delta = STANDARD.encode(r#"{"type":"content_block_delta","index":0}"#);
         for payload in [
             format!(r#"{{"bytes":"{bytes}"}}"#),
+            format!(r#"{{"bytes":"{delta}"#),
+            format!(r#"{{"p":"ab","other":"{delta}"}}"#),
             r#"{"p":"ab"}"#.to_owned(),
             r#"{"p":"ab"#.to_owned(),
             r#"{"p":"ab""#.to_owned(),
             "{".to_owned(),
             String::new(),
         ] {
-            assert!(!is_delta(payload.as_bytes()), "{payload}");
+            assert_eq!(delta_in(payload.as_bytes()), None, "{payload}");
         }
     }
 }
