@@ -2,109 +2,19 @@
 
 mod apart;
 mod failure;
+mod header;
 
-use std::time::SystemTime;
-
-use gateway::{End, Flow, Plan, Refusal, Relay, Whole};
+use gateway::{End, Flow, Refusal, Relay, Whole};
 use ngx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 
 use crate::context::{self, Answer, Handle};
 use crate::nginx::chain::{self, Buffer, Output};
 use crate::nginx::filters::{next_body_filter, next_header_filter};
-use crate::nginx::guard::forced;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
-use crate::nginx::upstream::{self, Upstream};
-use crate::{LARGE_BODY, credentials, location_conf};
-
-/// The header filter.
-pub fn header(request: Request) -> isize {
-    let known = context::find(request);
-    if known.as_ref().is_some_and(|context| context.foreign) {
-        return next_header_filter(request);
-    }
-    forced(request, "header");
-    // What the cache keeps is Bedrock's answer, which has to be written in the client's form each time.
-    let rewrites = |context: &Handle| context.plan.as_ref().is_some_and(Plan::rewrites_answer);
-    let rewrites_cached = request.is_from_cache() && known.as_ref().is_some_and(rewrites);
-    // A filter after this one, such as Lua's, may end the answer with an error while Bedrock's is under way.
-    let active = Upstream::of(request)
-        .filter(|upstream| rewrites_cached || upstream.is_active())
-        .filter(|_| !request.is_filter_finalized());
-    if active.is_none() && is_error_of_nginx(request) {
-        return match context::find_or_create(request) {
-            Some(context) => failure::own_error(request, context),
-            None => next_header_filter(request),
-        };
-    }
-    let (Some(mut context), Some(upstream)) = (known, active) else {
-        // Where error_page led, something else answers: what is known of the failed attempt does not describe it.
-        if let Some(mut context) = context::find(request)
-            && !request.is_from_cache()
-        {
-            context.begin_attempt(request);
-            context.foreign = true;
-        }
-        return next_header_filter(request);
-    };
-    let Some(plan) = &context.plan else {
-        return next_header_filter(request);
-    };
-    check_what_was_sent(request, plan, upstream);
-    let relay = plan.relay(
-        upstream.status(),
-        |name| upstream.header(name),
-        SystemTime::now(),
-    );
-    let id_header = plan.api.request_id_header();
-    context.restore_client(request);
-    if location_conf(request).is_some_and(|conf| conf.drains()) {
-        upstream::read_on_without_client(request);
-    }
-    let holds = relay.holds() && !request.is_header_only();
-    if relay.is_stream() {
-        upstream.do_not_buffer();
-    }
-    request.need_in_memory();
-    if let Some(content_type) = relay.rewrites_as() {
-        request.set_answer(upstream.status(), content_type, None);
-        if relay.is_stream() {
-            request.remove_answer_header("Cache-Control");
-            request.add_answer_header("Cache-Control", "no-cache");
-        }
-    }
-    if let (Some(name), Some(id)) = (id_header, &relay.facts().request_id) {
-        request.add_answer_header(name, id);
-    }
-    context.relay = Some(relay);
-    context.cached = request.is_from_cache();
-    if let Some(refusal) = rejected_credentials(request, context) {
-        return failure::instead_of_answer(request, context, refusal);
-    }
-    if holds {
-        context.answer = Answer::Held(Vec::new());
-        return OK;
-    }
-    context.answer = Answer::Relay;
-    next_header_filter(request)
-}
-
-/// AWS says that our credentials have expired: new ones are fetched, and the client learns only that it may try again.
-fn rejected_credentials(request: Request, context: Handle) -> Option<Refusal> {
-    let used = context.credentials.as_ref()?;
-    let exception = context.facts()?.exception.as_deref()?;
-    if !EXPIRED.contains(&exception) {
-        return None;
-    }
-    credentials::refresh(used.index);
-    request.log(
-        Level::Error,
-        &format!(
-            "bedrock: AWS says that the credentials have expired ({exception}); fetching new ones"
-        ),
-    );
-    Some(Refusal::from_status(502))
-}
+use crate::nginx::upstream::Upstream;
+use crate::{LARGE_BODY, location_conf};
+pub use header::header;
 
 /// The body filter.
 pub fn body(request: Request, input: *mut ngx_chain_t) -> isize {
@@ -126,14 +36,6 @@ pub fn body(request: Request, input: *mut ngx_chain_t) -> isize {
         Answer::Writing(_) => apart::go_on(request, context, input),
         Answer::Relay | Answer::Held(_) => relayed(request, context, input),
     }
-}
-
-/// Whether nginx, or a phase handler, made this answer out of an error status.
-fn is_error_of_nginx(request: Request) -> bool {
-    let raised = request.raised_status();
-    raised >= 400
-        && raised == request.status()
-        && location_conf(request).is_some_and(|conf| conf.is_on() && request.has_content_handler())
 }
 
 /// Takes all buffers; whether the answer ends in them.
@@ -466,38 +368,5 @@ fn complain(request: Request, mut context: Handle) {
     request.log(Level::Error, &format!("bedrock: {line}, model {model}"));
 }
 
-/// Says in the error log if the request that left was not the one that was signed.
-fn check_what_was_sent(request: Request, plan: &gateway::Plan, upstream: Upstream) {
-    let Some(head) = upstream.sent_head() else {
-        return;
-    };
-    let head = String::from_utf8_lossy(head);
-    let mut lines = head.split("\r\n");
-    let sent_target = lines.next().and_then(|line| line.split(' ').nth(1));
-    let sent_host = lines
-        .filter_map(|line| line.split_once(": "))
-        .find(|(name, _)| name.eq_ignore_ascii_case("host"))
-        .map(|(_, host)| host);
-    if sent_host != Some(plan.host.as_str()) {
-        request.log(
-            Level::Error,
-            &format!(
-                "bedrock: the Host sent ({}) is not the one that was signed ({}): include bedrock_params in this \
-                 location; its own proxy_set_header drops those of the level above",
-                sent_host.unwrap_or("none").escape_debug(),
-                plan.host
-            ),
-        );
-    }
-    if sent_target != Some(plan.target.as_str()) {
-        request.log(
-            Level::Error,
-            "bedrock: the path sent is not the one that was signed: give proxy_pass no path, not even \"/\", after the \
-             host",
-        );
-    }
-}
-
-const EXPIRED: [&str; 2] = ["ExpiredTokenException", "ExpiredToken"];
 const OK: isize = NGX_OK as isize;
 const ERROR: isize = NGX_ERROR as isize;
