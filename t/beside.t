@@ -120,7 +120,7 @@ Content-Type: application/json
 
 === limit_req that delays: the request is signed and answered afterwards
 --- http_config
-    limit_req_zone $bedrock_requested_model zone=model:1m rate=2r/s;
+    limit_req_zone $bedrock_requested_model zone=model:1m rate=30r/m;
 --- config
     add_header X-Limit $limit_req_status;
     location / { bedrock on; proxy_pass http://bedrock; limit_req zone=model burst=10; }
