@@ -85,7 +85,6 @@ http {{
     include {root}/nginx-conf/bedrock_params;
     server {{
         listen 127.0.0.1:{port} backlog=20000;
-        listen 127.0.0.1:{small_port} rcvbuf=256k;
         location /plain/ {{ proxy_pass http://sim/; }}
         location /still {{ return 200 "here"; }}
         location /bedrock/ {{
@@ -118,10 +117,10 @@ class Gateway:
         port_file = self.work / "sim.port"
         self.start([*self.beside, SIM, "--no-auth", "--listen", "127.0.0.1:0", "--port-file", port_file])
         sim = wait_for("the stand-in", lambda: port_file.exists() and port_file.read_text().strip())
-        self.port, self.small_port = free_port(), free_port()
+        self.port = free_port()
         conf = self.work / "nginx.conf"
         conf.write_text(CONFIGURATION.format(
-            module=MODULE, work=self.work, root=ROOT, sim=sim.rpartition(":")[2], port=self.port, small_port=self.small_port,
+            module=MODULE, work=self.work, root=ROOT, sim=sim.rpartition(":")[2], port=self.port,
             affinity=f"worker_cpu_affinity {1 << min(os.sched_getaffinity(0)):b};" if self.apart else ""))
         environment = {name: value for name, value in os.environ.items()
                        if name != "NGINX" and not name.startswith("AWS_")}
@@ -182,11 +181,11 @@ class Gateway:
             client.request("POST", path, body, {"Content-Type": "application/json"})
             client.getresponse().read()
 
-    def wait_beside(self, path, body, requests, port):
-        """Sends requests to that port one after the other; how long others on this worker wait meanwhile: ms, 99th percentile and worst."""
+    def wait_beside(self, path, body, requests):
+        """Sends requests one after the other; how long others on this worker wait meanwhile: ms, 99th percentile and worst."""
         file = self.work / "body.json"
         file.write_text(body)
-        load = [*self.beside, LOAD, "--connect", f"127.0.0.1:{port}", "--path", path]
+        load = [*self.beside, LOAD, "--connect", f"127.0.0.1:{self.port}", "--path", path]
         busy = subprocess.Popen([*load, "--body-file", str(file), "--requests", str(requests)],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         waits = []

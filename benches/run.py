@@ -156,24 +156,19 @@ def stall():
     A turn's length is the processor's time for it, so that what else wants the processor does not count. What another
     connection sees is a clock's time: the load and the stand-in are told to stand back, and it still is a figure of the
     machine as well."""
-    def large(row):
-        return with_large_question(row, 5_000_000)
-
+    kinds = {
+        "small": (lambda row: row.request("sim.text"), 300),
+        "5 MB in": (lambda row: with_large_question(row, 5_000_000), 40),
+        "512 KiB whole": (lambda row: row.whole("sim.big.kib-512"), 40),
+        "16 MiB whole": (lambda row: row.whole("sim.big.kib-16384"), 4),
+    }
     with Gateway(times_turns=True, apart=False) as gateway:
-        kinds = {
-            "small": (lambda row: row.request("sim.text"), 300, gateway.port),
-            "5 MB in": (large, 40, gateway.port),
-            "rcvbuf=256k": (large, 40, gateway.small_port),
-            "512 KiB whole": (lambda row: row.whole("sim.big.kib-512"), 40, gateway.port),
-            "16 MiB whole": (lambda row: row.whole("sim.big.kib-16384"), 4, gateway.port),
-        }
-
         def measure(row):
             longest, waits = [], []
-            for request, count, port in kinds.values():
+            for request, count in kinds.values():
                 path, body = request(row)
                 with gateway.turns() as turns:
-                    waits.append(gateway.wait_beside(path, body, count, port))
+                    waits.append(gateway.wait_beside(path, body, count))
                 longest.append(max(turns))
             return *longest, *(wait for pair in waits for wait in pair)
         figures = take_turns(measure)
