@@ -1,12 +1,12 @@
 //! Answers that are no event stream, to vendors' clients: a whole one that is written anew, or a vendor's own server-sent events,
 //! which pass as they are. The same however they are cut, and never clean when the upstream's end was not.
 
-use gateway::{Api, Settings};
+use gateway::{Api, Settings, inspect, plan};
 use serde::de::IgnoredAny;
 
 use crate::frames::pieces;
 use crate::location::settings;
-use crate::server::{Ending, Outcome, fed, relay_as};
+use crate::server::{Ending, Outcome, fed, now};
 
 /// Who asks (target and body), what the answer says it is, and whether it is written anew. What is not goes to Bedrock's own
 /// path of that name.
@@ -73,8 +73,10 @@ pub fn answers(data: &[u8]) {
     };
     let relay = || {
         let api = (!rewritten).then_some(Api::Native);
-        let headers = [("content-type", content_type)];
-        relay_as(api, target, "*/*", request, &settings, status, &headers)
+        let asked = inspect(api, "POST", target, Some(request.as_bytes())).expect("understood");
+        let plan = plan(&asked, &settings, &[], request.as_bytes()).expect("planned");
+        let header = |name: &str| (name == "content-type").then(|| content_type.to_owned());
+        plan.relay(status, header, now())
     };
     let feed = |pieces: Vec<&[u8]>| fed(relay(), pieces, clean);
     let whole = feed(vec![body]);

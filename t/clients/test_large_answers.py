@@ -64,6 +64,15 @@ def give(exchange, answer=ANSWER, less=0):
     exchange.send(body[: len(body) - less])
 
 
+def asked_by(count, gateway, upstream):
+    """So many clients, and what came of them upstream."""
+    clients, exchanges = [], []
+    for _ in range(count):
+        clients.append(Client(gateway))
+        exchanges.append(upstream.take())
+    return clients, exchanges
+
+
 def text_of(asked, answer):
     return answer["choices"][0]["message"]["content"] if asked is CHAT else answer["content"][0]["text"]
 
@@ -160,10 +169,7 @@ def test_clients_that_leave_when_all_of_it_has_come(nginx, sim, drain):
 def test_a_worker_that_ends_meanwhile(nginx, upstream):
     gateway = nginx(LOCATION, defaults(upstream.port), "thread_pool default threads=1;")
     (worker,) = gateway.workers()
-    clients, exchanges = [], []
-    for _ in range(4):
-        clients.append(Client(gateway))
-        exchanges.append(upstream.take())
+    clients, exchanges = asked_by(4, gateway, upstream)
     gateway.process.send_signal(signal.SIGQUIT)
     assert eventually(lambda: f"{worker}#{worker}: gracefully shutting down" in gateway.errors())
     for exchange in exchanges:
@@ -179,11 +185,9 @@ def test_no_thread_is_free(nginx, upstream):
     """The answer has been paid for: it is written all the same."""
     gateway = nginx(LOCATION, defaults(upstream.port), "thread_pool default threads=1 max_queue=0;")
     (worker,) = gateway.workers()
-    clients, exchanges = [], []
-    for _ in range(8):
-        clients.append(Client(gateway))
-        exchanges.append(upstream.take())
-        give(exchanges[-1], less=1)
+    clients, exchanges = asked_by(8, gateway, upstream)
+    for exchange in exchanges:
+        give(exchange, less=1)
     assert eventually(lambda: all(exchange.is_read() for exchange in exchanges))
     # All of them become whole at once.
     os.kill(worker, signal.SIGSTOP)

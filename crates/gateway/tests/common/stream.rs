@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use eventstream::{Header, HeaderValue, encode};
-use gateway::{Api, End, Facts, Flow, Refusal, Relay, Settings, inspect, plan};
+use gateway::{End, Facts, Flow, Refusal, Relay, Settings, inspect, plan};
 
 /// How the answer ended for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,20 +75,7 @@ pub fn relay_of(
     status: u16,
     headers: &[(&str, &str)],
 ) -> Relay {
-    relay_as(None, target, accept, body, settings, status, headers)
-}
-
-/// The same where the operator says what the client speaks.
-pub fn relay_as(
-    api: Option<Api>,
-    target: &str,
-    accept: &str,
-    body: &str,
-    settings: &Settings<'_>,
-    status: u16,
-    headers: &[(&str, &str)],
-) -> Relay {
-    let request = inspect(api, "POST", target, Some(body.as_bytes())).unwrap();
+    let request = inspect(None, "POST", target, Some(body.as_bytes())).unwrap();
     let header = |name: &str| {
         let mut found = headers.iter().filter(|(known, _)| *known == name);
         found.next().map(|(_, value)| (*value).to_owned())
