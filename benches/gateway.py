@@ -173,7 +173,7 @@ class Gateway:
         yield found
         with self.turns_file.open("rb") as file:
             file.seek(before)
-            found += (worked / 1e6 for worked, _ in struct.iter_unpack("<II", file.read()))
+            found += (worked / 1e6 for worked, in struct.iter_unpack("<I", file.read()))
 
     def post(self, path, body):
         """Sends a request, and takes whatever comes of it."""

@@ -34,9 +34,12 @@ class Client:
     """Asks, and reads when it is told to."""
 
     def __init__(self, gateway, asked=CHAT):
-        path, body = asked[0], json.dumps(asked[1])
         self.socket = socket.create_connection(("127.0.0.1", gateway.port))
         self.socket.settimeout(20)
+        self.ask(asked)
+
+    def ask(self, asked):
+        path, body = asked[0], json.dumps(asked[1])
         self.socket.sendall(
             f"POST {path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
         )
@@ -86,11 +89,7 @@ def test_each_gets_its_own(nginx, upstream, asked):
     give(exchange)
     status, answer = client.answer()
     assert (status, text_of(asked, answer)) == (200, TEXT)
-    path, body = asked
-    client.socket.sendall(
-        b"POST %s HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-        % (path.encode(), len(json.dumps(body)), json.dumps(body).encode())
-    )
+    client.ask(asked)
     give(exchange.next(), ANSWER | {"output": {"message": {"role": "assistant", "content": [{"text": "small"}]}}})
     assert text_of(asked, client.answer()[1]) == "small"
     for _ in range(2):

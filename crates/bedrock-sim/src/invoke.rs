@@ -265,6 +265,9 @@ fn type_first(mut json: Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::{answers::Request, script::Kind};
+
     #[test]
     fn the_type_stands_in_front() {
         assert_eq!(
@@ -274,9 +277,6 @@ mod tests {
         assert_eq!(type_first(json!({"type": "t"})), r#"{"type":"t"}"#);
         assert_eq!(type_first(json!({"a": 1})), r#"{"a":1}"#);
     }
-
-    use super::*;
-    use crate::{answers::Request, script::Kind};
 
     fn answer(kind: &Kind) -> Answer {
         Answer::new(

@@ -2,8 +2,8 @@
 //! `epoll_wait`. A turn is what lies between the return from one wait and the next: for so long nobody else on that worker is
 //! served.
 //!
-//! Each turn goes into the file that `LOOP_TURNS` names, as two little-endian `u32`: the nanoseconds that the processor worked
-//! for it, and those that passed. The first does not grow when other processes want the processor, too.
+//! Each turn goes into the file that `LOOP_TURNS` names, as a little-endian `u32`: the nanoseconds that the processor worked for
+//! it, which do not grow when other processes want the processor, too.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_long};
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::ptr;
 use std::sync::OnceLock;
 
-/// `epoll_wait(2)`, between two looks at the clocks.
+/// `epoll_wait(2)`, between two looks at the clock.
 ///
 /// # Safety
 /// As for the C library's.
@@ -41,39 +41,31 @@ pub unsafe extern "C" fn epoll_wait(
 }
 
 thread_local! {
-    /// What the two clocks showed when this thread's turn began.
-    static BEGAN: Cell<Option<[u64; 2]>> = const { Cell::new(None) };
+    /// What the clock showed when this thread's turn began.
+    static BEGAN: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// Writes down the turn that ends with this call.
 fn ended() {
-    let Some([worked, passed]) = BEGAN.take() else {
+    let Some(began) = BEGAN.take() else {
         return;
     };
-    let [worked_now, passed_now] = now();
-    let nanoseconds =
-        |from: u64, to: u64| u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX);
-    let mut turn = [0; 8];
-    let (first, second) = turn.split_at_mut(4);
-    first.copy_from_slice(&nanoseconds(worked, worked_now).to_le_bytes());
-    second.copy_from_slice(&nanoseconds(passed, passed_now).to_le_bytes());
+    let turn = u32::try_from(now().saturating_sub(began)).unwrap_or(u32::MAX);
     if let Some(mut file) = file() {
-        // A benchmark that finds turns missing says so itself.
-        let _ = file.write_all(&turn);
+        // A benchmark that finds no turns fails by itself.
+        let _ = file.write_all(&turn.to_le_bytes());
     }
 }
 
-/// This thread's time on a processor, and the time of day that only goes forward.
-fn now() -> [u64; 2] {
-    [libc::CLOCK_THREAD_CPUTIME_ID, libc::CLOCK_MONOTONIC].map(|clock| {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: the kernel fills a timespec of ours.
-        unsafe { libc::clock_gettime(clock, &raw mut time) };
-        u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap_or_default()
-    })
+/// This thread's time on a processor, in nanoseconds.
+fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel fills a timespec of ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap_or_default()
 }
 
 /// A worker's event loop is its first thread; others may wait for events of their own.
