@@ -76,6 +76,8 @@ pid {work}/nginx.pid;
 events {{ worker_connections 65000; }}
 http {{
     access_log off;
+    # As in the nginx.conf that nginx comes with. Without it nginx sends a body that is in a file in one turn.
+    sendfile on;
     client_body_temp_path {work}/body;
     proxy_temp_path {work}/proxy;
     fastcgi_temp_path {work}/unused; uwsgi_temp_path {work}/unused; scgi_temp_path {work}/unused;

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass, field
 
 from test_anthropic_streams import MESSAGES
+from test_http2 import H2Client
 from test_openai_streams import CHAT
 from test_streaming import NATIVE, SSE
 
@@ -54,6 +55,22 @@ async def ask(port, one, form="native", leave_after=None, how="RST", rate=None, 
         else:
             sock.close()
     return answer
+
+
+def ask_together(path, requests, answers):
+    """Requests over one connection of HTTP/2, all at once; returns when all have their answers."""
+    client = H2Client(path)
+    # So long may all be silent.
+    client.socket.settimeout(60)
+    try:
+        asked = {client.ask(*request): answer for request, answer in zip(requests, answers)}
+        while not all(client.ended.values()):
+            client.step()
+            for stream, answer in asked.items():
+                answer.status, answer.body = client.status.get(stream), client.bytes[stream]
+                answer.whole = client.ended[stream] == "end"
+    finally:
+        client.close()
 
 
 async def _read(reader, writer, answer, leave_after, how, rate):

@@ -5,10 +5,11 @@ import os
 import resource
 import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bedrock import broken, stream
-from client import FORMS, Answer, ask
+from client import FORMS, Answer, ask, ask_together
 from conftest import LOCATION, BedrockSim
 from gateway import running
 from judge import judge
@@ -159,21 +160,22 @@ async def leaving_clients(tally, rng, count=600):
             tally.false += gateway.alerts()
 
 
-async def many_streams(tally, rng, count=10_000):
-    """So many open at once in one worker, which needs two files for each; Bedrock is a process of its own, for the same
-    reason."""
+async def many_streams(tally, rng, count=10_000, multiplexed=1000):
+    """So many open at once in one worker, which needs a file for each, and one for its client; some clients have a hundred on
+    one connection. Bedrock is a process of its own, for files of its own."""
+    needed = 2 * count - multiplexed + 300
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    possible = min(count, (files - 200) // 2)
-    if possible < count:
-        tally.notes.append(f"NOT {count}: only {files} files may be open here")
-    count = possible
+    if files < needed:
+        count = (files - 300 + multiplexed) // 2
+        tally.notes.append(f"NOT {10_000}: only {files} files may be open here, of {needed}")
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
         sim = BedrockSim(Path(directory))
         try:
             # Below a sixteenth of them, nginx closes those that wait for a request.
-            options = {"workers": 1, "connections": 2 * count + count // 4, "main": f"worker_rlimit_nofile {2 * count + 200};"}
-            async with running(upstream=sim.port, silence="300s", **options) as (gateway, _):
-                await opened_at_once(tally, gateway, count)
+            options = {"workers": 1, "connections": 2 * count + count // 4, "main": f"worker_rlimit_nofile {needed};"}
+            shared = f"{directory}/http2"
+            async with running(f"listen unix:{shared} http2; {LOCATION}", upstream=sim.port, silence="300s", **options) as (gateway, _):
+                await opened_at_once(tally, gateway, count, shared, multiplexed)
         finally:
             await asyncio.to_thread(sim.close)
 
@@ -187,20 +189,26 @@ def begun(answer, task):
     return asyncio.ensure_future(wait())
 
 
-async def opened_at_once(tally, gateway, count):
+async def opened_at_once(tally, gateway, count, shared, multiplexed):
     before = gateway.memory()
     answers, asking = [Answer() for _ in range(count)], []
     # Each has a number of tokens of its own, within reason, and goes on until all are open.
     tokens = [3 + number % 3 for number in range(count)]
     models = [f"chaos.{number}.sim.long.frames-{tokens[number]}.pace-15000" for number in range(count)]
-    for number, (model, answer) in enumerate(zip(models, answers)):
-        request = FORMS[form_of(number)].request(model)
-        asking.append(asyncio.ensure_future(ask(gateway.port, None, request=request, answer=answer)))
-        if number % 50 == 49:
-            await asyncio.wait([begun(one, task) for one, task in list(zip(answers, asking))[number - 49 :]])
-    open_now = sum(1 for answer in answers if answer.status == 200 and not answer.whole)
-    memory = gateway.memory() - before
-    await asyncio.gather(*asking)
+    requests = [FORMS[form_of(number)].request(model) for number, model in enumerate(models)]
+    with ThreadPoolExecutor(multiplexed // 100) as threads:
+        for first in range(0, multiplexed, 100):
+            some = slice(first, first + 100)
+            talk = threads.submit(ask_together, shared, requests[some], answers[some])
+            asking.append(asyncio.wrap_future(talk))
+        for first in range(multiplexed, count, 50):
+            some = slice(first, first + 50)
+            tasks = [asyncio.ensure_future(ask(gateway.port, None, request=request, answer=answer)) for request, answer in zip(requests[some], answers[some])]
+            await asyncio.wait([begun(answer, task) for answer, task in zip(answers[some], tasks)])
+            asking += tasks
+        open_now = sum(1 for answer in answers if answer.status == 200 and not answer.whole)
+        memory = gateway.memory() - before
+        await asyncio.gather(*asking)
     lines = await gateway.settled(models, 60)
     for model, wanted, answer in zip(models, tokens, answers):
         tally.requests += 1
@@ -212,6 +220,6 @@ async def opened_at_once(tally, gateway, count):
         elif log != [("complete", str(wanted))]:
             tally.false.append(f"{model}: {log}")
     tally.false += gateway.alerts()
-    tally.notes.append(f"{open_now} open at once, {memory / count / 1024:.1f} KiB of the worker's memory each")
+    tally.notes.append(f"{open_now} open at once, {multiplexed} of them over HTTP/2, {memory / count / 1024:.1f} KiB of the worker's memory each")
     if open_now != count:
         tally.wrong.append(f"only {open_now} of {count} were open at once")
