@@ -43,10 +43,10 @@ pub fn handler(request: Request) -> isize {
     context.begin_attempt(request);
     context.restore_method(request);
     context.session_id = headers::client_header(request, SESSION_ID);
-    let api = conf.api.unwrap_or_default();
     let target = target(request);
-    let found = inspect(api, request.method(), &target, None);
+    let api = conf.api.unwrap_or_default();
     let api = api.unwrap_or_else(|| Api::of(&target));
+    let found = inspect(Some(api), request.method(), &target, None);
     context.api = Some(api);
     let needs_body = matches!(&found, Ok(found) if found.needs_body());
     let known = context

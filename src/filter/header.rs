@@ -115,25 +115,28 @@ fn check_what_was_sent(request: Request, plan: &gateway::Plan, upstream: Upstrea
     let Some(head) = upstream.sent_head() else {
         return;
     };
-    let head = String::from_utf8_lossy(head);
-    let mut lines = head.split("\r\n");
-    let sent_target = lines.next().and_then(|line| line.split(' ').nth(1));
-    let sent_host = lines
-        .filter_map(|line| line.split_once(": "))
-        .find(|(name, _)| name.eq_ignore_ascii_case("host"))
-        .map(|(_, host)| host);
-    if sent_host != Some(plan.host.as_str()) {
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let sent_target = lines
+        .next()
+        .and_then(|line| line.split(|byte| *byte == b' ').nth(1));
+    let sent_host = lines.find_map(|line| {
+        let (name, value) = line.split_at_checked(HOST.len())?;
+        name.eq_ignore_ascii_case(HOST)
+            .then_some(value.trim_ascii_end())
+    });
+    if sent_host != Some(plan.host.as_bytes()) {
+        let sent_host = sent_host.map(String::from_utf8_lossy);
         request.log(
             Level::Error,
             &format!(
                 "bedrock: the Host sent ({}) is not the one that was signed ({}): include bedrock_params in this \
                  location; its own proxy_set_header drops those of the level above",
-                sent_host.unwrap_or("none").escape_debug(),
+                sent_host.as_deref().unwrap_or("none").escape_debug(),
                 plan.host
             ),
         );
     }
-    if sent_target != Some(plan.target.as_str()) {
+    if sent_target != Some(plan.target.as_bytes()) {
         request.log(
             Level::Error,
             "bedrock: the path sent is not the one that was signed: give proxy_pass no path, not even \"/\", after the \
@@ -142,4 +145,5 @@ fn check_what_was_sent(request: Request, plan: &gateway::Plan, upstream: Upstrea
     }
 }
 
+const HOST: &[u8] = b"Host: ";
 const EXPIRED: [&str; 2] = ["ExpiredTokenException", "ExpiredToken"];

@@ -100,8 +100,14 @@ pub fn inspect(
 
 /// The methods that a request to `target` may have, as a list for `Allow`.
 pub fn methods(api: Api, target: &str) -> &'static str {
-    match (api, openai::endpoint(path_of(target))) {
-        (Api::OpenAi | Api::Anthropic, openai::Endpoint::Models(_)) => "GET, HEAD",
+    let lists_models = || {
+        matches!(
+            openai::endpoint(path_of(target)),
+            openai::Endpoint::Models(_)
+        )
+    };
+    match api {
+        Api::OpenAi | Api::Anthropic if lists_models() => "GET, HEAD",
         _ => "POST",
     }
 }

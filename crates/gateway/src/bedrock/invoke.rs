@@ -8,9 +8,8 @@ use std::marker::PhantomData;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
-use super::usage::{Metrics, Usage, lenient, lenient_value};
+use super::usage::{self, Metrics, Usage, lenient_value};
 use crate::json::cursor::{Cursor, Wrong};
 use crate::json::text::{Literal, Text};
 
@@ -42,8 +41,8 @@ pub struct Chunk<'a> {
 
     /// Anthropic: which event this is.
     pub kind: Option<Cow<'a, str>>,
-    /// Anthropic: `message_start`.
-    pub message: Option<Message>,
+    /// Anthropic: the counts so far of the message that begins with `message_start`.
+    pub first_usage: Option<Usage>,
     /// Anthropic: the kind of block in `content_block_start`.
     pub block_kind: Option<Cow<'a, str>>,
     /// Anthropic: the kind of an `error`.
@@ -97,23 +96,25 @@ impl<'a> Chunk<'a> {
         match name {
             "type" => self.kind = string(cursor)?,
             "delta" => self.delta.read(cursor)?,
-            "content_block" => self.block_kind = kind_in(cursor)?,
-            "error" => self.error_kind = kind_in(cursor)?,
-            "message" => self.message = lenient_value(cursor.value()?),
-            "usage" => self.usage = lenient_value(cursor.value()?),
-            "amazon-bedrock-invocationMetrics" => self.metrics = lenient_value(cursor.value()?),
+            "content_block" => self.block_kind = inside(cursor, "type", string)?,
+            "error" => self.error_kind = inside(cursor, "type", string)?,
+            "message" => self.first_usage = inside(cursor, "usage", Usage::take)?,
+            "usage" => self.usage = Usage::take(cursor)?,
+            "amazon-bedrock-invocationMetrics" => {
+                self.metrics = Some(InvocationMetrics::read(cursor.value()?));
+            }
             "outputText" | "generation" | "text" => first(&mut self.text, string(cursor)?),
             "stop_reason" | "completionReason" | "finish_reason" => {
                 first(&mut self.stop_word, string(cursor)?);
             }
             "inputTextTokenCount" | "prompt_token_count" => {
-                first(&mut self.input_tokens, lenient_value(cursor.value()?));
+                first(&mut self.input_tokens, lenient(cursor)?);
             }
             "totalOutputTextTokenCount" | "generation_token_count" => {
-                first(&mut self.output_tokens, lenient_value(cursor.value()?));
+                first(&mut self.output_tokens, lenient(cursor)?);
             }
             "outputs" | "choices" => {
-                let choices: Option<First<Choice>> = lenient_value(cursor.value()?);
+                let choices: Option<First<Choice>> = lenient(cursor)?;
                 first(&mut self.choice, choices.and_then(|First(choice)| choice));
             }
             _ => {
@@ -182,18 +183,27 @@ fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Wrong> {
     Ok(string.and_then(Literal::decode_strict))
 }
 
-/// The `type` in the object that comes next.
-fn kind_in<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Wrong> {
-    let mut kind = None;
+/// What comes next; unknown if it is another value.
+fn lenient<'a, T: Deserialize<'a>>(cursor: &mut Cursor<'a>) -> Result<Option<T>, Wrong> {
+    Ok(lenient_value(cursor.value()?))
+}
+
+/// A member of the object that comes next.
+fn inside<'a, T>(
+    cursor: &mut Cursor<'a>,
+    wanted: &str,
+    read: impl Fn(&mut Cursor<'a>) -> Result<Option<T>, Wrong>,
+) -> Result<Option<T>, Wrong> {
+    let mut found = None;
     if cursor.enter()? {
         while let Some(name) = cursor.member()? {
-            match name.as_ref() {
-                "type" => kind = string(cursor)?,
-                _ => cursor.skip()?,
+            match name == wanted {
+                true => found = read(cursor)?,
+                false => cursor.skip()?,
             }
         }
     }
-    Ok(kind)
+    Ok(found)
 }
 
 fn first<T>(known: &mut Option<T>, found: Option<T>) {
@@ -221,39 +231,29 @@ pub struct InvocationMetrics {
     pub metrics: Metrics,
 }
 
-impl<'de> Deserialize<'de> for InvocationMetrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl InvocationMetrics {
+    fn read(json: &str) -> Self {
         // Once for each half: the counts have names of many formats, which cannot be flattened into this.
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self {
-            usage: serde_json::from_str(raw.get()).unwrap_or_default(),
-            metrics: serde_json::from_str(raw.get()).unwrap_or_default(),
-        })
+        Self {
+            usage: Usage::read(json).unwrap_or_default(),
+            metrics: lenient_value(json).unwrap_or_default(),
+        }
     }
-}
-
-/// The message that an Anthropic stream begins with.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Message {
-    /// Its counts so far.
-    #[serde(deserialize_with = "lenient")]
-    pub usage: Option<Usage>,
 }
 
 /// One of the answers that were asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Choice<'a> {
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "usage::lenient")]
     text: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "usage::lenient")]
     message: Option<Said<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "usage::lenient")]
     delta: Option<Said<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "usage::lenient")]
     stop_reason: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "usage::lenient")]
     finish_reason: Option<Text<'a>>,
 }
 
@@ -268,7 +268,7 @@ impl<'a> Choice<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Said<'a> {
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "usage::lenient")]
     content: Option<Text<'a>>,
 }
 

@@ -10,6 +10,7 @@ pub mod openai;
 pub mod operation;
 pub mod path;
 pub mod signing;
+mod signing_key;
 pub mod usage;
 mod vendor_api;
 

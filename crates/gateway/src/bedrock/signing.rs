@@ -6,10 +6,11 @@
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use aws_sigv4::sign::v4::calculate_signature;
 use time::OffsetDateTime;
 
 use super::path::percent_encode;
+use super::signing_key;
 use crate::body::sha256_hex;
 
 /// What a signature covers.
@@ -62,8 +63,9 @@ pub fn sign(
     let hash = sha256_hex([canonical.as_bytes()]);
     let to_sign = [ALGORITHM, &time, &scope, &hash].join("\n");
     let secret = credentials.secret_access_key();
-    let key = generate_signing_key(secret, now, signable.region, signable.service);
-    let signature = calculate_signature(key, to_sign.as_bytes());
+    let signature = signing_key::of_day(secret, now, date, signable, |key| {
+        calculate_signature(key, to_sign.as_bytes())
+    });
 
     let id = credentials.access_key_id();
     let authorization = [

@@ -1,13 +1,12 @@
 //! Token counts, under the names that Converse and the models' own formats have for them.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html>
 
-use std::fmt;
-
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::facts::Facts;
+use crate::json::cursor::{Cursor, Wrong};
 
 /// The counts in a `usage` object, and in the `amazon-bedrock-invocationMetrics` of an invoke stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +35,78 @@ impl Usage {
             output,
             ..Self::default()
         }
+    }
+
+    /// The counts in an object by itself; `None` if it is none.
+    pub fn read(json: &str) -> Option<Self> {
+        Self::take(&mut Cursor::new(json)).ok().flatten()
+    }
+
+    /// The counts in the object that comes next; `None` if that is another value. They are called so by Converse and Nova, by
+    /// Nova's other spelling and Bedrock's metrics, by Anthropic, and by models that answer in the form of OpenAI.
+    ///
+    /// # Errors
+    /// It is not JSON.
+    pub fn take(cursor: &mut Cursor<'_>) -> Result<Option<Self>, Wrong> {
+        if !cursor.enter()? {
+            return Ok(None);
+        }
+        let mut usage = Self::default();
+        // All input, the cached included.
+        let mut prompt = None;
+        let mut input_has_cached = false;
+        // Two names for one count are no error.
+        while let Some(name) = cursor.member()? {
+            let known = match name.as_ref() {
+                "inputTokens" | "inputTokenCount" | "input_tokens" => &mut usage.input,
+                "outputTokens" | "outputTokenCount" | "output_tokens" | "completion_tokens" => {
+                    &mut usage.output
+                }
+                "totalTokens" | "total_tokens" => &mut usage.total,
+                "cacheReadInputTokens" | "cacheReadInputTokenCount" | "cache_read_input_tokens" => {
+                    &mut usage.cache_read
+                }
+                "cacheWriteInputTokens"
+                | "cacheWriteInputTokenCount"
+                | "cache_creation_input_tokens" => &mut usage.cache_write,
+                "prompt_tokens" => &mut prompt,
+                "prompt_tokens_details" | "input_tokens_details" => {
+                    // Only OpenAI's Responses have the latter, and call all input `input_tokens`.
+                    input_has_cached |= name == "input_tokens_details";
+                    let details: Option<PromptDetails> = lenient_value(cursor.value()?);
+                    let details = details.unwrap_or_default();
+                    keep(&mut usage.cache_read, details.cached_tokens);
+                    keep(&mut usage.cache_write, details.cache_write_tokens);
+                    continue;
+                }
+                // What was written to the cache, by how long it is kept.
+                "cacheDetails" => {
+                    let details: Option<Vec<CacheDetail>> = lenient_value(cursor.value()?);
+                    for detail in details.unwrap_or_default() {
+                        match detail.ttl.as_deref() {
+                            Some("5m") => keep(&mut usage.cache_write_5m, detail.input_tokens),
+                            Some("1h") => keep(&mut usage.cache_write_1h, detail.input_tokens),
+                            _ => {}
+                        }
+                    }
+                    continue;
+                }
+                _ => {
+                    cursor.skip()?;
+                    continue;
+                }
+            };
+            keep(known, cursor.value()?.parse().ok());
+        }
+        if input_has_cached {
+            prompt = usage.input.take();
+        }
+        if let Some(prompt) = prompt {
+            let cached = usage.cache_read.unwrap_or(0);
+            let cached = cached.saturating_add(usage.cache_write.unwrap_or(0));
+            keep(&mut usage.input, prompt.checked_sub(cached));
+        }
+        Ok(Some(usage))
     }
 
     /// All tokens of the prompt, the cached ones included.
@@ -75,53 +146,6 @@ impl Usage {
     }
 }
 
-/// What counts are called: by Converse and Nova, by Nova's other spelling and Bedrock's metrics, by Anthropic, and by
-/// models that answer in the form of OpenAI.
-#[derive(Deserialize)]
-#[serde(field_identifier)]
-enum Name {
-    #[serde(
-        rename = "inputTokens",
-        alias = "inputTokenCount",
-        alias = "input_tokens"
-    )]
-    Input,
-    #[serde(
-        rename = "outputTokens",
-        alias = "outputTokenCount",
-        alias = "output_tokens",
-        alias = "completion_tokens"
-    )]
-    Output,
-    #[serde(rename = "totalTokens", alias = "total_tokens")]
-    Total,
-    #[serde(
-        rename = "cacheReadInputTokens",
-        alias = "cacheReadInputTokenCount",
-        alias = "cache_read_input_tokens"
-    )]
-    CacheRead,
-    #[serde(
-        rename = "cacheWriteInputTokens",
-        alias = "cacheWriteInputTokenCount",
-        alias = "cache_creation_input_tokens"
-    )]
-    CacheWrite,
-    /// What was written to the cache, by how long it is kept.
-    #[serde(rename = "cacheDetails")]
-    CacheDetails,
-    /// All input, the cached included.
-    #[serde(rename = "prompt_tokens")]
-    Prompt,
-    #[serde(rename = "prompt_tokens_details")]
-    PromptDetails,
-    /// Only where all input, the cached included, is called `input_tokens`: in OpenAI's Responses.
-    #[serde(rename = "input_tokens_details")]
-    InputDetails,
-    #[serde(other)]
-    Other,
-}
-
 /// An element of `cacheDetails`.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -144,69 +168,8 @@ struct PromptDetails {
 
 impl<'de> Deserialize<'de> for Usage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Counts)
-    }
-}
-
-struct Counts;
-
-impl<'de> Visitor<'de> for Counts {
-    type Value = Usage;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object of token counts")
-    }
-
-    // By hand, because of two names for one count neither is an error.
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Usage, A::Error> {
-        let mut usage = Usage::default();
-        let mut prompt = None;
-        let mut input_has_cached = false;
-        while let Some(name) = map.next_key()? {
-            let known = match name {
-                Name::Input => &mut usage.input,
-                Name::Output => &mut usage.output,
-                Name::Total => &mut usage.total,
-                Name::CacheRead => &mut usage.cache_read,
-                Name::CacheWrite => &mut usage.cache_write,
-                Name::Prompt => &mut prompt,
-                Name::PromptDetails | Name::InputDetails => {
-                    input_has_cached |= matches!(name, Name::InputDetails);
-                    let details: Option<PromptDetails> =
-                        lenient_value(map.next_value::<&RawValue>()?.get());
-                    let details = details.unwrap_or_default();
-                    keep(&mut usage.cache_read, details.cached_tokens);
-                    keep(&mut usage.cache_write, details.cache_write_tokens);
-                    continue;
-                }
-                Name::CacheDetails => {
-                    let details: Option<Vec<CacheDetail>> =
-                        lenient_value(map.next_value::<&RawValue>()?.get());
-                    for detail in details.unwrap_or_default() {
-                        match detail.ttl.as_deref() {
-                            Some("5m") => keep(&mut usage.cache_write_5m, detail.input_tokens),
-                            Some("1h") => keep(&mut usage.cache_write_1h, detail.input_tokens),
-                            _ => {}
-                        }
-                    }
-                    continue;
-                }
-                Name::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            keep(known, lenient_value(map.next_value::<&RawValue>()?.get()));
-        }
-        if input_has_cached {
-            prompt = usage.input.take();
-        }
-        if let Some(prompt) = prompt {
-            let cached = usage.cache_read.unwrap_or(0);
-            let cached = cached.saturating_add(usage.cache_write.unwrap_or(0));
-            keep(&mut usage.input, prompt.checked_sub(cached));
-        }
-        Ok(usage)
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        Self::read(json).ok_or_else(|| D::Error::custom("expected an object of token counts"))
     }
 }
 

@@ -237,9 +237,11 @@ impl<'a> Cursor<'a> {
     /// Passes what is no string.
     fn other(&mut self) -> Result<(), Wrong> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        // Whole numbers of a digit, which indexes are: what comes next shows that there is no more of them.
-        if let [b'0'..=b'9', b',' | b'}' | b']', ..] = rest {
-            self.at += 1;
+        // Whole numbers, which indexes and counts are: what comes next shows that there is no more of them.
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let one_number = digits == 1 || (digits > 1 && rest.first() != Some(&b'0'));
+        if one_number && matches!(rest.get(digits), Some(b',' | b'}' | b']')) {
+            self.at += digits;
             return Ok(());
         }
         self.any()
@@ -355,6 +357,44 @@ mod tests {
         }
         assert_eq!(seen, ["a", "d", "e"]);
         cursor.end().unwrap();
+    }
+
+    #[test]
+    fn numbers_in_an_object_are_what_serde_json_takes_for_such() {
+        for number in [
+            "0",
+            "7",
+            "12",
+            "1234567890",
+            "00",
+            "01",
+            "012",
+            "-1",
+            "-01",
+            "1.5",
+            "1e3",
+            "12e",
+            "1.",
+            "0.1",
+            "0x1",
+            "1 ",
+            "12 ",
+            "1a",
+            "",
+        ] {
+            for after in [",\"b\":[34]}", "}", " }", "]", ""] {
+                let text = format!(r#"{{"a":{number}{after}"#);
+                let mut cursor = Cursor::new(&text);
+                let mut walk = || {
+                    cursor.open()?;
+                    while cursor.member()?.is_some() {
+                        cursor.skip()?;
+                    }
+                    cursor.end()
+                };
+                assert_eq!(walk().is_ok(), is_value(&text), "{text}");
+            }
+        }
     }
 
     /// What serde_json takes for one value, and nothing after it.

@@ -1,7 +1,5 @@
 //! What the chunks of an invoke stream say, whosever model it is.
 
-use std::borrow::Cow;
-
 use super::events::{Events, text};
 use super::stream::{Corrupt, Progress};
 use crate::bedrock::event::{Event, ModelEvent};
@@ -68,16 +66,20 @@ impl Chunks {
             self.reader.delta(facts);
             return Ok(Event::Other);
         }
+        let found;
         let bytes = match delta {
-            Some(delta) => Some(Cow::Borrowed(delta)),
-            None => bytes_of(text(payload)?).map_err(|_| Corrupt::InvalidJson)?,
-        };
-        let Some(bytes) = bytes else {
-            return Ok(Event::Other);
+            Some(delta) => delta,
+            None => {
+                found = bytes_of(text(payload)?).map_err(|_| Corrupt::InvalidJson)?;
+                let Some(bytes) = &found else {
+                    return Ok(Event::Other);
+                };
+                bytes.as_bytes()
+            }
         };
         self.decoded.clear();
         STANDARD
-            .decode_vec(bytes.as_bytes(), &mut self.decoded)
+            .decode_vec(bytes, &mut self.decoded)
             .map_err(|_| Corrupt::InvalidBase64)?;
         let json = text(&self.decoded)?;
         let chunk = Chunk::read(json).map_err(|_| Corrupt::InvalidJson)?;
@@ -188,7 +190,7 @@ impl Reader {
     /// The model's own counts win over Bedrock's metrics, count by count, whichever comes last.
     fn count(&mut self, chunk: &Chunk<'_>, facts: &mut Facts) {
         let own = &mut self.events.usage;
-        if let Some(usage) = chunk.message.as_ref().and_then(|message| message.usage) {
+        if let Some(usage) = chunk.first_usage {
             // A message that begins has counted the first token or two of its output: no count to go by if the rest of
             // the stream is lost, and none that should win over the metrics.
             own.merge(&usage.without_output());
@@ -207,7 +209,7 @@ impl Reader {
 
 /// The base64 of a delta of Anthropic's, if this is one as Bedrock sends them: a stream consists of these, and none holds
 /// anything that is counted.
-fn delta_in(payload: &[u8]) -> Option<&str> {
+fn delta_in(payload: &[u8]) -> Option<&[u8]> {
     let rest = match payload.strip_prefix(br#"{"p":""#) {
         // Padding, which needs no escapes.
         Some(padded) => padded.get(memchr(b'"', padded)?..)?.strip_prefix(b"\",")?,
@@ -217,7 +219,7 @@ fn delta_in(payload: &[u8]) -> Option<&str> {
     if !bytes.starts_with(DELTA) {
         return None;
     }
-    std::str::from_utf8(bytes.get(..memchr(b'"', bytes)?)?).ok()
+    bytes.get(..memchr(b'"', bytes)?)
 }
 
 /// `{"type":"content_block_delta",` in base64.
@@ -238,7 +240,7 @@ mod tests {
         ] {
             assert_eq!(
                 delta_in(payload.as_bytes()),
-                Some(bytes.as_str()),
+                Some(bytes.as_bytes()),
                 "{payload}"
             );
             let mut known = (Chunks::new(0), Facts::default());
