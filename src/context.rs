@@ -3,7 +3,6 @@
 use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use bedrock_credentials::Current;
@@ -13,6 +12,7 @@ use crate::nginx::chain::{Buffers, Waiting};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::posted::Posted;
 use crate::nginx::request::{HeldBack, Request};
+use crate::nginx::task::Outcome;
 use crate::nginx::timer::Timer;
 use crate::nginx::{body, headers};
 use crate::{bedrock_module, credentials};
@@ -86,15 +86,12 @@ pub enum Awaited {
     /// The client's body, in PRECONTENT.
     BodyToPlan,
     /// A thread that inspects a large body.
-    Inspection(Shared<Result<gateway::Request, Refusal>>),
+    Inspection(Outcome<Result<gateway::Request, Refusal>>),
     /// The first credentials.
     Credentials,
     /// A thread that plans and hashes a large body.
-    Planning(Shared<Result<Planned, Refusal>>),
+    Planning(Outcome<Result<Planned, Refusal>>),
 }
-
-/// Filled in by a thread, empty if it failed.
-pub type Shared<T> = Arc<Mutex<Option<T>>>;
 
 /// A plan with what only the whole body tells.
 pub struct Planned {
@@ -119,7 +116,7 @@ pub enum Answer {
     /// The header is held back until the first frame; these bytes came so far.
     Held(Vec<u8>),
     /// A thread writes it: what it has come to, or the error that it is.
-    Writing(Shared<Result<Vec<u8>, Refusal>>),
+    Writing(Outcome<Result<Vec<u8>, Refusal>>),
     /// This body is sent instead of what comes.
     Replace(Vec<u8>),
     /// Nothing more is sent.

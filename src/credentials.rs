@@ -13,10 +13,11 @@ use std::time::SystemTime;
 use bedrock_credentials::{Credential, Current, Environment, Keeper, Source, Update};
 use gateway::Refusal;
 
+use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::{Level, cycle_log};
 use crate::nginx::request::Request;
 use crate::nginx::wakeup::{Wakeup, leave_children, set_environment, without_signals};
-use crate::rewrite::resume;
+use crate::rewrite::{FAILED, resume};
 
 /// All sources of a configuration.
 pub struct Sources {
@@ -284,9 +285,12 @@ fn take_updates() {
     });
     // One at a time: what one request does may end another that waits.
     while let Some(request) = next_served() {
-        let connection = request.connection();
-        resume(request);
-        Request::run_posted(connection);
+        guard_request(request, FAILED, || {
+            forced(request, "served");
+            let connection = request.connection();
+            resume(request);
+            Request::run_posted(connection);
+        });
     }
 }
 

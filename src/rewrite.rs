@@ -1,8 +1,6 @@
 //! REWRITE phase: recognise the operation. Where the path does not name the model, the body is read for it, so that
 //! `map`, limit_req and access modules see `$bedrock_requested_model`. Nothing is refused here: access control comes first.
 
-use std::sync::{Arc, Mutex};
-
 use gateway::{Api, Refusal, inspect};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
 
@@ -34,7 +32,7 @@ pub fn handler(request: Request) -> isize {
     match context.resumed() {
         Some(Awaited::BodyToInspect) => return with_body(request, context),
         Some(Awaited::Inspection(found)) => {
-            let found = found.lock().ok().and_then(|mut found| found.take());
+            let found = found.take();
             context.inspected = Some(found.unwrap_or_else(|| Err(Refusal::from_status(500))));
             return DECLINED;
         }
@@ -123,19 +121,13 @@ fn with_body(request: Request, mut context: Handle) -> isize {
         context.inspected = Some(look());
         return DECLINED;
     }
-    let found = Arc::new(Mutex::new(None));
-    context.awaits = Some(Awaited::Inspection(Arc::clone(&found)));
-    let work = move || {
-        let result = look();
-        if let Ok(mut found) = found.lock() {
-            *found = Some(result);
-        }
-    };
     let pool = main_conf(request).and_then(|main| main.pool);
-    match pool {
-        Some(pool) if pool.run(request, Waits::InPhase, Box::new(work), resume) => DONE,
-        _ => {
-            context.awaits = None;
+    match pool.and_then(|pool| pool.run(request, Waits::InPhase, look, resume)) {
+        Some(found) => {
+            context.awaits = Some(Awaited::Inspection(found));
+            DONE
+        }
+        None => {
             context.inspected = Some(Err(Refusal::misconfigured(NO_THREAD)));
             DECLINED
         }
@@ -150,4 +142,5 @@ pub const NO_THREAD: &str =
 const SESSION_ID: &str = "x-claude-code-session-id";
 const DECLINED: isize = NGX_DECLINED as isize;
 const DONE: isize = NGX_DONE as isize;
-const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;
+/// What ends a request in which something went wrong here.
+pub const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
 use gateway::settings::{Anthropic, Via};
 use gateway::{Body, Guardrail, Plan, Refusal, Settings, plan};
-use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_event_t};
+use ngx::ffi::{NGX_DECLINED, NGX_DONE, ngx_event_t};
 use zeroize::Zeroizing;
 
 use crate::context::{self, Awaited, Handle, Planned, Used};
@@ -26,7 +26,7 @@ use crate::nginx::task::Waits;
 use crate::nginx::timer::Timer;
 use crate::nginx::value::Value;
 use crate::nginx::{body, headers, upstream};
-use crate::rewrite::{NO_THREAD, read_body, resume};
+use crate::rewrite::{FAILED, NO_THREAD, read_body, resume};
 use crate::{LARGE_BODY, location_conf, main_conf, models};
 
 /// The phase handler.
@@ -46,10 +46,11 @@ pub fn handler(request: Request) -> isize {
         (_, None) => return DECLINED,
         (_, Some(Err(refusal))) => Err(refusal),
         (Some(Awaited::Planning(planned)), _) => {
-            let planned = planned.lock().ok().and_then(|mut planned| planned.take());
-            planned
-                .unwrap_or_else(|| Err(Refusal::from_status(500)))
-                .map(Some)
+            let planned = planned.take();
+            planned.map_or_else(
+                || Err(Refusal::from_status(500)),
+                |planned| planned.map(Some),
+            )
         }
         (_, Some(Ok(asked))) if asked.operation == Some(Operation::ListModels) => {
             return match list_models(request, conf, main, asked.requested_model.as_deref()) {
@@ -197,21 +198,12 @@ fn planned(
     if !large {
         return work().map(Some);
     }
-    let shared = Arc::new(Mutex::new(None));
-    context.awaits = Some(Awaited::Planning(Arc::clone(&shared)));
-    let work = move || {
-        let result = work();
-        if let Ok(mut shared) = shared.lock() {
-            *shared = Some(result);
-        }
-    };
-    match main.pool {
-        Some(pool) if pool.run(request, Waits::InPhase, Box::new(work), resume) => Ok(None),
-        _ => {
-            context.awaits = None;
-            Err(Refusal::misconfigured(NO_THREAD))
-        }
-    }
+    let planning = main
+        .pool
+        .and_then(|pool| pool.run(request, Waits::InPhase, work, resume));
+    let planned = planning.ok_or_else(|| Refusal::misconfigured(NO_THREAD))?;
+    context.awaits = Some(Awaited::Planning(planned));
+    Ok(None)
 }
 
 /// Puts the plan on the request, with the authorization it needs.
@@ -444,4 +436,3 @@ fn write(body: &Body, original: &[u8], directory: Option<&PathBuf>) -> io::Resul
 const NO_SOURCE: usize = usize::MAX;
 const DECLINED: isize = NGX_DECLINED as isize;
 const DONE: isize = NGX_DONE as isize;
-const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;

@@ -1,12 +1,12 @@
 //! A large answer that has to be whole before it is written in the client's form: a thread does that.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use gateway::{Refusal, Whole};
 use ngx::ffi::ngx_chain_t;
 
 use super::{ERROR, OK, failure, give, swallow};
-use crate::context::{Answer, Handle, Shared};
+use crate::context::{Answer, Handle};
 use crate::main_conf;
 use crate::nginx::chain::Output;
 use crate::nginx::filters::next_body_filter;
@@ -16,23 +16,14 @@ use crate::nginx::task::Waits;
 /// Has a thread write the answer. The filter is called again when it is done.
 pub fn begin(request: Request, mut context: Handle, whole: Whole) -> isize {
     let whole = Arc::new(whole);
-    let written = Shared::default();
     let work = {
-        let (whole, written) = (Arc::clone(&whole), Arc::clone(&written));
-        move || {
-            let result = whole.write();
-            *written.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        }
+        let whole = Arc::clone(&whole);
+        move || whole.write()
     };
     let pool = main_conf(request).and_then(|main| main.pool);
-    if pool.is_some_and(|pool| {
-        pool.run(
-            request,
-            Waits::InFilter,
-            Box::new(work),
-            Request::go_on_writing,
-        )
-    }) {
+    let writing =
+        pool.and_then(|pool| pool.run(request, Waits::InFilter, work, Request::go_on_writing));
+    if let Some(written) = writing {
         context.answer = Answer::Writing(written);
         request.set_buffered(true);
         return OK;
@@ -50,12 +41,8 @@ pub fn go_on(request: Request, context: Handle, input: *mut ngx_chain_t) -> isiz
     if request.has_thread() {
         return OK;
     }
-    let written = written
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let written = written.take();
     request.set_buffered(false);
-    // A thread that panicked has left nothing.
     let written = written.unwrap_or_else(|| Err(Refusal::from_status(500)));
     finish(request, context, written)
 }

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ngx::ffi::{
@@ -27,18 +28,28 @@ impl Pool {
         (!pool.is_null()).then_some(Self(pool))
     }
 
-    /// Runs `work` in a thread, then `resume` on the event loop. The request is kept alive in between, in which nothing of it
-    /// is sent. False if the work could not be queued.
+    /// Runs `work` in a thread, then `resume` on the event loop, which finds there what the work has come to. The request is
+    /// kept alive in between, in which nothing of it is sent. `None` if the work could not be queued.
     ///
-    /// `work` must not touch the request: it is for the bytes it was given, and hands back what it finds through shared
-    /// memory of its own.
-    pub fn run(
+    /// `work` must not touch the request: it is for the bytes it was given.
+    pub fn run<T: Send + 'static>(
         self,
         request: Request,
         waits: Waits,
-        work: Box<dyn FnOnce() + Send>,
+        work: impl FnOnce() -> T + Send + 'static,
         resume: fn(Request),
-    ) -> bool {
+    ) -> Option<Outcome<T>> {
+        let outcome = Outcome(Arc::default());
+        let left = Arc::clone(&outcome.0);
+        let work = Box::new(move || {
+            let result = work();
+            *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        });
+        self.post(request, waits, work, resume).then_some(outcome)
+    }
+
+    /// False if the work could not be queued.
+    fn post(self, request: Request, waits: Waits, work: Work, resume: fn(Request)) -> bool {
         // SAFETY: the pool is live; the task and its context are in the request's pool, which lives until `resume`.
         unsafe {
             let task = bits::ngx_thread_task_alloc(request.pool().cast(), size_of::<Context>());
@@ -72,6 +83,19 @@ impl Pool {
     }
 }
 
+/// What a thread leaves for the event loop.
+#[derive(Debug)]
+pub struct Outcome<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Outcome<T> {
+    /// What the work has come to; `None` if it panicked, or is not done.
+    pub fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Where a request stands while a thread works for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waits {
@@ -84,7 +108,7 @@ pub enum Waits {
 struct Context {
     request: Request,
     waits: Waits,
-    work: Option<Box<dyn FnOnce() + Send>>,
+    work: Option<Work>,
     resume: fn(Request),
     /// A worker that is told to quit does so when no timer is left: until the thread is done there is one.
     stay: Option<Timer>,
@@ -116,7 +140,6 @@ unsafe extern "C" fn in_thread(context: *mut c_void, _log: *mut bits::ngx_log_t)
         let this = context.cast::<Context>();
         ((*this).request, (*this).work.take())
     };
-    // What the work leaves unsaid after a panic, `resume` sees as a failure.
     guard((), || {
         forced(request, "thread");
         if let Some(work) = work {
