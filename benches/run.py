@@ -214,18 +214,19 @@ def growth():
     """Whether cost grows with what it should grow with, and nothing else; ends with status 1 if it does."""
     grows = []
     with Gateway() as gateway:
-        lines = []
-        for row in ROWS:
-            gateway.ask(row, STREAM, connections=8, requests=200)
-            found = []
-            for frames, requests in ((200, 400), (2000, 40), (20000, 4), (200000, 1)):
-                used, _ = gateway.measured(row, f"sim.long.frames-{frames}.glue", requests=requests)
-                found.append(used / frames * 1000)
-            # What costs the square of its length costs ten times as much a frame in the last column as in the one before.
-            if found[-1] > 3 * found[-2]:
-                grows.append(f"{row.name}: CPU of a frame, with the stream's length")
-            lines.append([row.name] + [f"{cost:.0f}" for cost in found])
-        table("CPU by length: ns a frame, for streams of so many frames", ["", "200", "2,000", "20,000", "200,000"], lines)
+        for what, script in ("text", "sim.long"), ("a tool call", "sim.long-call"):
+            lines = []
+            for row in ROWS:
+                gateway.ask(row, STREAM, connections=8, requests=200)
+                found = []
+                for frames, requests in ((200, 400), (2000, 40), (20000, 4), (200000, 1)):
+                    used, _ = gateway.measured(row, f"{script}.frames-{frames}.glue", requests=requests)
+                    found.append(used / frames * 1000)
+                # What costs the square of its length costs ten times as much a frame in the last column as in the one before.
+                if found[-1] > 3 * found[-2]:
+                    grows.append(f"{row.name}: CPU of a frame of {what}, with the stream's length")
+                lines.append([row.name] + [f"{cost:.0f}" for cost in found])
+            table(f"CPU by length: ns a frame, for streams of so many frames of {what}", ["", "200", "2,000", "20,000", "200,000"], lines)
         lines = []
         for row in ROWS:
             found = []

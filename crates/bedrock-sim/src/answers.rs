@@ -46,6 +46,8 @@ pub enum Text {
     Pieces(Vec<String>),
     /// One so many times.
     Repeated(&'static str, u64),
+    /// The same as a string in an object.
+    InObject(&'static str, u64),
 }
 
 impl Text {
@@ -59,6 +61,11 @@ impl Text {
         match self {
             Self::Pieces(pieces) => Box::new(pieces.into_iter()),
             Self::Repeated(piece, count) => Box::new((0..count).map(move |_| piece.to_owned())),
+            Self::InObject(piece, count) => {
+                let around = |text: &str| std::iter::once(text.to_owned());
+                let pieces = Self::Repeated(piece, count).pieces();
+                Box::new(around("{\"text\": \"").chain(pieces).chain(around("\"}")))
+            }
         }
     }
 
@@ -186,6 +193,15 @@ impl Answer {
                     output: *deltas,
                     cache: None,
                 }),
+                ..plain
+            },
+            Kind::LongCall(deltas) => Self {
+                blocks: vec![Block::Tool {
+                    id: "tooluse_Sim0004",
+                    name: "write",
+                    input: Text::InObject("word ", *deltas),
+                }],
+                stop_reason: "tool_use",
                 ..plain
             },
             Kind::Big(kib) => {
@@ -325,6 +341,14 @@ mod tests {
                 .len(),
             3 * 1024
         );
+        let Some(Block::Tool { input, .. }) = answer(&Kind::LongCall(3), &json!({}))
+            .blocks
+            .into_iter()
+            .next()
+        else {
+            panic!("no call");
+        };
+        assert_eq!(input.whole(), r#"{"text": "word word word "}"#);
         let long = answer(&Kind::Long(5), &json!({}));
         assert_eq!(long.usage.unwrap().output, 5);
         assert_eq!(long.text_pieces().count(), 5);

@@ -27,6 +27,7 @@
 //! | `max-tokens`, `stop-sequence`, `guardrail`, `filtered`, `context-window`, `new-stop` | another stop reason, the last an unknown one |
 //! | `no-usage`, `no-metadata` | without `usage`; without any `metadata` |
 //! | `long` (`frames-N`, 1000) | N deltas, N output tokens |
+//! | `long-call` (`frames-N`, 1000) | a tool call whose input comes in N deltas, and one before and after them |
 //! | `big` (`kib-N`, 1024) | one delta of N KiB |
 //! | `echo` | the request's top-level keys; `invoke` gives the body back |
 //! | `unknown-event` | an event of an unknown type after the first |

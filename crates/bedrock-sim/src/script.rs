@@ -56,6 +56,8 @@ pub enum Kind {
     NoMetadata,
     /// That many deltas.
     Long(u64),
+    /// A tool call in that many deltas, and one before and after them.
+    LongCall(u64),
     /// One delta of that many KiB.
     Big(usize),
     /// The request's top-level keys.
@@ -186,6 +188,7 @@ impl Outcome {
             "no-usage" => Kind::NoUsage,
             "no-metadata" => Kind::NoMetadata,
             "long" => Kind::Long(options.number("frames", 1000, 10_000_000)?),
+            "long-call" => Kind::LongCall(options.number("frames", 1000, 10_000_000)?),
             "big" => {
                 Kind::Big(usize::try_from(options.number("kib", 1024, 16_384)?).unwrap_or_default())
             }
