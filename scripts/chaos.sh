@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # chaos.sh [--seed N] [SCENARIO...]: faults against a live nginx with two workers, see t/chaos/run.py. As root, for a file
-# system of its own. Ten thousand streams want `ulimit -n 20200`; with less there are as many as that allows.
+# system of its own. Ten thousand streams want `ulimit -n 19300`; with less there are as many as that allows.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -19,5 +19,5 @@ TEST_NGINX_BINARY=$(nginx_binary)
 export TEST_NGINX_BINARY TEST_BEDROCK_SIM=${CARGO_TARGET_DIR:-$ROOT/target}/release/bedrock-sim
 export TEST_BEDROCK_PANICKING_MODULE=$panicking
 export TEST_BEDROCK_MODULE=${TEST_BEDROCK_MODULE:-$BUILD/ngx_http_bedrock_module.so}
-ulimit -n 20200 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+ulimit -n 19300 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 exec "$python" "$ROOT/t/chaos/run.py" "$@"
