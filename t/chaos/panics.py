@@ -118,7 +118,9 @@ async def when_credentials_come(tally, rng, gateway, bedrock, keys):
         path, body, headers = NATIVE.request(one.model)
         request = f"/late{path}{'?panic-in=served' if number % 2 else ''}", body, headers
         asking.append(asyncio.ensure_future(ask(gateway.port, one, request=request)))
-    while await at_work(gateway) < len(ones):
+    for _ in range(200):
+        if await at_work(gateway) == len(ones):
+            break
         await asyncio.sleep(0.05)
     keys.with_suffix(".new").write_text(KEYS)
     keys.with_suffix(".new").rename(keys)

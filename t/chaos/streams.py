@@ -163,16 +163,18 @@ async def leaving_clients(tally, rng, count=600):
 async def many_streams(tally, rng, count=10_000, multiplexed=1000):
     """So many open at once in one worker, which needs a file for each, and one for its client; some clients have a hundred on
     one connection. Bedrock is a process of its own, for files of its own."""
-    needed = 2 * count - multiplexed + 300
-    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files < needed:
-        count = (files - 300 + multiplexed) // 2
-        tally.notes.append(f"NOT {10_000}: only {files} files may be open here, of {needed}")
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = 2 * count - multiplexed + 300
+    if allowed < files:
+        tally.notes.append(f"NOT {count}: only {allowed} files may be open here, of {files}")
+        # A tenth of the clients, as above.
+        count, files = (allowed - 300) * 10 // 19, allowed
+        multiplexed = count // 10
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
         sim = BedrockSim(Path(directory))
         try:
             # Below a sixteenth of them, nginx closes those that wait for a request.
-            options = {"workers": 1, "connections": 2 * count + count // 4, "main": f"worker_rlimit_nofile {needed};"}
+            options = {"workers": 1, "connections": 2 * count + count // 4, "main": f"worker_rlimit_nofile {files};"}
             shared = f"{directory}/http2"
             async with running(f"listen unix:{shared} http2; {LOCATION}", upstream=sim.port, silence="300s", **options) as (gateway, _):
                 await opened_at_once(tally, gateway, count, shared, multiplexed)
@@ -196,9 +198,10 @@ async def opened_at_once(tally, gateway, count, shared, multiplexed):
     tokens = [3 + number % 3 for number in range(count)]
     models = [f"chaos.{number}.sim.long.frames-{tokens[number]}.pace-15000" for number in range(count)]
     requests = [FORMS[form_of(number)].request(model) for number, model in enumerate(models)]
-    with ThreadPoolExecutor(multiplexed // 100) as threads:
-        for first in range(0, multiplexed, 100):
-            some = slice(first, first + 100)
+    batches = range(0, multiplexed, 100)
+    with ThreadPoolExecutor(len(batches)) as threads:
+        for first in batches:
+            some = slice(first, min(first + 100, multiplexed))
             talk = threads.submit(ask_together, shared, requests[some], answers[some])
             asking.append(asyncio.wrap_future(talk))
         for first in range(multiplexed, count, 50):

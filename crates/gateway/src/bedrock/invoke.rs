@@ -233,7 +233,7 @@ pub struct InvocationMetrics {
 
 impl InvocationMetrics {
     fn read(json: &str) -> Self {
-        // Once for each half: the counts have names of many formats, which cannot be flattened into this.
+        // Once for each half.
         Self {
             usage: Usage::read(json).unwrap_or_default(),
             metrics: lenient_value(json).unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! One walk over a JSON document: every value is checked and stays where it stands, and nothing is built.
 //!
-//! The strings and small numbers that nearly all of an event consists of are read here; what is nested or rare, by serde_json.
+//! The strings and whole numbers that nearly all of an event consists of are read here; what is nested or rare, by serde_json.
 
 use std::borrow::Cow;
 

@@ -171,7 +171,7 @@ impl Listener for Heard<'_> {
             }
             _ if !whole => {}
             Member::Usage => {
-                if let Ok(usage) = serde_json::from_slice::<Usage>(text) {
+                if let Some(usage) = Usage::read(&String::from_utf8_lossy(text)) {
                     usage.tell(facts);
                 }
             }
@@ -261,6 +261,15 @@ mod tests {
         assert_eq!(facts.stop_reason.as_deref(), Some("tool_use"));
         assert_eq!(facts.tool_calls, Some(2));
         assert_eq!(facts.response_text, "Hi 🦀!");
+    }
+
+    #[test]
+    fn counts_are_read_beside_what_is_no_unicode() {
+        let mut observer = Observer::new(Operation::Converse, true, 0);
+        let mut facts = Facts::default();
+        let json = b"{\"usage\":{\"new\":\"\xff\",\"inputTokens\":12}}";
+        observer.push(json, &mut facts);
+        assert_eq!(facts.input_tokens, Some(12));
     }
 
     #[test]
