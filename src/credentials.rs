@@ -13,7 +13,6 @@ use std::time::SystemTime;
 use bedrock_credentials::{Credential, Current, Environment, Keeper, Source, Update};
 use gateway::Refusal;
 
-use crate::context;
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::{Level, cycle_log};
 use crate::nginx::request::Request;
@@ -287,10 +286,6 @@ fn take_updates() {
     // One at a time: what one request does may end another that waits.
     while let Some(request) = next_served() {
         guard_request(request, FAILED, || {
-            // It waits no longer, whatever happens now.
-            if let Some(mut context) = context::find(request) {
-                context.wait = None;
-            }
             forced(request, "served");
             let connection = request.connection();
             resume(request);

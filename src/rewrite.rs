@@ -77,6 +77,8 @@ pub fn read_body(request: Request, mut context: Handle, awaited: Awaited) -> isi
 pub fn resume(request: Request) {
     if let Some(mut context) = context::find(request) {
         context.arrived = true;
+        // Whatever comes now, it must not be called again from a timer.
+        context.wait = None;
     }
     request.resume();
 }

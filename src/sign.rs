@@ -38,10 +38,6 @@ pub fn handler(request: Request) -> isize {
         return DECLINED;
     };
     let awaited = context.resumed();
-    // Whatever comes now, it must not be called again from a timer.
-    if matches!(awaited, Some(Awaited::Credentials)) {
-        context.wait = None;
-    }
     let planned = match (awaited, context.inspected.clone()) {
         (_, None) => return DECLINED,
         (_, Some(Err(refusal))) => Err(refusal),
