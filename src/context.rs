@@ -3,249 +3,108 @@
 use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::time::SystemTime;
 
-use bedrock_credentials::Current;
-use gateway::{Api, Facts, Plan, Refusal, Relay};
+use gateway::{Api, Refusal};
 
-use crate::nginx::chain::{Buffers, Waiting};
+use crate::attempt::{Attempt, Stage};
+use crate::bedrock_module;
+use crate::nginx::chain::Buffers;
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::posted::Posted;
-use crate::nginx::request::{HeldBack, Request};
-use crate::nginx::task::Outcome;
-use crate::nginx::timer::Timer;
-use crate::nginx::{body, headers};
-use crate::{bedrock_module, credentials};
+use crate::nginx::request::{HeldBack, Request, RequestLine};
 
 /// Everything this module knows of a request.
 pub struct Context {
     /// Which request this belongs to: the pool that holds it is shared with subrequests.
     owner: Request,
-    /// The client's method.
-    method: (usize, ngx::ffi::ngx_str_t),
-    /// The client's request, put back for the log and for every further attempt.
-    client: Option<Client>,
+    /// How the client began it.
+    line: RequestLine,
+    /// What the client asks for, whichever attempt answers it.
+    pub asked: Asked,
+    /// The attempt that is under way, or the one that ended the request.
+    pub attempt: Attempt,
+    /// What is done once nginx is done with the event in which an answer ended.
+    pub afterwards: Option<Afterwards>,
+    /// The event for that.
+    pub event: Option<Posted>,
+    /// Buffers of our own for what is written.
+    pub buffers: Buffers,
+    /// How many calls of the filters below are under way: what comes meanwhile is what they send on their own.
+    pub sending: u32,
+}
+
+/// What REWRITE found.
+#[derive(Default)]
+pub struct Asked {
     /// What the client speaks.
     pub api: Option<Api>,
     /// The session that the client says this belongs to.
     pub session_id: Option<String>,
-    /// What REWRITE found, or why it will be refused once access control had its say.
+    /// The request, or why it will be refused once access control had its say.
     pub inspected: Option<Result<gateway::Request, Refusal>>,
-    /// What is awaited before the phase goes on.
-    pub awaits: Option<Awaited>,
-    /// What was awaited is there.
-    pub arrived: bool,
-    /// Ends a wait for credentials.
-    pub wait: Option<Timer>,
-    /// That wait has ended.
-    pub waited_long: bool,
-    /// What authorized the request.
-    pub credentials: Option<Used>,
-    /// The answer is made elsewhere: by a static error page, or in a location that is no gateway.
-    pub foreign: bool,
-    /// What is sent to Bedrock.
-    pub plan: Option<Plan>,
-    /// Follows the answer.
-    pub relay: Option<Relay>,
-    /// An answer that is made here.
-    pub local_answer: Option<Vec<u8>>,
-    /// What the filters do with the answer.
-    pub answer: Answer,
-    /// An error of ours, for the filters to write in the client's dialect.
-    pub refusal: Option<Refusal>,
-    /// Seconds from the request's beginning to the first content delta.
-    pub time_to_first_token: Option<f64>,
-    /// The answer comes from nginx's cache: nothing was spent on it.
-    pub cached: bool,
-    /// The client went away before there was any answer.
-    pub aborted: bool,
-    /// The client went away, and the answer is read on for its usage.
-    pub draining: bool,
-    /// Buffers of our own for what is written.
-    pub buffers: Buffers,
-    /// What came from upstream and is not worked on yet.
-    pub waiting: Waiting,
-    /// What is done once nginx is done with the event in which an answer failed.
-    pub afterwards: Option<Posted>,
-    /// `post_action` waits for the fallback's answer.
-    pub post_action: Option<HeldBack>,
 }
 
-/// The source of a request's authorization.
-pub struct Used {
-    /// Its place in the configuration.
-    pub index: usize,
-    /// When what it gave expires.
-    pub expires: Option<SystemTime>,
-}
-
-/// What a phase handler waits for.
-pub enum Awaited {
-    /// The client's body, in REWRITE.
-    BodyToInspect,
-    /// The client's body, in PRECONTENT.
-    BodyToPlan,
-    /// A thread that inspects a large body.
-    Inspection(Outcome<Result<gateway::Request, Refusal>>),
-    /// The first credentials.
-    Credentials,
-    /// A thread that plans and hashes a large body.
-    Planning(Outcome<Result<Planned, Refusal>>),
-}
-
-/// A plan with what only the whole body tells.
-pub struct Planned {
-    /// The plan.
-    pub plan: Plan,
-    /// SHA-256 of the body to send; empty where nothing is signed.
-    pub body_hash: String,
-    /// The body to send, where the client's was changed and is in a file.
-    pub file: Option<std::fs::File>,
-    /// The place of the source that authorizes, and what it gave; `None` where the client authorizes itself.
-    pub credentials: Option<(usize, Current)>,
-}
-
-/// What becomes of the answer.
-#[derive(Default)]
-pub enum Answer {
-    /// Not ours, or nothing yet: everything passes.
-    #[default]
-    Pass,
-    /// The relay follows it.
-    Relay,
-    /// The header is held back until the first frame; these bytes came so far.
-    Held(Vec<u8>),
-    /// A thread writes it: what it has come to, or the error that it is.
-    Writing(Outcome<Result<Vec<u8>, Refusal>>),
-    /// This body is sent instead of what comes.
-    Replace(Vec<u8>),
-    /// Nothing more is sent.
-    Swallow,
-    /// All of it has been given on: what comes is dropped, what waits further down still goes out.
-    Sent,
-}
-
-struct Client {
-    headers: headers::Saved,
-    body: body::Saved,
-    target: (ngx::ffi::ngx_str_t, bool),
+/// The end of an answer, from an event of our own.
+pub enum Afterwards {
+    /// The answer is whole for the client: the upstream is not waited for.
+    EndUpstream,
+    /// `error_page` takes this status to another attempt.
+    FallBack {
+        /// The status of the error.
+        status: u16,
+        /// The answer is not given yet, whatever the upstream's end looks like to nginx.
+        post_action: HeldBack,
+    },
 }
 
 impl Context {
     fn new(owner: Request) -> Self {
         Self {
             owner,
-            method: owner.raw_method(),
-            client: None,
-            api: None,
-            session_id: None,
-            inspected: None,
-            awaits: None,
-            arrived: false,
-            wait: None,
-            waited_long: false,
-            credentials: None,
-            foreign: false,
-            plan: None,
-            relay: None,
-            local_answer: None,
-            answer: Answer::Pass,
-            refusal: None,
-            time_to_first_token: None,
-            cached: false,
-            aborted: false,
-            draining: false,
-            buffers: Buffers::default(),
-            waiting: Waiting::new(),
+            line: owner.line(),
+            asked: Asked::default(),
+            attempt: Attempt::default(),
             afterwards: None,
-            post_action: None,
+            event: None,
+            buffers: Buffers::default(),
+            sending: 0,
         }
     }
 
+    /// Begins an attempt.
+    pub fn begin(&mut self, request: Request) {
+        self.leave(request);
+        request.restore_line(self.line);
+        self.attempt.stage = Stage::Phases;
+    }
+
+    /// Ends the attempt, and forgets it: something else makes the answer.
+    pub fn leave(&mut self, request: Request) {
+        self.step_aside(request);
+        self.attempt = Attempt::default();
+    }
+
     /// Leaves the request as the client sent it, and the answer alone; what is known of both stays for the log.
-    pub fn end_attempt(&mut self, request: Request) {
-        self.restore_client(request);
-        self.awaits = None;
-        // It may still be among those that are resumed when credentials come: by then it may be gone.
-        if self.wait.take().is_some() {
-            credentials::forget(request);
-        }
-        self.answer = Answer::Pass;
-        self.waiting = Waiting::new();
+    pub fn step_aside(&mut self, request: Request) {
+        self.attempt.take_off(request);
+        self.attempt.stage = Stage::None;
         request.set_buffered(false);
         request.clear_filter_finalize();
     }
 
-    /// Forgets everything about an earlier attempt.
-    pub fn begin_attempt(&mut self, request: Request) {
-        self.end_attempt(request);
-        self.waited_long = false;
-        self.credentials = None;
-        self.foreign = false;
-        self.plan = None;
-        self.relay = None;
-        self.local_answer = None;
-        self.refusal = None;
-        self.time_to_first_token = None;
-        self.cached = false;
-        self.draining = false;
+    /// The answer goes out by the version of HTTP that the client speaks, whatever the upstream's looked like.
+    pub fn restore_version(&self, request: Request) {
+        request.restore_version(self.line);
     }
 
-    /// Undoes the change of method that `error_page` makes on the way to a path.
-    pub fn restore_method(&self, request: Request) {
-        request.set_raw_method(self.method);
-    }
-
-    /// Whether the phase handler was called again because what it awaited has come.
-    pub fn resumed(&mut self) -> Option<Awaited> {
-        if !std::mem::take(&mut self.arrived) {
-            return None;
-        }
-        self.awaits.take()
-    }
-
-    /// Remembers the client's request before it is changed.
-    pub fn save_client(&mut self, request: Request) {
-        if self.client.is_none() {
-            self.client = Some(Client {
-                headers: headers::save(request),
-                body: body::save(request),
-                target: request.raw_target(),
-            });
-        }
-    }
-
-    /// Puts the client's request back as it came.
-    pub fn restore_client(&mut self, request: Request) {
-        if let Some(client) = self.client.take() {
-            headers::restore(request, &client.headers);
-            body::restore(request, client.body);
-            // A path that `rewrite` or error_page has set meanwhile stays.
-            let (target, valid) = client.target;
-            let unchanged = request.raw_target().1;
-            request.set_raw_target((target, valid && unchanged));
-        }
+    /// Whether something else than this gateway answers.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.attempt.stage, Stage::None)
     }
 
     /// What the request asked for, as far as it was understood.
     pub fn request(&self) -> Option<&gateway::Request> {
-        self.inspected.as_ref()?.as_ref().ok()
-    }
-
-    /// What is known of the answer.
-    pub fn facts(&self) -> Option<&Facts> {
-        self.relay
-            .as_ref()
-            .filter(|_| !self.cached)
-            .map(Relay::facts)
-    }
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        if self.wait.is_some() {
-            credentials::forget(self.owner);
-        }
+        self.asked.inspected.as_ref()?.as_ref().ok()
     }
 }
 
@@ -289,8 +148,14 @@ pub fn find(request: Request) -> Option<Handle> {
     NonNull::new(found.cast()).map(Handle)
 }
 
-/// The context to read variables from: that of the request it renews the cache for, where nginx asks on its own.
+/// The context to read variables from. A subrequest that is no request to the gateway itself, such as `auth_request`'s, reads
+/// those of the request that it belongs to.
 pub fn find_to_read(request: Request) -> Option<Handle> {
+    find(request).or_else(|| find_to_read(request.parent()?))
+}
+
+/// The context whose call is to be sent: that of the request it renews the cache for, where nginx asks on its own.
+pub fn find_to_send(request: Request) -> Option<Handle> {
     find(request).or_else(|| find(request.renews_cache_for()?))
 }
 
@@ -325,12 +190,9 @@ unsafe extern "C" fn request_ended(data: *mut c_void) {
         // SAFETY: nginx calls this before it ends the pool that the context is in.
         if let Some(context) = unsafe { data.cast::<Context>().as_mut() } {
             forced(context.owner, "ended");
-            let drained = context.draining;
-            let gone = context.owner.client_is_gone();
-            let streams = |plan: &Plan| plan.operation.streams();
-            context.aborted =
-                gone && context.relay.is_none() && context.plan.as_ref().is_some_and(streams);
-            if let Some(relay) = &mut context.relay {
+            context.attempt.take_off(context.owner);
+            let drained = matches!(context.attempt.stage, Stage::Drains);
+            if let Some(relay) = context.attempt.relay_mut() {
                 // An answer that was not read to its end had a client that did not wait for it.
                 relay.client_left(drained);
             }

@@ -3,14 +3,17 @@
 //! ```text
 //! REWRITE      rewrite    recognise the operation (and read the body where only it names the model)
 //! …            nginx      limits and access control, on the client's own request
-//! PRECONTENT   sign       plan the call, put it on the request, sign it
-//! CONTENT      nginx      proxy_pass connects, sends, receives
+//! PRECONTENT   sign       plan the call, sign it
+//! CONTENT      content    have the planned call sent
+//!              nginx      proxy_pass connects, sends, receives
 //! filters      filter     decode the answer as it passes, count, translate, turn failures into errors
 //! LOG          variables  $bedrock_* for log_format
 //! ```
 //!
 //! What any of that means for Bedrock is decided in the `gateway` crate; this one connects it to nginx.
 
+mod attempt;
+mod content;
 mod context;
 mod credentials;
 mod directives;
@@ -160,14 +163,16 @@ unsafe extern "C" fn merge_loc_conf(
                 &*above.cast::<LocationConf>(),
             )
         };
-        here.inherit(above);
         // SAFETY: nginx calls this while it reads the configuration.
         let cf = unsafe { Conf::from_raw(cf) };
+        let handler = cf.content_handler();
+        here.handler = handler.get();
+        here.inherit(above);
         if here.is_on()
-            && here.auth.is_none()
             && let Some(main) = main_conf_of(&cf)
         {
-            main.default_used = true;
+            main.handlers.push(handler);
+            main.default_used |= here.auth.is_none();
         }
         ptr::null_mut()
     })
@@ -188,6 +193,10 @@ unsafe extern "C" fn add_handlers(cf: *mut ngx_conf_t) -> ngx_int_t {
                 ));
                 return ERROR;
             }
+        }
+        // Now that all modules have set theirs.
+        for handler in main.handlers.drain(..) {
+            handler.replace(content::handler);
         }
         if main.used {
             main.pool = nginx::task::Pool::require(&conf);
@@ -236,7 +245,7 @@ unsafe extern "C" fn header_filter(r: *mut ngx_http_request_t) -> ngx_int_t {
             return ERROR;
         }
         if let Some(mut context) = context::find(request) {
-            context.foreign = true;
+            context.step_aside(request);
         }
         // A plain error here would give the client an empty reply.
         // SAFETY: the request is live and its header not sent.

@@ -2,6 +2,7 @@
 
 use ngx::ffi::{NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t};
 
+use crate::attempt::Stage;
 use crate::context::{self, Handle};
 use crate::nginx::chain::Output;
 use crate::nginx::guard::{forced, guard};
@@ -9,7 +10,7 @@ use crate::nginx::request::Request;
 
 /// Has this answered instead of what the location does.
 pub fn take_over(request: Request, mut context: Handle, body: Vec<u8>) {
-    context.local_answer = Some(body);
+    context.attempt.stage = Stage::Local(body);
     request.set_content_handler(content);
 }
 
@@ -21,7 +22,10 @@ unsafe extern "C" fn content(r: *mut ngx_http_request_t) -> ngx_int_t {
         let Some(mut context) = context::find(request) else {
             return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
         };
-        let body = context.local_answer.take().unwrap_or_default();
+        let body = match &mut context.attempt.stage {
+            Stage::Local(body) => std::mem::take(body),
+            _ => return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t,
+        };
         let discarded = request.discard_body();
         if discarded != OK {
             return discarded;

@@ -4,7 +4,8 @@
 use gateway::{Api, Refusal, inspect};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
 
-use crate::context::{self, Awaited, Handle};
+use crate::attempt::{Awaited, Stage};
+use crate::context::{self, Handle};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 use crate::nginx::task::Waits;
@@ -14,38 +15,41 @@ use crate::{LARGE_BODY, location_conf, main_conf};
 /// The phase handler.
 pub fn handler(request: Request) -> isize {
     let conf = location_conf(request);
+    // The client has its answer: what post_action calls gets the client's request, wherever that is. The access log, which
+    // comes after it, is about that answer.
+    if request.is_post_action() {
+        if let Some(mut context) = context::find(request) {
+            context.step_aside(request);
+        }
+        return DECLINED;
+    }
     // Without a content handler there is nothing to send on: an error page, a static file.
     let Some(conf) = conf.filter(|conf| conf.is_on() && request.has_content_handler()) else {
         if let Some(mut context) = context::find(request) {
-            match request.is_post_action() {
-                // The access log, which comes after it, is about the answer that the client got.
-                true => context.end_attempt(request),
-                false => context.begin_attempt(request),
-            }
-            context.foreign = true;
+            context.leave(request);
         }
         return DECLINED;
     };
     let Some(mut context) = context::find_or_create(request) else {
         return FAILED;
     };
-    match context.resumed() {
+    match context.attempt.stage.resumed() {
         Some(Awaited::BodyToInspect) => return with_body(request, context),
         Some(Awaited::Inspection(found)) => {
             let found = found.take();
-            context.inspected = Some(found.unwrap_or_else(|| Err(Refusal::from_status(500))));
+            context.asked.inspected = Some(found.unwrap_or_else(|| Err(Refusal::from_status(500))));
             return DECLINED;
         }
         _ => {}
     }
-    context.begin_attempt(request);
-    context.restore_method(request);
-    context.session_id = headers::client_header(request, SESSION_ID);
+    context.begin(request);
+    request.forget_preconditions();
+    context.asked.session_id = headers::client_header(request, SESSION_ID);
     let target = target(request);
     let api = conf.api.unwrap_or_default();
     let api = api.unwrap_or_else(|| Api::of(&target));
     let found = inspect(Some(api), request.method(), &target, None);
-    context.api = Some(api);
+    context.asked.api = Some(api);
     let needs_body = matches!(&found, Ok(found) if found.needs_body());
     let known = context
         .request()
@@ -54,7 +58,7 @@ pub fn handler(request: Request) -> isize {
         // An attempt before this one has read the body.
         return DECLINED;
     }
-    context.inspected = Some(found);
+    context.asked.inspected = Some(found);
     if !needs_body {
         return DECLINED;
     }
@@ -66,7 +70,7 @@ pub fn handler(request: Request) -> isize {
 
 /// Reads the body; the phase goes on when it is there.
 pub fn read_body(request: Request, mut context: Handle, awaited: Awaited) -> isize {
-    context.awaits = Some(awaited);
+    context.attempt.stage = Stage::Waits(awaited);
     match request.read_body(body_is_read) {
         Ok(()) => DONE,
         Err(status) => status,
@@ -76,9 +80,7 @@ pub fn read_body(request: Request, mut context: Handle, awaited: Awaited) -> isi
 /// Goes on with the phase that waits.
 pub fn resume(request: Request) {
     if let Some(mut context) = context::find(request) {
-        context.arrived = true;
-        // Whatever comes now, it must not be called again from a timer.
-        context.wait = None;
+        context.attempt.stage.arrive();
     }
     request.resume();
 }
@@ -120,17 +122,17 @@ fn with_body(request: Request, mut context: Handle) -> isize {
     };
     let pieces = body::pieces(request);
     if pieces.len() <= LARGE_BODY && !pieces.in_file() {
-        context.inspected = Some(look());
+        context.asked.inspected = Some(look());
         return DECLINED;
     }
     let pool = main_conf(request).and_then(|main| main.pool);
     match pool.and_then(|pool| pool.run(request, Waits::InPhase, look, resume)) {
         Some(found) => {
-            context.awaits = Some(Awaited::Inspection(found));
+            context.attempt.stage = Stage::Waits(Awaited::Inspection(found));
             DONE
         }
         None => {
-            context.inspected = Some(Err(Refusal::misconfigured(NO_THREAD)));
+            context.asked.inspected = Some(Err(Refusal::misconfigured(NO_THREAD)));
             DECLINED
         }
     }

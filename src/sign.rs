@@ -1,5 +1,5 @@
 //! PRECONTENT phase, after access control: read the body if it is not read yet, evaluate the directives' values, plan path
-//! and body, put them on the request, sign.
+//! and body, sign, and have that sent.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -15,15 +15,17 @@ use gateway::{Body, Guardrail, Plan, Refusal, Settings, plan};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, ngx_event_t};
 use zeroize::Zeroizing;
 
-use crate::context::{self, Awaited, Handle, Planned, Used};
+use crate::attempt::{Awaited, Expected, Planned, Stage, Used};
+use crate::content;
+use crate::context::{self, Handle};
 use crate::credentials::{self, Found, unavailable};
 use crate::directives::location::{Auth, LocationConf};
 use crate::directives::{DEFAULT, MainConf};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
+use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
 use crate::nginx::task::Waits;
-use crate::nginx::timer::Timer;
 use crate::nginx::value::Value;
 use crate::nginx::{body, headers, upstream};
 use crate::rewrite::{FAILED, NO_THREAD, read_body, resume};
@@ -34,11 +36,12 @@ pub fn handler(request: Request) -> isize {
     let (Some(conf), Some(main)) = (location_conf(request), main_conf(request)) else {
         return DECLINED;
     };
-    let Some(mut context) = context::find(request).filter(|context| !context.foreign) else {
+    let Some(mut context) = context::find(request).filter(|context| !context.is_elsewhere()) else {
         return DECLINED;
     };
-    let awaited = context.resumed();
-    let planned = match (awaited, context.inspected.clone()) {
+    let awaited = context.attempt.stage.resumed();
+    let overdue = matches!(awaited, Some(Awaited::Overdue));
+    let planned = match (awaited, context.asked.inspected.clone()) {
         (_, None) => return DECLINED,
         (_, Some(Err(refusal))) => Err(refusal),
         (Some(Awaited::Planning(planned)), _) => {
@@ -62,7 +65,7 @@ pub fn handler(request: Request) -> isize {
             return read_body(request, context, Awaited::BodyToPlan);
         }
         _ => match credentials_for(request, conf, main) {
-            Ok(Some((index, Found::Awaited))) if !context.waited_long => {
+            Ok(Some((index, Found::Awaited))) if !overdue => {
                 wait(request, context, conf, index);
                 return DONE;
             }
@@ -91,12 +94,11 @@ pub fn handler(request: Request) -> isize {
 
 /// Holds the request until its source has credentials, or for so long.
 fn wait(request: Request, mut context: Handle, conf: &LocationConf, index: usize) {
-    context.awaits = Some(Awaited::Credentials);
-    // SAFETY: a request's connection has a log.
-    let log = unsafe { (*request.connection()).log };
     let longest = conf.credentials_timeout.unwrap_or(Duration::from_secs(5));
-    context.wait = Some(Timer::new(longest, waited, request.raw().cast(), log));
-    credentials::wait(index, request);
+    let expected = Expected::new(request, index, longest, waited);
+    context.attempt.stage = Stage::Waits(Awaited::Credentials {
+        _expected: expected,
+    });
     request.park();
 }
 
@@ -106,9 +108,8 @@ unsafe extern "C" fn waited(event: *mut ngx_event_t) {
     guard_request(request, FAILED, || {
         forced(request, "waited");
         let connection = request.connection();
-        credentials::forget(request);
         if let Some(mut context) = context::find(request) {
-            context.waited_long = true;
+            context.attempt.stage.overdue();
         }
         resume(request);
         Request::run_posted(connection);
@@ -122,7 +123,7 @@ fn refuse(request: Request, mut context: Handle, refusal: Refusal) -> isize {
         None => request.log(Level::Info, &format!("bedrock: refused with {refusal}")),
     }
     let status = isize::try_from(refusal.status).unwrap_or(FAILED);
-    context.refusal = Some(refusal);
+    context.attempt.stage = Stage::Refused(refusal);
     status
 }
 
@@ -198,11 +199,11 @@ fn planned(
         .pool
         .and_then(|pool| pool.run(request, Waits::InPhase, work, resume));
     let planned = planning.ok_or_else(|| Refusal::misconfigured(NO_THREAD))?;
-    context.awaits = Some(Awaited::Planning(planned));
+    context.attempt.stage = Stage::Waits(Awaited::Planning(planned));
     Ok(None)
 }
 
-/// Puts the plan on the request, with the authorization it needs.
+/// Has the plan sent, with the authorization it needs.
 fn send(
     request: Request,
     mut context: Handle,
@@ -217,40 +218,40 @@ fn send(
     } = planned;
     let current = credentials.as_ref().map(|(_, current)| current);
     let authorization = authorize(&plan, &body_hash, current)?;
-    context.credentials = credentials.map(|(index, current)| Used {
+    context.attempt.credentials = credentials.map(|(index, current)| Used {
         index,
         expires: current.expires,
     });
     let failed = || Refusal::misconfigured("out of memory");
     let old = body::pieces(request);
     let length = plan.body.len(old.len());
-    context.save_client(request);
-    let headers = plan
+    let planned = plan
         .headers
         .iter()
-        .map(|(name, value)| (name.as_ref(), value.as_str()))
-        .chain(
-            authorization
-                .iter()
-                .map(|(name, value)| (name.as_ref(), value.as_str())),
-        );
-    let placed = headers::replace(request, headers, length)
-        && match file {
-            Some(file) => body::replace_by_file(request, file, length),
-            None => body::splice(request, &old, &plan.body),
-        };
+        .map(|(name, value)| (name.as_ref(), value.as_str()));
+    let authorized = authorization
+        .iter()
+        .map(|(name, value)| (name.as_ref(), value.as_str()));
+    let headers: Vec<(&str, &str)> = planned.chain(authorized).collect();
+    let headers = headers::make(request, headers.into_iter(), length).ok_or_else(failed)?;
+    let body = match file {
+        Some(file) => body::of_file(request, file, length),
+        None => body::splice(request, &old, &plan.body),
+    };
     let target = request.copy(plan.target.as_bytes());
-    let (Some(target), true) = (target, placed) else {
-        context.restore_client(request);
+    let (Some(body), Some(target)) = (body, target) else {
         return Err(failed());
     };
-    request.set_raw_target((target, true));
+    context.attempt.outgoing = Some(Outgoing::new(headers, body, target));
+    // Within `if` the handler may be that of a location around it, which is no gateway.
+    request.set_content_handler(content::handler);
     request.preserve_body();
     if conf.drains() {
         upstream::ignore_client_abort(request);
     }
     // A stream may stay for long.
-    context.plan = Some(plan.for_answer());
+    context.attempt.plan = Some(plan.for_answer());
+    context.attempt.stage = Stage::Called;
     Ok(())
 }
 

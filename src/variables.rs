@@ -35,7 +35,7 @@ const fn variable(
 #[rustfmt::skip]
 static VARIABLES: [Variable; 23] = [
     variable("bedrock_operation",           |context, _| operation(context)),
-    variable("bedrock_api",                 |context, _| text(context.api.map(gateway::Api::as_str))),
+    variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
     variable("bedrock_requested_model",     |context, _| text(context.request().and_then(|asked| asked.requested_model.as_deref()))),
     variable("bedrock_model",               |context, _| text(plan(context).and_then(|plan| plan.model.as_deref()))),
     variable("bedrock_region",              |context, _| text(plan(context).map(|plan| plan.region.as_str()))),
@@ -47,16 +47,16 @@ static VARIABLES: [Variable; 23] = [
     variable("bedrock_cache_read_tokens",   |context, _| number(context, |facts| facts.cache_read_tokens)),
     variable("bedrock_cache_write_tokens",  |context, _| number(context, |facts| facts.cache_write_tokens)),
     variable("bedrock_stop_reason",         |context, _| text(facts(context).and_then(|facts| facts.stop_reason.as_deref()))),
-    variable("bedrock_time_to_first_token", |context, _| seconds(context.time_to_first_token)),
+    variable("bedrock_time_to_first_token", |context, _| seconds(context.attempt.time_to_first_token)),
     variable("bedrock_latency",             |context, _| latency(context)),
-    variable("bedrock_stream_status",       |context, _| text(stream_status(context).map(StreamStatus::as_str))),
+    variable("bedrock_stream_status",       |context, request| text(stream_status(context, request).map(StreamStatus::as_str))),
     variable("bedrock_exception",           exception),
     variable("bedrock_request_id",          request_id),
     variable("bedrock_tool_calls",          |context, _| number(context, |facts| facts.tool_calls.map(u64::from))),
     variable("bedrock_credentials",         source),
     variable("bedrock_credentials_expire",  |context, _| seconds_left(context)),
     variable("bedrock_response_text",       |context, _| response_text(context)),
-    variable("bedrock_session_id",          |context, _| text(context.session_id.as_deref())),
+    variable("bedrock_session_id",          |context, _| text(context.asked.session_id.as_deref())),
 ];
 
 /// Adds the variables to nginx's. Not cacheable: each attempt has values of its own.
@@ -111,11 +111,11 @@ unsafe extern "C" fn get(
 }
 
 fn plan(context: &Context) -> Option<&Plan> {
-    context.plan.as_ref()
+    context.attempt.plan.as_ref()
 }
 
 fn facts(context: &Context) -> Option<&Facts> {
-    context.facts()
+    context.attempt.facts()
 }
 
 fn text(text: Option<&str>) -> Text<'_> {
@@ -132,8 +132,13 @@ fn seconds<'a>(seconds: Option<f64>) -> Text<'a> {
     seconds.map(|seconds| format!("{seconds:.3}").into())
 }
 
-fn stream_status(context: &Context) -> Option<StreamStatus> {
-    if context.aborted {
+fn stream_status(context: &Context, request: Request) -> Option<StreamStatus> {
+    // The client went away before there was any answer.
+    let aborted = || {
+        let streams = plan(context).is_some_and(|plan| plan.operation.streams());
+        streams && context.attempt.followed.is_none() && request.client_is_gone()
+    };
+    if aborted() {
         return Some(StreamStatus::Aborted);
     }
     facts(context)?.stream
@@ -148,7 +153,7 @@ fn operation(context: &Context) -> Text<'_> {
 
 /// The name of the credential source; a key in `bedrock_auth bearer` has none.
 fn source(context: &Context, request: Request) -> Text<'_> {
-    let used = context.credentials.as_ref()?;
+    let used = context.attempt.credentials.as_ref()?;
     let name = main_conf(request)?.sources.name(used.index);
     // A block's name is one word, that of a bearer key is not.
     text(Some(name).filter(|name| !name.contains(' ')))
@@ -156,7 +161,7 @@ fn source(context: &Context, request: Request) -> Text<'_> {
 
 /// Whole seconds until the credentials expire.
 fn seconds_left(context: &Context) -> Text<'_> {
-    let expires = context.credentials.as_ref()?.expires?;
+    let expires = context.attempt.credentials.as_ref()?.expires?;
     let left = expires
         .duration_since(SystemTime::now())
         .unwrap_or_default();

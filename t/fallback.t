@@ -380,3 +380,67 @@ Content-Type: application/json
 --- response_body_filters eval: \&main::journal
 --- error_code eval: [200, 200]
 --- response_body_like eval: [qr/Hello from/, qr{\Aus-east-1/.* ok once (.*)\neu-west-1/\S+ /model/good/converse ok once \1\n\z}]
+
+
+
+=== a chain of first-frame exceptions that leads nowhere ends with the last one, in the client's dialect
+--- http_config eval: $::Regions
+--- config
+    recursive_error_pages on;
+    location / { bedrock on; proxy_pass http://bedrock; error_page 429 = @again; }
+    location @again { bedrock on; bedrock_region eu-west-1; proxy_pass http://bedrock; error_page 429 = @again; }
+--- request
+POST /v1/chat/completions
+{"model":"sim.exception","stream":true,"messages":[{"role":"user","content":"Hi"}]}
+--- more_headers
+Content-Type: application/json
+--- error_code: 429
+--- response_body_like: ^\{"error":\{"message":.*"type":"rate_limit_error"
+--- access_log
+429 converse_stream api=openai model=sim.exception requested=sim.exception region=eu-west-1 in=- out=- total=- read=- write=- stop=- stream=exception exception=throttlingException
+--- error_log
+stream exception: throttlingException
+--- no_error_log
+[alert]
+
+
+
+=== the same natively, to a path
+--- http_config eval: $::Regions
+--- config
+    recursive_error_pages on;
+    location / { bedrock on; proxy_pass http://bedrock; error_page 429 = /again; }
+    location /again { bedrock on; bedrock_region eu-west-1; proxy_pass http://bedrock; error_page 429 = /again; }
+--- request eval: "POST /model/sim.exception/converse-stream\n$::Body"
+--- error_code: 429
+--- response_body_like: ^\{"message":
+--- response_headers
+x-amzn-ErrorType: ThrottlingException
+--- access_log
+429 converse_stream api=native model=sim.exception requested=sim.exception region=eu-west-1
+--- error_log
+stream exception: throttlingException
+--- no_error_log
+[alert]
+
+
+
+=== a chain that nginx itself goes round ends in the client's dialect
+--- http_config eval: $::Regions
+--- config
+    recursive_error_pages on;
+    location / { bedrock on; proxy_pass http://bedrock; error_page 429 = @again; }
+    location @again { bedrock on; bedrock_region eu-west-1; proxy_pass http://bedrock; error_page 429 = @again; }
+--- request
+POST /v1/chat/completions
+{"model":"sim.throttled","messages":[{"role":"user","content":"Hi"}]}
+--- more_headers
+Content-Type: application/json
+--- error_code: 500
+--- response_body_like: ^\{"error":\{"message":
+--- access_log
+500 converse api=openai model=sim.throttled requested=sim.throttled region=eu-west-1 in=- out=- total=- read=- write=- stop=- stream=- exception=ThrottlingException
+--- error_log
+cycle
+--- no_error_log
+[alert]

@@ -69,6 +69,7 @@ fn rust_side() -> Vec<(&'static str, String, Vec<usize>)> {
         ngx_http_request_t.allow_ranges: set_allow_ranges,
         ngx_http_request_t.error_page: set_error_page,
         ngx_http_upstream_t.buffering: set_buffering,
+        ngx_http_upstream_t.cacheable: set_cacheable,
         ngx_variable_value_t.len: set_len,
         ngx_variable_value_t.valid: set_valid,
         ngx_variable_value_t.no_cacheable: set_no_cacheable,
@@ -115,9 +116,9 @@ fn every_member_is_where_c_has_it() {
         ngx_http_core_main_conf_t: phases;
         ngx_http_request_body_t: temp_file bufs buf rest;
         ngx_http_request_t: connection ctx main_conf srv_conf loc_conf read_event_handler write_event_handler upstream pool
-            headers_in headers_out request_body start_sec start_msec method request_line uri unparsed_uri method_name out
+            headers_in headers_out request_body http_version start_sec start_msec method request_line uri unparsed_uri method_name out
             main parent posted_requests phase_handler content_handler variables cleanup err_status;
-        ngx_http_upstream_t: headers_in request_bufs busy_bufs cleanup conf;
+        ngx_http_upstream_t: headers_in request_bufs create_request busy_bufs cleanup conf;
         ngx_list_t: last part size nalloc pool;
         ngx_log_t: log_level;
         ngx_module_t: ctx_index index name signature ctx commands type_ init_process exit_process exit_master;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gateway::settings::Via;
 use gateway::{Api, Guardrail};
+use ngx::ffi::ngx_http_handler_pt;
 
 use crate::nginx::value::Value;
 
@@ -47,6 +48,8 @@ pub struct LocationConf {
     pub hold_headers: Option<bool>,
     /// `bedrock_response_text`, in bytes.
     pub response_text: Option<usize>,
+    /// What would make the answers here without this module: `proxy_pass`. Within `if` it is that of the location around.
+    pub handler: ngx_http_handler_pt,
 }
 
 /// `bedrock_auth`
@@ -97,6 +100,7 @@ impl LocationConf {
         inherit(&mut self.max_frame_size, &above.max_frame_size);
         inherit(&mut self.hold_headers, &above.hold_headers);
         inherit(&mut self.response_text, &above.response_text);
+        self.handler = self.handler.or(above.handler);
     }
 
     /// Whether this location is a gateway.

@@ -20,7 +20,7 @@ use ngx::ffi::{
 use bedrock_credentials::{Environment, Given, Source};
 
 use crate::credentials::Sources;
-use crate::nginx::conf::Conf;
+use crate::nginx::conf::{Conf, ContentHandler};
 use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::value::Value;
@@ -41,6 +41,8 @@ pub struct MainConf {
     pub default_used: bool,
     /// nginx's thread pool, where it is used.
     pub pool: Option<task::Pool>,
+    /// The content handlers of all gateways.
+    pub handlers: Vec<ContentHandler>,
     /// `bedrock_auth NAME` as they were read: name, and where it stands.
     pub named_sources: Vec<(String, String)>,
 }
@@ -61,6 +63,7 @@ impl MainConf {
             used: false,
             default_used: false,
             pool: None,
+            handlers: Vec::new(),
             named_sources: Vec::new(),
         }
     }

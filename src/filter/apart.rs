@@ -5,11 +5,11 @@ use std::sync::Arc;
 use gateway::{Refusal, Whole};
 use ngx::ffi::ngx_chain_t;
 
-use super::{ERROR, OK, failure, give, swallow};
-use crate::context::{Answer, Handle};
+use super::{ERROR, OK, failure, give, send_down, swallow};
+use crate::attempt::Stage;
+use crate::context::Handle;
 use crate::main_conf;
 use crate::nginx::chain::Output;
-use crate::nginx::filters::next_body_filter;
 use crate::nginx::request::Request;
 use crate::nginx::task::Waits;
 
@@ -24,7 +24,7 @@ pub fn begin(request: Request, mut context: Handle, whole: Whole) -> isize {
     let writing =
         pool.and_then(|pool| pool.run(request, Waits::InFilter, work, Request::go_on_writing));
     if let Some(written) = writing {
-        context.answer = Answer::Writing(written);
+        context.attempt.stage = Stage::Writing(written);
         request.set_buffered(true);
         return OK;
     }
@@ -35,7 +35,7 @@ pub fn begin(request: Request, mut context: Handle, whole: Whole) -> isize {
 /// Sends what the thread has written, once it is done.
 pub fn go_on(request: Request, context: Handle, input: *mut ngx_chain_t) -> isize {
     swallow(input);
-    let Answer::Writing(written) = &context.answer else {
+    let Stage::Writing(written) = &context.attempt.stage else {
         return OK;
     };
     if request.has_thread() {
@@ -48,7 +48,7 @@ pub fn go_on(request: Request, context: Handle, input: *mut ngx_chain_t) -> isiz
 }
 
 fn finish(request: Request, mut context: Handle, written: Result<Vec<u8>, Refusal>) -> isize {
-    context.answer = Answer::Held(Vec::new());
+    context.attempt.stage = Stage::Held(Vec::new());
     let written = match written {
         Ok(written) => written,
         Err(refusal) => return failure::fail_held(request, context, refusal),
@@ -57,5 +57,5 @@ fn finish(request: Request, mut context: Handle, written: Result<Vec<u8>, Refusa
     if !give(request, context, written, true, &mut output) {
         return ERROR;
     }
-    output.send(|chain| next_body_filter(request, chain))
+    send_down(request, context, output)
 }

@@ -4,26 +4,25 @@ use gateway::request::methods;
 use gateway::{Api, Refusal};
 use ngx::ffi::{NGX_DONE, ngx_chain_t, ngx_event_t};
 
-use super::{ERROR, OK, complain, swallow};
-use crate::context::{self, Answer, Handle};
+use super::{ERROR, OK, complain, send_down, swallow};
+use crate::attempt::Stage;
+use crate::context::{self, Afterwards, Handle};
 use crate::location_conf;
 use crate::nginx::chain::Output;
 use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::posted::Posted;
-use crate::nginx::request::Request;
+use crate::nginx::request::{HeldBack, Request};
 use crate::nginx::upstream::Upstream;
 
 /// Writes nginx's error, or our own refusal, as the client's dialect has it.
 pub fn own_error(request: Request, mut context: Handle) -> isize {
-    context.restore_client(request);
     let status = request.status();
-    let refusal = context
-        .refusal
-        .take()
-        .filter(|refusal| refusal.status == status)
-        .unwrap_or_else(|| Refusal::from_status(status));
+    let refusal = match std::mem::take(&mut context.attempt.stage) {
+        Stage::Refused(refusal) if refusal.status == status => refusal,
+        _ => Refusal::from_status(status),
+    };
     write_error(request, context, &refusal);
     next_header_filter(request)
 }
@@ -32,6 +31,7 @@ pub fn own_error(request: Request, mut context: Handle) -> isize {
 fn write_error(request: Request, mut context: Handle, refusal: &Refusal) {
     let api = dialect(request, context);
     let request_id = context
+        .attempt
         .facts()
         .and_then(|facts| facts.request_id.as_deref());
     let answer = api.error(refusal, request_id);
@@ -43,13 +43,14 @@ fn write_error(request: Request, mut context: Handle, refusal: &Refusal) {
     if refusal.status == 405 {
         request.add_answer_header("Allow", methods(api, &request.target()));
     }
-    context.answer = Answer::Replace(answer.body);
+    context.attempt.stage = Stage::Replaced(answer.body);
 }
 
 /// What the client speaks, even where nginx refused the request before this module saw it.
 fn dialect(request: Request, context: Handle) -> Api {
     let configured = || location_conf(request).and_then(|conf| conf.api).flatten();
     context
+        .asked
         .api
         .or_else(configured)
         .unwrap_or_else(|| Api::of(&request.target()))
@@ -64,9 +65,11 @@ pub fn replace(request: Request, context: Handle, input: *mut ngx_chain_t) -> is
 }
 
 fn send_replacement(request: Request, mut context: Handle) -> isize {
-    let Answer::Replace(body) = std::mem::replace(&mut context.answer, Answer::Sent) else {
-        return OK;
+    let body = match &mut context.attempt.stage {
+        Stage::Replaced(body) => std::mem::take(body),
+        _ => return OK,
     };
+    context.attempt.stage = Stage::Sent;
     // What else would have been written is not any more.
     request.set_buffered(false);
     let mut output = Output::new(request);
@@ -74,7 +77,7 @@ fn send_replacement(request: Request, mut context: Handle) -> isize {
         Some(buffer) => output.pass(buffer),
         None => return ERROR,
     }
-    output.send(|chain| next_body_filter(request, chain))
+    send_down(request, context, output)
 }
 
 /// The first frame was an exception (or none came): its status is the answer's, and `error_page` may take it.
@@ -84,7 +87,7 @@ pub fn fail_held(request: Request, context: Handle, refusal: Refusal) -> isize {
     if result == ERROR || result > OK {
         return ERROR;
     }
-    if !matches!(context.answer, Answer::Replace(_)) {
+    if !matches!(context.attempt.stage, Stage::Replaced(_)) {
         // A fallback is on its way.
         return OK;
     }
@@ -94,39 +97,65 @@ pub fn fail_held(request: Request, context: Handle, refusal: Refusal) -> isize {
 
 /// The answer is whole: the upstream is not waited for, once nginx is done with the event that it is in.
 pub fn end_upstream(request: Request, context: Handle) {
-    after_this_event(request, context, upstream_ended);
+    after_this_event(request, context, Afterwards::EndUpstream);
 }
 
-unsafe extern "C" fn upstream_ended(event: *mut ngx_event_t) {
+/// Does this once nginx is done with the event that it is in; the request is kept alive until then. An answer ends once: what
+/// was asked for first is done.
+fn after_this_event(request: Request, mut context: Handle, what: Afterwards) {
+    if context.afterwards.is_some() {
+        return;
+    }
+    context.afterwards = Some(what);
+    request.hold();
+    // SAFETY: a request's connection has a log.
+    let log = unsafe { (*request.connection()).log };
+    let event = Posted::new(after_event, request.raw().cast(), log);
+    context.event.insert(event).post();
+}
+
+unsafe extern "C" fn after_event(event: *mut ngx_event_t) {
     // SAFETY: the event's data is the request, which `after_this_event` keeps alive until now.
     let request = unsafe { Request::from_raw((*event).data.cast()) };
     guard_request(request, ERROR, || {
-        forced(request, "upstream-ended");
         let connection = request.connection();
-        match Upstream::of(request).filter(|upstream| upstream.is_active()) {
-            Some(upstream) => {
-                upstream.abandon();
-                // What the client has not taken yet still goes out.
-                request.finalize(OK);
-            }
-            // It has ended by itself, and nginx the request; this only lets go of it.
+        let found = context::find(request).and_then(|mut context| {
+            let what = context.afterwards.take()?;
+            Some((context, what))
+        });
+        match found {
+            Some((context, Afterwards::EndUpstream)) => upstream_ended(request, context),
+            Some((
+                context,
+                Afterwards::FallBack {
+                    status,
+                    post_action,
+                },
+            )) => fall_back(request, context, status, post_action),
             None => request.finalize(DONE),
         }
         Request::run_posted(connection);
     });
 }
 
-/// Calls `handler` once nginx is done with this event; the request is kept alive until then.
-fn after_this_event(
-    request: Request,
-    mut context: Handle,
-    handler: unsafe extern "C" fn(*mut ngx_event_t),
-) {
-    request.hold();
-    // SAFETY: a request's connection has a log.
-    let log = unsafe { (*request.connection()).log };
-    let event = Posted::new(handler, request.raw().cast(), log);
-    context.afterwards.insert(event).post();
+fn upstream_ended(request: Request, context: Handle) {
+    forced(request, "upstream-ended");
+    let active = Upstream::of(request).filter(|upstream| upstream.is_active());
+    if let Some(upstream) = active {
+        upstream.abandon();
+    }
+    let sent = match context.attempt.stage {
+        // An error that took the place of an answer's header waits for the answer's end.
+        Stage::Replaced(_) => send_replacement(request, context),
+        // What a filter below holds behind a subrequest would wait for the upstream otherwise.
+        _ => next_body_filter(request, std::ptr::null_mut()),
+    };
+    match active {
+        // What the client has not taken yet still goes out.
+        Some(_) => request.finalize(sent),
+        // It has ended by itself, and nginx the request; this only lets go of it.
+        None => request.finalize(DONE),
+    }
 }
 
 /// Sends the header of this error instead of the answer's, and has its body follow; or lets `error_page` take it.
@@ -142,11 +171,12 @@ pub fn instead_of_answer(request: Request, mut context: Handle, refusal: Refusal
     }
     // An error that left the filters here would end the connection, and the fallback with it. So the fallback starts
     // from an event of our own, once nginx is done with this one.
-    context.answer = Answer::Swallow;
-    context.refusal = Some(refusal);
-    // The answer is not given yet, whatever the upstream's end looks like to nginx.
-    context.post_action = Some(request.hold_back_post_action());
-    after_this_event(request, context, fall_back);
+    context.attempt.stage = Stage::Dropped;
+    let fallback = Afterwards::FallBack {
+        status: refusal.status,
+        post_action: request.hold_back_post_action(),
+    };
+    after_this_event(request, context, fallback);
     OK
 }
 
@@ -155,32 +185,16 @@ fn intercepts(request: Request) -> bool {
     Upstream::of(request).is_some_and(Upstream::intercepts_errors)
 }
 
-unsafe extern "C" fn fall_back(event: *mut ngx_event_t) {
-    // SAFETY: the event's data is the request, which `after_this_event` keeps alive until now.
-    let request = unsafe { Request::from_raw((*event).data.cast()) };
-    guard_request(request, ERROR, || {
-        forced(request, "fall-back");
-        let connection = request.connection();
-        let mut status = 502;
-        if let Some(upstream) = Upstream::of(request) {
-            upstream.abandon();
-        }
-        if let Some(mut context) = context::find(request) {
-            if let Some(held) = context.post_action.take() {
-                request.allow_post_action(held);
-            }
-            status = context
-                .refusal
-                .take()
-                .map_or(status, |refusal| refusal.status);
-            // What comes now is made where error_page leads; if that is a gateway too, its attempt begins anew.
-            context.begin_attempt(request);
-            context.foreign = true;
-        }
-        request.clean_answer();
-        request.finalize(isize::try_from(status).unwrap_or(502));
-        Request::run_posted(connection);
-    });
+fn fall_back(request: Request, mut context: Handle, status: u16, post_action: HeldBack) {
+    forced(request, "fall-back");
+    if let Some(upstream) = Upstream::of(request) {
+        upstream.abandon();
+    }
+    request.allow_post_action(post_action);
+    // What comes now is made where error_page leads; if that is a gateway too, an attempt begins there.
+    context.leave(request);
+    request.clean_answer();
+    request.finalize(isize::try_from(status).unwrap_or(502));
 }
 
 const DONE: isize = NGX_DONE as isize;

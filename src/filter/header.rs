@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use gateway::{Plan, Refusal};
 
 use super::{OK, failure};
-use crate::context::{self, Answer, Handle};
+use crate::attempt::{Followed, Stage};
+use crate::context::{self, Handle};
 use crate::nginx::filters::next_header_filter;
 use crate::nginx::guard::forced;
 use crate::nginx::log::Level;
@@ -16,12 +17,19 @@ use crate::{credentials, location_conf};
 /// The header filter.
 pub fn header(request: Request) -> isize {
     let known = context::find(request);
-    if known.as_ref().is_some_and(|context| context.foreign) {
+    if known.is_some_and(|context| context.is_elsewhere()) {
         return next_header_filter(request);
+    }
+    if let Some(context) = known {
+        context.restore_version(request);
+        request.no_ranges();
     }
     forced(request, "header");
     // What the cache keeps is Bedrock's answer, which has to be written in the client's form each time.
-    let rewrites = |context: &Handle| context.plan.as_ref().is_some_and(Plan::rewrites_answer);
+    let rewrites = |context: &Handle| {
+        let plan = context.attempt.plan.as_ref();
+        plan.is_some_and(Plan::rewrites_answer)
+    };
     let rewrites_cached = request.is_from_cache() && known.as_ref().is_some_and(rewrites);
     // A filter after this one, such as Lua's, may end the answer with an error while Bedrock's is under way.
     let active = Upstream::of(request)
@@ -38,14 +46,16 @@ pub fn header(request: Request) -> isize {
         if let Some(mut context) = context::find(request)
             && !request.is_from_cache()
         {
-            context.begin_attempt(request);
-            context.foreign = true;
+            context.leave(request);
         }
         return next_header_filter(request);
     };
-    let Some(plan) = &context.plan else {
+    let Some(plan) = &context.attempt.plan else {
         return next_header_filter(request);
     };
+    if upstream.status() == 0 {
+        return no_answer(request, context, upstream);
+    }
     check_what_was_sent(request, plan, upstream);
     let relay = plan.relay(
         upstream.status(),
@@ -53,7 +63,6 @@ pub fn header(request: Request) -> isize {
         SystemTime::now(),
     );
     let id_header = plan.api.request_id_header();
-    context.restore_client(request);
     if location_conf(request).is_some_and(|conf| conf.drains()) {
         upstream::read_on_without_client(request);
     }
@@ -72,23 +81,39 @@ pub fn header(request: Request) -> isize {
     if let (Some(name), Some(id)) = (id_header, &relay.facts().request_id) {
         request.add_answer_header(name, id);
     }
-    context.relay = Some(relay);
-    context.cached = request.is_from_cache();
+    context.attempt.followed = Some(match request.is_from_cache() {
+        true => Followed::FromCache(relay),
+        false => Followed::FromBedrock(relay),
+    });
     if let Some(refusal) = rejected_credentials(request, context) {
         return failure::instead_of_answer(request, context, refusal);
     }
     if holds {
-        context.answer = Answer::Held(Vec::new());
+        context.attempt.stage = Stage::Held(Vec::new());
         return OK;
     }
-    context.answer = Answer::Relay;
+    context.attempt.stage = Stage::Flows;
     next_header_filter(request)
+}
+
+/// What came begins with no status line, so it is no answer of Bedrock's. nginx takes it for the body of one.
+fn no_answer(request: Request, context: Handle, upstream: Upstream) -> isize {
+    upstream.do_not_cache();
+    let refusal = Refusal {
+        log: Some("the upstream's answer is not HTTP".to_owned()),
+        ..Refusal::from_status(502)
+    };
+    let result = failure::instead_of_answer(request, context, refusal);
+    if matches!(context.attempt.stage, Stage::Replaced(_)) {
+        failure::end_upstream(request, context);
+    }
+    result
 }
 
 /// AWS says that our credentials have expired: new ones are fetched, and the client learns only that it may try again.
 fn rejected_credentials(request: Request, context: Handle) -> Option<Refusal> {
-    let used = context.credentials.as_ref()?;
-    let exception = context.facts()?.exception.as_deref()?;
+    let used = context.attempt.credentials.as_ref()?;
+    let exception = context.attempt.facts()?.exception.as_deref()?;
     if !EXPIRED.contains(&exception) {
         return None;
     }

@@ -7,7 +7,8 @@ mod header;
 use gateway::{End, Flow, Refusal, Relay, Whole};
 use ngx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 
-use crate::context::{self, Answer, Handle};
+use crate::attempt::Stage;
+use crate::context::{self, Handle};
 use crate::nginx::chain::{self, Buffer, Output};
 use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::log::Level;
@@ -21,21 +22,40 @@ pub fn body(request: Request, input: *mut ngx_chain_t) -> isize {
     let Some(context) = context::find(request) else {
         return next_body_filter(request, input);
     };
-    match context.answer {
-        Answer::Pass => next_body_filter(request, input),
-        Answer::Swallow => {
+    // A filter below adds to what it is given now, as `addition` does.
+    if context.sending > 0 {
+        return next_body_filter(request, input);
+    }
+    match context.attempt.stage {
+        Stage::None
+        | Stage::Phases
+        | Stage::Waits(_)
+        | Stage::Arrived(_)
+        | Stage::Refused(_)
+        | Stage::Local(_)
+        | Stage::Called => next_body_filter(request, input),
+        Stage::Dropped => {
             swallow(input);
             OK
         }
-        Answer::Sent => {
+        Stage::Sent => {
             swallow(input);
             // nginx calls without buffers for what a slow client has not taken yet.
             next_body_filter(request, std::ptr::null_mut())
         }
-        Answer::Replace(_) => failure::replace(request, context, input),
-        Answer::Writing(_) => apart::go_on(request, context, input),
-        Answer::Relay | Answer::Held(_) => relayed(request, context, input),
+        Stage::Replaced(_) => failure::replace(request, context, input),
+        Stage::Writing(_) => apart::go_on(request, context, input),
+        Stage::Drains => drain(request, context, input),
+        Stage::Flows | Stage::Held(_) => relayed(request, context, input),
     }
+}
+
+/// Gives a chain to the filters below.
+fn send_down(request: Request, mut context: Handle, output: Output) -> isize {
+    context.sending += 1;
+    let result = output.send(|chain| next_body_filter(request, chain));
+    context.sending -= 1;
+    result
 }
 
 /// Takes all buffers; whether the answer ends in them.
@@ -69,11 +89,11 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
         return drain(request, context, input);
     }
     let rewrites = context
-        .relay
-        .as_ref()
+        .attempt
+        .relay()
         .is_some_and(|relay| relay.rewrites_as().is_some());
     // SAFETY: nginx gives the filter a live chain.
-    if rewrites && !unsafe { context.waiting.add(request, input) } {
+    if rewrites && !unsafe { context.attempt.waiting.add(request, input) } {
         return ERROR;
     }
     loop {
@@ -89,28 +109,27 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
                 return failure::fail_held(request, context, refusal);
             }
             Step::Write(whole) => return apart::begin(request, context, whole),
-            Step::Cut | Step::Stop => complain(request, context),
-            Step::Send => {}
-        }
-        if matches!(context.answer, Answer::Held(_)) {
-            return OK;
-        }
-        let result = output.send(|chain| next_body_filter(request, chain));
-        match step {
             Step::Cut => {
-                context.answer = Answer::Swallow;
+                complain(request, context);
+                context.attempt.stage = Stage::Dropped;
                 request.no_keepalive();
                 request.set_buffered(false);
+                send_down(request, context, output);
                 return ERROR;
             }
             Step::Stop => {
-                context.answer = Answer::Sent;
+                complain(request, context);
+                context.attempt.stage = Stage::Sent;
                 request.set_buffered(false);
                 failure::end_upstream(request, context);
-                return result;
+                return send_down(request, context, output);
             }
-            Step::Send | Step::Fail(_) | Step::Write(_) => {}
+            Step::Send => {}
         }
+        if matches!(context.attempt.stage, Stage::Held(_)) {
+            return OK;
+        }
+        let result = send_down(request, context, output);
         if drains && request.client_is_gone() {
             if !rewrites {
                 // The relay has it already.
@@ -119,8 +138,8 @@ fn relayed(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> is
             return drain(request, context, std::ptr::null_mut());
         }
         // The client may just have taken what it had not: then nothing else would call for what waits.
-        if result == ERROR || context.waiting.is_empty() || context.buffers.busy() {
-            request.set_buffered(!context.waiting.is_empty());
+        if result == ERROR || context.attempt.waiting.is_empty() || context.buffers.busy() {
+            request.set_buffered(!context.attempt.waiting.is_empty());
             return result;
         }
     }
@@ -144,7 +163,7 @@ fn passed(
         let mut cut = None;
         match push(context, bytes, &mut unwritten) {
             Flow::Hold => {
-                if let Answer::Held(held) = &mut context.answer {
+                if let Stage::Held(held) = &mut context.attempt.stage {
                     held.extend_from_slice(bytes);
                 }
             }
@@ -194,7 +213,7 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
     let (mut cut, mut last, mut stop) = (false, false, false);
     while !cut
         && !stop
-        && let Some(buffer) = context.waiting.take(request)
+        && let Some(buffer) = context.attempt.waiting.take(request)
     {
         match push(context, buffer.bytes(), &mut written) {
             Flow::Hold | Flow::Go => {}
@@ -233,7 +252,7 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
 }
 
 fn push(mut context: Handle, bytes: &[u8], written: &mut Vec<u8>) -> Flow {
-    match &mut context.relay {
+    match context.attempt.relay_mut() {
         Some(relay) if !bytes.is_empty() => relay.push(bytes, written),
         Some(relay) if relay.holds() => Flow::Hold,
         _ => Flow::Go,
@@ -241,7 +260,7 @@ fn push(mut context: Handle, bytes: &[u8], written: &mut Vec<u8>) -> Flow {
 }
 
 fn finish(mut context: Handle, clean: bool, written: &mut Vec<u8>) -> End {
-    match &mut context.relay {
+    match context.attempt.relay_mut() {
         Some(relay) => relay.finish(clean, written),
         None => End::Clean,
     }
@@ -249,12 +268,12 @@ fn finish(mut context: Handle, clean: bool, written: &mut Vec<u8>) -> End {
 
 /// An answer that is whole now and would hold up the event loop.
 fn take_large(mut context: Handle) -> Option<Whole> {
-    let relay = context.relay.as_mut()?;
+    let relay = context.attempt.relay_mut()?;
     relay.take_whole(LARGE_BODY)
 }
 
 fn holds(context: Handle) -> bool {
-    context.relay.as_ref().is_some_and(Relay::holds)
+    context.attempt.relay().is_some_and(Relay::holds)
 }
 
 /// Whether the upstream has ended with this buffer: cleanly, or, as the only sign of a broken connection, with an empty one
@@ -275,7 +294,7 @@ fn give(
     last: bool,
     output: &mut Output,
 ) -> bool {
-    if last && matches!(context.answer, Answer::Held(_)) {
+    if last && matches!(context.attempt.stage, Stage::Held(_)) {
         request.set_answer_length(written.len());
     }
     if !release(request, context, output) {
@@ -295,11 +314,11 @@ fn give(
 
 /// Lets the held header go, and the bytes that came with it. False if that failed.
 fn release(request: Request, mut context: Handle, output: &mut Output) -> bool {
-    let Answer::Held(held) = &mut context.answer else {
+    let Stage::Held(held) = &mut context.attempt.stage else {
         return true;
     };
     let held = std::mem::take(held);
-    context.answer = Answer::Relay;
+    context.attempt.stage = Stage::Flows;
     let result = next_header_filter(request);
     if result == ERROR || result > OK {
         return false;
@@ -315,8 +334,8 @@ fn release(request: Request, mut context: Handle, output: &mut Output) -> bool {
 
 /// Reads the rest for its usage, now that nobody waits for it.
 fn drain(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> isize {
-    if !context.draining {
-        context.draining = true;
+    if !matches!(context.attempt.stage, Stage::Drains) {
+        context.attempt.stage = Stage::Drains;
         request.log(
             Level::Info,
             "bedrock: the client went away, the answer is read on for its usage",
@@ -324,12 +343,12 @@ fn drain(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> isiz
     }
     // SAFETY: nginx gives the filter a live chain; what waits was copied from such.
     unsafe {
-        if !context.waiting.add(request, input) {
+        if !context.attempt.waiting.add(request, input) {
             return ERROR;
         }
     }
     let mut unread = Vec::new();
-    while let Some(buffer) = context.waiting.take(request) {
+    while let Some(buffer) = context.attempt.waiting.take(request) {
         push(context, buffer.bytes(), &mut unread);
         let ends = ends(request, buffer);
         buffer.consume();
@@ -348,19 +367,23 @@ fn drain(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> isiz
 }
 
 fn note_first_token(request: Request, mut context: Handle) {
-    if context.time_to_first_token.is_none()
-        && context.facts().is_some_and(|facts| facts.content_started)
+    if context.attempt.time_to_first_token.is_none()
+        && context
+            .attempt
+            .facts()
+            .is_some_and(|facts| facts.content_started)
     {
-        context.time_to_first_token = Some(request.age());
+        context.attempt.time_to_first_token = Some(request.age());
     }
 }
 
 /// One line in the error log for a stream that failed.
 fn complain(request: Request, mut context: Handle) {
-    let Some(line) = context.relay.as_mut().and_then(Relay::complaint) else {
+    let Some(line) = context.attempt.relay_mut().and_then(Relay::complaint) else {
         return;
     };
     let model = context
+        .attempt
         .plan
         .as_ref()
         .and_then(|plan| plan.model.as_deref())

@@ -84,7 +84,8 @@ impl Request {
         }
     }
 
-    /// Whether `error_page` would take an error with this status to another place, as nginx decides it for upstreams.
+    /// Whether `error_page` would take an error with this status to another place, as nginx decides it for upstreams. At the
+    /// end of a chain of them nginx would go nowhere: the last change of location is the one that it answers with 500.
     pub fn error_page_takes(self, status: u16) -> bool {
         let Some(core) = self.core_conf() else {
             return false;
@@ -94,7 +95,7 @@ impl Request {
             let Some(pages) = core.error_pages.as_ref() else {
                 return false;
             };
-            let free = (*self.bits()).error_page() == 0 && (*self.bits()).uri_changes() != 0;
+            let free = (*self.bits()).error_page() == 0 && (*self.bits()).uri_changes() > 1;
             free && pages
                 .as_slice::<ngx_http_err_page_t>()
                 .iter()
@@ -189,7 +190,8 @@ impl Request {
         }
     }
 
-    fn no_ranges(self) {
+    /// Says nothing of ranges, and gives none.
+    pub fn no_ranges(self) {
         // SAFETY: the request is live.
         unsafe { (*self.bits()).set_allow_ranges(0) }
     }

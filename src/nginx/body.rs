@@ -148,20 +148,27 @@ pub fn is_read(request: Request) -> bool {
     unsafe { !(*request.raw()).request_body.is_null() }
 }
 
-/// Puts a new body in place of the client's: pieces of the old one, which must be in memory, and new ones between.
-/// False if there is no memory.
-pub fn splice(request: Request, old: &Pieces, new: &Body) -> bool {
+/// A body to send. It is in the request's pool.
+#[derive(Clone, Copy)]
+pub struct NewBody(*mut ngx_http_request_body_t);
+
+/// Puts a body in the place of the client's.
+pub fn put(request: Request, new: NewBody) {
+    // SAFETY: both are of this request.
+    unsafe { (*request.raw()).request_body = new.0 }
+}
+
+/// A body made of pieces of the client's, which must be in memory, and new ones between. `None` if there is no memory.
+pub fn splice(request: Request, old: &Pieces, new: &Body) -> Option<NewBody> {
     let Body::Spliced(segments) = new else {
-        return true;
+        return Some(NewBody(save(request).0));
     };
     let mut buffers = Vec::new();
     for segment in segments {
         match segment {
             Segment::Kept(range) => buffers.extend(old.memory(range.start, range.end)),
             Segment::New(bytes) => {
-                let Some(copy) = request.copy(bytes) else {
-                    return false;
-                };
+                let copy = request.copy(bytes)?;
                 buffers.push((copy.data.cast_const(), copy.len));
             }
         }
@@ -179,11 +186,11 @@ pub fn splice(request: Request, old: &Pieces, new: &Body) -> bool {
         }
         Some(buffer)
     });
-    replace(request, chain, ptr::null_mut())
+    body(request, chain, ptr::null_mut())
 }
 
-/// Puts a file, from its beginning, in place of the client's body. It is closed with the request.
-pub fn replace_by_file(request: Request, file: File, length: usize) -> bool {
+/// The body that is in a file, from its beginning. The file is closed with the request. `None` if there is no memory.
+pub fn of_file(request: Request, file: File, length: usize) -> Option<NewBody> {
     // SAFETY: the request is live, and what is allocated is zeroed as ngx_pcalloc leaves it.
     unsafe {
         let cleanup =
@@ -191,7 +198,7 @@ pub fn replace_by_file(request: Request, file: File, length: usize) -> bool {
         let temp: *mut ngx_temp_file_t =
             ngx_pcalloc(request.pool(), size_of::<ngx_temp_file_t>()).cast();
         let (Some(cleanup), false) = (cleanup.as_mut(), temp.is_null()) else {
-            return false;
+            return None;
         };
         let log = (*request.connection()).log;
         let fd = file.into_raw_fd();
@@ -203,13 +210,11 @@ pub fn replace_by_file(request: Request, file: File, length: usize) -> bool {
         let handle: *mut ngx_file_t = &raw mut (*temp).file;
         (*handle).fd = fd;
         (*handle).log = log;
-        let Some(buffer) = new_buffer(request) else {
-            return false;
-        };
+        let buffer = new_buffer(request)?;
         (*buffer).file = handle;
         (*buffer).file_last = i64::try_from(length).unwrap_or(0);
         (*bits::buffer(buffer)).set_in_file(1);
-        replace(request, [Some(buffer)].into_iter(), temp)
+        body(request, [Some(buffer)].into_iter(), temp)
     }
 }
 
@@ -220,23 +225,23 @@ fn new_buffer(request: Request) -> Option<*mut ngx_buf_t> {
     (!buffer.is_null()).then_some(buffer)
 }
 
-fn replace(
+fn body(
     request: Request,
     buffers: impl Iterator<Item = Option<*mut ngx_buf_t>>,
     temp_file: *mut ngx_temp_file_t,
-) -> bool {
+) -> Option<NewBody> {
     // SAFETY: the request is live. The struct is new, because subrequests share their parent's.
     unsafe {
         let body: *mut ngx_http_request_body_t =
             ngx_pcalloc(request.pool(), size_of::<ngx_http_request_body_t>()).cast();
         if body.is_null() {
-            return false;
+            return None;
         }
         let mut target: *mut *mut ngx_chain_t = &raw mut (*body).bufs;
         for buffer in buffers {
             let link = ngx_alloc_chain_link(request.pool());
             let (Some(buffer), false) = (buffer, link.is_null()) else {
-                return false;
+                return None;
             };
             (*link).buf = buffer;
             (*link).next = ptr::null_mut();
@@ -244,7 +249,6 @@ fn replace(
             target = &raw mut (*link).next;
         }
         (*body).temp_file = temp_file;
-        (*request.raw()).request_body = body;
+        Some(NewBody(body))
     }
-    true
 }

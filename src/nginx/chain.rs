@@ -98,12 +98,14 @@ pub unsafe fn buffers(chain: *mut ngx_chain_t) -> impl Iterator<Item = Buffer> {
 /// While they wait here their owner cannot reuse them, and so reads no more: back-pressure.
 pub struct Waiting(*mut ngx_chain_t);
 
-impl Waiting {
+impl Default for Waiting {
     /// None.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self(ptr::null_mut())
     }
+}
 
+impl Waiting {
     /// Adds the buffers of a chain. False if there is no memory.
     ///
     /// # Safety

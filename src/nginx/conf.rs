@@ -7,9 +7,9 @@ use std::ptr;
 use ngx::ffi::{
     NGX_LOG_EMERG, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_array_push, ngx_command_t,
     ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t,
-    ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_handler_pt, ngx_http_module,
-    ngx_http_phases, ngx_http_request_t, ngx_module_t, ngx_pcalloc, ngx_pool_cleanup_add,
-    ngx_process, ngx_str_t,
+    ngx_http_core_loc_conf_t, ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_handler_pt,
+    ngx_http_module, ngx_http_phases, ngx_http_request_t, ngx_module_t, ngx_pcalloc,
+    ngx_pool_cleanup_add, ngx_process, ngx_str_t,
 };
 
 /// What nginx calls for each line of a block.
@@ -19,6 +19,26 @@ type LineHandler =
 /// A directive being read.
 #[derive(Clone, Copy)]
 pub struct Conf(*mut ngx_conf_t);
+
+/// Where a location has the handler that makes its answers. It lives as long as the configuration.
+#[derive(Clone, Copy)]
+pub struct ContentHandler(*mut ngx_http_handler_pt);
+
+impl ContentHandler {
+    /// The handler; none where no directive such as `proxy_pass` gave one.
+    pub fn get(self) -> ngx_http_handler_pt {
+        // SAFETY: the configuration is live while it is read.
+        unsafe { *self.0 }
+    }
+
+    /// Has `handler` called instead, where there is one.
+    pub fn replace(self, handler: unsafe extern "C" fn(*mut ngx_http_request_t) -> isize) {
+        if self.get().is_some() {
+            // SAFETY: as above; nothing uses it before the configuration has been read.
+            unsafe { *self.0 = Some(handler) }
+        }
+    }
+}
 
 impl Conf {
     /// # Safety
@@ -142,6 +162,17 @@ impl Conf {
             cleanup.handler = Some(drop_value::<T>);
             cleanup.data = Box::into_raw(Box::new(value)).cast();
             cleanup.data
+        }
+    }
+
+    /// The content handler of the location whose configuration is merged.
+    pub fn content_handler(&self) -> ContentHandler {
+        // SAFETY: while configurations are merged cf->ctx is the location's context, in which the core module has its own.
+        unsafe {
+            let context: *const ngx_http_conf_ctx_t = (*self.0).ctx.cast();
+            let core: *mut ngx_http_core_loc_conf_t =
+                (*(*context).loc_conf.add(ngx_http_core_module.ctx_index)).cast();
+            ContentHandler(&raw mut (*core).handler)
         }
     }
 

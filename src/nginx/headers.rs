@@ -1,11 +1,9 @@
-//! The client's headers: reading them, hiding them from Bedrock, and putting them back for the log.
+//! A request's headers: reading the client's, and having others in their place.
 
 use std::mem::size_of;
 use std::ptr;
 
-use ngx::ffi::{
-    ngx_list_part_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_str_t, ngx_table_elt_t,
-};
+use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_pcalloc, ngx_str_t, ngx_table_elt_t};
 
 use super::bits;
 use super::request::Request;
@@ -74,51 +72,60 @@ pub fn restore(request: Request, saved: &Saved) {
     }
 }
 
-/// Replaces the headers that `proxy_pass` will send. False if there is no memory.
-pub fn replace<'h>(
-    request: Request,
-    headers: impl Iterator<Item = (&'h str, &'h str)>,
+/// Headers for `proxy_pass` to send. They are in the request's pool.
+pub struct NewHeaders {
+    elements: *mut ngx_table_elt_t,
+    length: usize,
     body_length: usize,
-) -> bool {
-    // SAFETY: the request is live; the new list is built in place, as ngx_list_init does, so `last` is right.
+}
+
+/// Makes the headers of a call with a body of `body_length` bytes. `None` if there is no memory.
+pub fn make<'h>(
+    request: Request,
+    headers: impl ExactSizeIterator<Item = (&'h str, &'h str)>,
+    body_length: usize,
+) -> Option<NewHeaders> {
+    let length = headers.len();
+    // SAFETY: the pool is live, and the array has an element for each header.
+    unsafe {
+        let size = length.max(1) * size_of::<ngx_table_elt_t>();
+        let elements: *mut ngx_table_elt_t = ngx_pcalloc(request.pool(), size).cast();
+        if elements.is_null() {
+            return None;
+        }
+        for (index, (name, value)) in headers.take(length).enumerate() {
+            let element = elements.add(index);
+            (*element).key = request.copy(name.as_bytes())?;
+            (*element).value = request.copy(value.as_bytes())?;
+            // Names are in lower case already.
+            (*element).lowcase_key = (*element).key.data;
+            (*element).hash = hash(name.as_bytes());
+        }
+        Some(NewHeaders {
+            elements,
+            length,
+            body_length,
+        })
+    }
+}
+
+/// Puts new headers in the place of the client's.
+pub fn put(request: Request, new: &NewHeaders) {
+    // SAFETY: the request is live; the new list is a full one, in place as ngx_list_init makes it, so `last` is right.
     unsafe {
         let list = &raw mut (*request.raw()).headers_in.headers;
-        let room = 16;
-        let elements = ngx_palloc(request.pool(), room * size_of::<ngx_table_elt_t>());
-        if elements.is_null() {
-            return false;
-        }
-        (*list).part.elts = elements;
-        (*list).part.nelts = 0;
+        (*list).part.elts = new.elements.cast();
+        (*list).part.nelts = new.length;
         (*list).part.next = ptr::null_mut();
         (*list).last = &raw mut (*list).part;
         (*list).size = size_of::<ngx_table_elt_t>();
-        (*list).nalloc = room;
+        (*list).nalloc = new.length;
         (*list).pool = request.pool();
-        for (name, value) in headers {
-            let (Some(key), Some(value)) = (
-                request.copy(name.as_bytes()),
-                request.copy(value.as_bytes()),
-            ) else {
-                return false;
-            };
-            let element: *mut ngx_table_elt_t = ngx_list_push(list).cast();
-            if element.is_null() {
-                return false;
-            }
-            element.write_bytes(0, 1);
-            (*element).key = key;
-            (*element).value = value;
-            // Names are in lower case already.
-            (*element).lowcase_key = key.data;
-            (*element).hash = hash(name.as_bytes());
-        }
         let headers_in = &raw mut (*request.bits()).headers_in;
         (*headers_in).content_length = ptr::null_mut();
-        (*headers_in).content_length_n = i64::try_from(body_length).unwrap_or(i64::MAX);
+        (*headers_in).content_length_n = i64::try_from(new.body_length).unwrap_or(i64::MAX);
         (*headers_in).set_chunked(0);
     }
-    true
 }
 
 /// The elements of a header list.

@@ -9,6 +9,7 @@ pub mod filters;
 pub mod guard;
 pub mod headers;
 pub mod log;
+pub mod outgoing;
 pub mod posted;
 pub mod request;
 #[cfg(not(feature = "linked-by-nginx"))]

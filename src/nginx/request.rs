@@ -23,6 +23,13 @@ use super::posted::post_event;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request(*mut ngx_http_request_t);
 
+/// How a client began its request.
+#[derive(Clone, Copy)]
+pub struct RequestLine {
+    method: (usize, ngx_str_t),
+    version: usize,
+}
+
 /// What a request was before [`Request::hold_back_post_action`].
 pub struct HeldBack {
     post_action: u32,
@@ -81,6 +88,13 @@ impl Request {
         }
     }
 
+    /// The request that this one is a subrequest of.
+    pub fn parent(self) -> Option<Self> {
+        // SAFETY: the request is live, and so is its parent.
+        let parent = unsafe { (*self.0).parent };
+        (!parent.is_null()).then_some(Self(parent))
+    }
+
     /// Whether the location has a handler such as `proxy_pass`.
     pub fn has_content_handler(self) -> bool {
         // SAFETY: the request is live.
@@ -94,18 +108,45 @@ impl Request {
         std::str::from_utf8(bytes).unwrap_or("")
     }
 
-    /// The method as nginx has it: its number and its name.
-    pub fn raw_method(self) -> (usize, ngx_str_t) {
+    /// Method and version as nginx has them now.
+    pub fn line(self) -> RequestLine {
         // SAFETY: the request is live.
-        unsafe { ((*self.0).method, (*self.0).method_name) }
+        unsafe {
+            RequestLine {
+                method: ((*self.0).method, (*self.0).method_name),
+                version: (*self.0).http_version,
+            }
+        }
     }
 
-    /// Sets what [`Request::raw_method`] gives: `error_page` makes a GET of a request that it sends to a path.
-    pub fn set_raw_method(self, (method, name): (usize, ngx_str_t)) {
-        // SAFETY: the request is live; the name lives as long.
+    /// Undoes what nginx does on the way to another location: `error_page` makes a GET of a request that it sends to a path.
+    pub fn restore_line(self, line: RequestLine) {
+        // SAFETY: the request is live; the method's name lives as long.
         unsafe {
-            (*self.0).method = method;
-            (*self.0).method_name = name;
+            (*self.0).method = line.method.0;
+            (*self.0).method_name = line.method.1;
+        }
+        self.restore_version(line);
+    }
+
+    /// Undoes what an answer without a status line does: nginx would send it on without a header.
+    pub fn restore_version(self, line: RequestLine) {
+        // SAFETY: the request is live.
+        unsafe { (*self.0).http_version = line.version }
+    }
+
+    /// Forgets preconditions and ranges, which nginx's filters would apply to the answer: a POST to Bedrock knows neither, and what
+    /// they would cut off has been paid for. The log still has the client's headers.
+    pub fn forget_preconditions(self) {
+        // SAFETY: the request is live.
+        unsafe {
+            let headers_in = &raw mut (*self.bits()).headers_in;
+            (*headers_in).if_modified_since = ptr::null_mut();
+            (*headers_in).if_unmodified_since = ptr::null_mut();
+            (*headers_in).if_match = ptr::null_mut();
+            (*headers_in).if_none_match = ptr::null_mut();
+            (*headers_in).range = ptr::null_mut();
+            (*headers_in).if_range = ptr::null_mut();
         }
     }
 
@@ -390,6 +431,12 @@ impl Request {
     pub fn has_thread(self) -> bool {
         // SAFETY: the request is live.
         unsafe { (*self.bits()).aio() != 0 }
+    }
+
+    /// Says whether a thread works for this request.
+    pub fn set_has_thread(self, works: bool) {
+        // SAFETY: the request is live.
+        unsafe { (*self.bits()).set_aio(works.into()) }
     }
 
     /// Whether the connection to the client is broken.

@@ -4,12 +4,13 @@ use std::ffi::CStr;
 use std::ptr;
 
 use ngx::ffi::{
-    ngx_cycle, ngx_http_block_reading, ngx_http_request_t, ngx_http_upstream_t, ngx_int_t,
-    ngx_module_t,
+    ngx_cycle, ngx_http_block_reading, ngx_http_request_t, ngx_http_upstream_init,
+    ngx_http_upstream_t, ngx_int_t, ngx_module_t,
 };
 
 use super::bits;
 use super::chain::{self, Buffer};
+use super::outgoing::CreateRequest;
 use super::request::Request;
 
 /// The upstream of a request that `proxy_pass` sent on.
@@ -82,6 +83,42 @@ impl Upstream {
             let conf: *const bits::ngx_http_upstream_conf_t = (*self.bits()).conf;
             conf.as_ref().is_some_and(|conf| conf.intercept_errors != 0)
         }
+    }
+
+    /// Whether nginx has not begun to write the request for it.
+    pub fn is_unwritten(self) -> bool {
+        // SAFETY: the upstream is live.
+        unsafe { (*self.upstream).request_bufs.is_null() }
+    }
+
+    /// Has `writer` write the request; gives what did so before.
+    pub fn replace_writer(
+        self,
+        writer: unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t,
+    ) -> CreateRequest {
+        // SAFETY: the upstream is live and its request not written; both bindings describe the same C function.
+        unsafe { (*self.upstream).create_request.replace(writer) }
+    }
+
+    /// Begins: looks into the cache, writes the request, connects.
+    pub fn begin(self) {
+        // SAFETY: the request is live, its body read, and its upstream set up and not begun.
+        unsafe { ngx_http_upstream_init(self.request.raw()) }
+    }
+
+    /// Has the body that is on the request now sent with what is about to be written.
+    pub fn take_body(self, request: Request) {
+        // SAFETY: the request is live, and its upstream writes its request now, for which nginx has taken the body just before.
+        unsafe {
+            let body = (*request.raw()).request_body.as_ref();
+            (*self.upstream).request_bufs = body.map_or(ptr::null_mut(), |body| body.bufs);
+        }
+    }
+
+    /// Keeps the answer out of nginx's cache.
+    pub fn do_not_cache(self) {
+        // SAFETY: the upstream is live and its header has just been read.
+        unsafe { (*self.bits()).set_cacheable(0) }
     }
 
     /// Sends the answer on as it comes.

@@ -36,6 +36,8 @@ ENTRIES = {
     "body-is-read": ("", b"{}", {500}),
     "thread": ("", LARGE, {500}),
     "resumed": ("", LARGE, {500}),
+    "content": ("", b"{}", {500}),
+    "create-request": ("", b"{}", {500}),
     "header": ("", b"{}", {502}),
     "every-header": ("", b"{}", {None}),
     "body": ("", b"{}", {None}),

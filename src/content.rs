@@ -1,0 +1,99 @@
+//! CONTENT: the handler of every gateway's location. It has the location's own one, `proxy_pass`, send the planned call, and
+//! nothing else.
+//!
+//! `proxy_pass` makes an upstream, and nginx has that write the request: at once, or later, when it has waited for its cache.
+//! Only while it is written the call stands in the place of the client's request. So cache keys, access logs and all else
+//! that looks at the request never see the gateway's own headers.
+
+use ngx::ffi::{
+    NGX_DONE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t,
+};
+
+use crate::nginx::guard::{forced, guard};
+use crate::nginx::log::Level;
+use crate::nginx::request::Request;
+use crate::nginx::upstream::Upstream;
+use crate::{context, location_conf};
+
+/// The content handler.
+pub unsafe extern "C" fn handler(r: *mut ngx_http_request_t) -> ngx_int_t {
+    guard(FAILED, || {
+        // SAFETY: nginx calls this with a live request.
+        let request = unsafe { Request::from_raw(r) };
+        forced(request, "content");
+        send(request)
+    })
+}
+
+fn send(request: Request) -> ngx_int_t {
+    let Some(original) = location_conf(request).and_then(|conf| conf.handler) else {
+        return FAILED;
+    };
+    if request.is_post_action() {
+        // It is the client's own request that goes there.
+        // SAFETY: it is the handler that the configuration gave the location, and the request is live.
+        return unsafe { original(request.raw()) };
+    }
+    let Some(mut context) = context::find_to_send(request) else {
+        return unplanned(request);
+    };
+    match &mut context.attempt.outgoing {
+        Some(call) => call.put_on(request),
+        None => return unplanned(request),
+    }
+    // A request for which a thread works is not begun yet. Were this no longer so in some nginx, the call would be written in
+    // here, where it stands on the request.
+    request.set_has_thread(true);
+    // SAFETY: as above.
+    let result = unsafe { original(request.raw()) };
+    request.set_has_thread(false);
+    context.attempt.take_off(request);
+    let Some(upstream) = Upstream::of(request).filter(|_| result == DONE) else {
+        return result;
+    };
+    if upstream.is_unwritten()
+        && let Some(call) = &mut context.attempt.outgoing
+    {
+        call.create = upstream.replace_writer(create_request);
+        upstream.begin();
+    }
+    result
+}
+
+/// Whatever led here without a plan: nothing leaves unsigned.
+fn unplanned(request: Request) -> ngx_int_t {
+    request.log(
+        Level::Error,
+        "bedrock: a request that came here past the phases of this module is not sent",
+    );
+    FAILED
+}
+
+/// Writes the call for the upstream.
+unsafe extern "C" fn create_request(r: *mut ngx_http_request_t) -> ngx_int_t {
+    guard(ERROR, || {
+        // SAFETY: nginx calls this with a live request.
+        let request = unsafe { Request::from_raw(r) };
+        forced(request, "create-request");
+        let Some(mut context) = context::find_to_send(request) else {
+            return ERROR;
+        };
+        let Some(original) = context.attempt.outgoing.as_mut().and_then(|call| {
+            call.put_on(request);
+            call.create
+        }) else {
+            return ERROR;
+        };
+        if let Some(upstream) = Upstream::of(request) {
+            upstream.take_body(request);
+        }
+        // SAFETY: it is what the upstream's own module wrote its requests with, and the request is live.
+        let result = unsafe { original(r) };
+        context.attempt.take_off(request);
+        result
+    })
+}
+
+const DONE: ngx_int_t = NGX_DONE as ngx_int_t;
+const ERROR: ngx_int_t = NGX_ERROR as ngx_int_t;
+const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
