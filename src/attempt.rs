@@ -13,7 +13,7 @@ use crate::nginx::chain::Waiting;
 use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
 use crate::nginx::task::Outcome;
-use crate::nginx::timer::Timer;
+use crate::nginx::timer::{Instant, Timer};
 
 /// What belongs to one attempt.
 #[derive(Default)]
@@ -30,6 +30,8 @@ pub struct Attempt {
     pub followed: Option<Followed>,
     /// Seconds from the request's beginning to the first content delta.
     pub time_to_first_token: Option<f64>,
+    /// Says that the stream is alive, when it was silent for long.
+    pub ping: Option<Ping>,
     /// What came from upstream and is not worked on yet.
     pub waiting: Waiting,
 }
@@ -110,6 +112,16 @@ pub enum Followed {
     FromBedrock(Relay),
     /// nginx's cache: nothing was spent on it.
     FromCache(Relay),
+}
+
+/// When a silent stream says that it is alive.
+pub struct Ping {
+    /// How long it may be silent.
+    pub interval: Duration,
+    /// When something was last given to the client.
+    pub spoke: Instant,
+    /// When it is looked at again.
+    pub timer: Timer,
 }
 
 /// A place among those that credentials wake when they come. Whoever no longer waits is not woken.

@@ -42,6 +42,7 @@ __DATA__
         bedrock_client_abort      drain;
         bedrock_max_frame_size    1k;
         bedrock_hold_headers      off;
+        bedrock_ping              30s;
         bedrock_response_text     0;
         proxy_pass                http://bedrock;
     }
@@ -60,6 +61,7 @@ __DATA__
         bedrock_client_abort      close;
         bedrock_max_frame_size    24M;
         bedrock_hold_headers      on;
+        bedrock_ping              off;
         bedrock_response_text     64K;
     }
 --- sent
@@ -440,6 +442,18 @@ two
 === bedrock_max_frame_size: twice
 --- config: bedrock_max_frame_size 1m; bedrock_max_frame_size 1m;
 --- refused: "bedrock_max_frame_size" directive is duplicate
+
+=== bedrock_ping: no time
+--- config: bedrock_ping soon;
+--- refused: "bedrock_ping" directive has value "soon": it must be a time such as 15s, or "off"
+
+=== bedrock_ping: never is said otherwise
+--- config: bedrock_ping 0;
+--- refused: "bedrock_ping" directive has value "0": it must be a time such as 15s, or "off"
+
+=== bedrock_ping: twice
+--- config: bedrock_ping 1s; bedrock_ping off;
+--- refused: "bedrock_ping" directive is duplicate
 
 === bedrock_hold_headers: not a flag
 --- config: bedrock_hold_headers yes;

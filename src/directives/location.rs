@@ -46,6 +46,8 @@ pub struct LocationConf {
     pub max_frame_size: Option<usize>,
     /// `bedrock_hold_headers`
     pub hold_headers: Option<bool>,
+    /// `bedrock_ping`; inside, `None` is `off`.
+    pub ping: Option<Option<Duration>>,
     /// `bedrock_response_text`, in bytes.
     pub response_text: Option<usize>,
     /// What would make the answers here without this module: `proxy_pass`. Within `if` it is that of the location around.
@@ -99,6 +101,7 @@ impl LocationConf {
         inherit(&mut self.client_abort, &above.client_abort);
         inherit(&mut self.max_frame_size, &above.max_frame_size);
         inherit(&mut self.hold_headers, &above.hold_headers);
+        inherit(&mut self.ping, &above.ping);
         inherit(&mut self.response_text, &above.response_text);
         self.handler = self.handler.or(above.handler);
     }
@@ -106,6 +109,11 @@ impl LocationConf {
     /// Whether this location is a gateway.
     pub fn is_on(&self) -> bool {
         self.on.unwrap_or(false)
+    }
+
+    /// How long a stream of ours may be silent.
+    pub fn ping(&self) -> Option<Duration> {
+        self.ping.unwrap_or(Some(Duration::from_secs(15)))
     }
 
     /// Whether the answer is read on when the client goes away.

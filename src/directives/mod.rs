@@ -106,7 +106,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 19] = [
+static DIRECTIVES: [Directive; 20] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.on, flag(cf)?)),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -124,6 +124,7 @@ static DIRECTIVES: [Directive; 19] = [
     location(c"bedrock_client_abort",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.client_abort, client_abort(cf)?)),
     location(c"bedrock_max_frame_size",    NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_frame_size, frame_size(cf)?)),
     location(c"bedrock_hold_headers",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.hold_headers, flag(cf)?)),
+    location(c"bedrock_ping",              NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.ping, ping(cf)?)),
     location(c"bedrock_response_text",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.response_text, size(cf)?)),
     Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
 ];
@@ -383,6 +384,19 @@ fn time(cf: &Conf) -> Result<Duration, String> {
         .filter(|_| milliseconds > 0)
         .map(|number| Duration::from_millis(u64::from(number) * milliseconds))
         .ok_or_else(|| format!("has value \"{text}\": it must be a time such as 500ms, 5s or 1m"))
+}
+
+fn ping(cf: &Conf) -> Result<Option<Duration>, String> {
+    match cf.argument(1) {
+        "off" => Ok(None),
+        _ => match time(cf) {
+            Ok(interval) if !interval.is_zero() => Ok(Some(interval)),
+            _ => Err(format!(
+                "has value \"{}\": it must be a time such as 15s, or \"off\"",
+                cf.argument(1)
+            )),
+        },
+    }
 }
 
 fn frame_size(cf: &Conf) -> Result<usize, String> {

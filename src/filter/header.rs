@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use gateway::{Plan, Refusal};
 
-use super::{OK, failure};
+use super::{OK, failure, ping};
 use crate::attempt::{Followed, Stage};
 use crate::context::{self, Handle};
 use crate::nginx::filters::next_header_filter;
@@ -67,6 +67,8 @@ pub fn header(request: Request) -> isize {
         upstream::read_on_without_client(request);
     }
     let holds = relay.holds() && !request.is_header_only();
+    // A stream in the client's form; in native frames there is no way to say nothing.
+    let watched = relay.is_stream() && relay.rewrites_as().is_some();
     if relay.is_stream() {
         upstream.do_not_buffer();
     }
@@ -87,6 +89,9 @@ pub fn header(request: Request) -> isize {
     });
     if let Some(refusal) = rejected_credentials(request, context) {
         return failure::instead_of_answer(request, context, refusal);
+    }
+    if request.is_main() && watched {
+        ping::watch(request, context);
     }
     if holds {
         context.attempt.stage = Stage::Held(Vec::new());

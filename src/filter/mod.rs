@@ -3,6 +3,7 @@
 mod apart;
 mod failure;
 mod header;
+mod ping;
 
 use gateway::{End, Flow, Refusal, Relay, Whole};
 use ngx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
@@ -305,6 +306,7 @@ fn give(
     }
     match context.buffers.fill(request, written, last) {
         Some(buffer) => {
+            ping::spoke(context);
             output.pass(buffer);
             true
         }

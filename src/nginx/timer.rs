@@ -10,6 +10,24 @@ use ngx::ffi::{
 
 use super::bits;
 
+/// A moment, as nginx's event loop knows it.
+#[derive(Clone, Copy)]
+pub struct Instant(usize);
+
+impl Instant {
+    /// The moment of this turn of the event loop.
+    pub fn now() -> Self {
+        // SAFETY: nginx keeps it, in this thread.
+        Self(unsafe { ngx_current_msec })
+    }
+
+    /// How long ago that was.
+    pub fn age(self) -> Duration {
+        let milliseconds = Self::now().0.wrapping_sub(self.0);
+        Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX))
+    }
+}
+
 /// Calls a handler once, later. Dropped before, it never does.
 pub struct Timer(Box<bits::ngx_event_t>);
 

@@ -183,6 +183,11 @@ pub(crate) trait EventWriter: fmt::Debug + Send {
     /// The stream failed: `name` is the exception's, as a stream spells it.
     fn error(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>);
 
+    /// Says that the stream is alive: a comment, which every reader of server-sent events passes over.
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b":\n\n");
+    }
+
     /// Whether a client knows by the error alone that the answer is not whole, so that its end may be a clean one.
     fn tells_errors(&self) -> bool;
 }

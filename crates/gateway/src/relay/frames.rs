@@ -52,6 +52,17 @@ impl Frames {
         self.written.writer.is_some()
     }
 
+    /// Writes that the stream is alive; the header waits no longer then. False where nothing may be written: the bytes pass as
+    /// they are, or the client has been told how the stream ended.
+    pub fn ping(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(writer) = self.written.writer() else {
+            return false;
+        };
+        writer.ping(out);
+        self.holding = false;
+        true
+    }
+
     /// Takes the next bytes.
     pub fn push(
         &mut self,
@@ -81,7 +92,10 @@ impl Frames {
                     return Flow::Fail(*refusal);
                 }
                 Ok(Seen::Exception(name, refusal)) => {
-                    self.written.tell(name, &refusal, out);
+                    // It is the last frame, whether the upstream ends after it or not.
+                    if self.written.tell(name, &refusal, out) {
+                        return Flow::Stop;
+                    }
                 }
                 Err(error) => {
                     facts.stream = Some(StreamStatus::Corrupt);

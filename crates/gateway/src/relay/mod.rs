@@ -164,6 +164,15 @@ impl Relay {
         }
     }
 
+    /// Nothing was written for a while: writes that the stream is alive, in a client's form that has a way to say so. The header
+    /// waits no longer then, and what fails afterwards is an error in the stream. False if nothing more is to be said.
+    pub fn ping(&mut self, out: &mut Vec<u8>) -> bool {
+        match &mut self.form {
+            Form::Frames(frames) if self.facts.stream.is_none() => frames.ping(out),
+            _ => false,
+        }
+    }
+
     /// The upstream has ended: `clean`, or because the connection to it broke.
     pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> End {
         match &mut self.form {

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::super::response::{open_message, write_stop};
 use super::super::{Reply, citation, write_usage};
-use super::{redacted, write_error};
+use super::{redacted, write_error, write_ping};
 use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
 };
@@ -81,7 +81,7 @@ impl Stream {
         write_usage(&Usage::default(), &mut w);
         w.close('}');
         write("message_start", w, out);
-        out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
+        write_ping(out);
     }
 
     fn block_start(&mut self, event: &ContentBlockStart<'_>, out: &mut Vec<u8>) {
@@ -285,6 +285,10 @@ impl EventWriter for Stream {
         if !std::mem::replace(&mut self.done, true) {
             write_error(refusal, &self.meta.id, out);
         }
+    }
+
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        write_ping(out);
     }
 
     fn tells_errors(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Chunks of an invoke stream: the model's own events, which only want their `event:` lines back.
 
-use super::write_error;
+use super::{write_error, write_ping};
 use crate::bedrock::event::{Event, ModelEvent};
 use crate::dialect::converse::stream::write;
 use crate::dialect::{EventWriter, Incoming, Meta};
@@ -66,6 +66,10 @@ impl EventWriter for Stream {
         if !std::mem::replace(&mut self.done, true) {
             write_error(refusal, &self.request_id, out);
         }
+    }
+
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        write_ping(out);
     }
 
     fn tells_errors(&self) -> bool {

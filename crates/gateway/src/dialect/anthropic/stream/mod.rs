@@ -29,6 +29,11 @@ pub(super) fn redacted(content: Literal<'_>) -> String {
         .unwrap_or_else(|| content.into_owned())
 }
 
+/// Appends an event that says nothing but that the stream is alive.
+fn write_ping(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
+}
+
 /// Appends an error, after which nothing may follow.
 fn write_error(refusal: &Refusal, request_id: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: error\ndata: ");
