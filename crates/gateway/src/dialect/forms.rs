@@ -1,15 +1,175 @@
 //! Forms that members have in what clients of every dialect send.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::json::text::Text;
+use super::parameter::{self, Path};
+use crate::json::strict::Object;
+use crate::json::text::Literal;
+use crate::refusal::Refusal;
+
+/// A string of a client's as it stands in its body: it is Unicode, and goes out as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a>(pub Literal<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Given<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let literal = Literal::deserialize(deserializer)?;
+        match literal.is_unicode() {
+            true => Ok(Self(literal)),
+            false => Err(D::Error::custom(NOT_UNICODE)),
+        }
+    }
+}
+
+/// An array as it stands in its body. Its elements are read one at a time: of tiny ones there may be a million.
+#[derive(Clone, Copy, Debug)]
+pub struct Elements<'a>(&'a str);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        match raw.starts_with('[') {
+            true => Ok(Self(raw)),
+            false => Err(D::Error::custom("invalid value, expected a sequence")),
+        }
+    }
+}
+
+impl<'a> Elements<'a> {
+    /// Reads one element after the other, and has `use_it` use each, whose path it is told. `at` is the array's own.
+    ///
+    /// # Errors
+    /// 400 that names the first element which is not what it should be; what `use_it` says.
+    pub fn each<T: Deserialize<'a>>(
+        self,
+        at: &Path<'_>,
+        use_it: impl FnMut(T, &Path<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut each = Each {
+            at,
+            index: 0,
+            use_it,
+            refusal: None,
+            of: PhantomData,
+        };
+        let read = serde_json::Deserializer::from_str(self.0).deserialize_seq(&mut each);
+        match (each.refusal, read) {
+            (Some(refusal), _) => Err(refusal),
+            (None, Ok(())) => Ok(()),
+            (None, Err(_)) => Err(self.refusal::<T>(at, each.index)),
+        }
+    }
+
+    /// Why the element with this index cannot be read.
+    fn refusal<T: Deserialize<'a>>(self, at: &Path<'_>, wrong: usize) -> Refusal {
+        let mut found = None;
+        // The array itself is good JSON, so each element has its text.
+        let mut look = Each {
+            at,
+            index: 0,
+            use_it: |element: &'a RawValue, path: &Path<'_>| match path {
+                Path::Element(_, index) if *index == wrong => {
+                    found = parameter::parse_at::<T>(element.get(), path).err();
+                    Err(Refusal::validation(""))
+                }
+                _ => Ok(()),
+            },
+            refusal: None,
+            of: PhantomData,
+        };
+        let _ = serde_json::Deserializer::from_str(self.0).deserialize_seq(&mut look);
+        found.unwrap_or_else(|| Refusal::parameter(at.to_string(), "is not valid"))
+    }
+}
+
+struct Each<'p, T, F> {
+    at: &'p Path<'p>,
+    index: usize,
+    use_it: F,
+    refusal: Option<Refusal>,
+    of: PhantomData<T>,
+}
+
+impl<'de, T, F> Visitor<'de> for &mut Each<'_, T, F>
+where
+    T: Deserialize<'de>,
+    F: FnMut(T, &Path<'_>) -> Result<(), Refusal>,
+{
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
+        while let Some(element) = array.next_element()? {
+            if let Err(refusal) = (self.use_it)(element, &self.at.element(self.index)) {
+                self.refusal = Some(refusal);
+                return Err(A::Error::custom("refused"));
+            }
+            self.index += 1;
+        }
+        Ok(())
+    }
+}
+
+/// A member that clients send in either of two forms: a string, or what is more than that.
+#[derive(Clone, Copy, Debug)]
+pub enum OneOf<'a> {
+    /// The string.
+    Short(Given<'a>),
+    /// The object or array.
+    Long(Long<'a>),
+}
+
+/// An object or array as it stands in its body, in the place of a string.
+#[derive(Clone, Copy, Debug)]
+pub struct Long<'a>(&'a str);
+
+impl<'a> Long<'a> {
+    /// The elements of the array that it must be; `at` is where it stands.
+    ///
+    /// # Errors
+    /// 400: it is an object.
+    pub fn elements(self, at: &Path<'_>) -> Result<Elements<'a>, Refusal> {
+        match self.0.starts_with('[') {
+            true => Ok(Elements(self.0)),
+            false => Err(at.refuse(&format!("must be {EITHER_FORM}"))),
+        }
+    }
+
+    /// The object that it must be.
+    ///
+    /// # Errors
+    /// 400 that names what is wrong in it.
+    pub fn object<T: Deserialize<'a>>(self, at: &Path<'_>) -> Result<T, Refusal> {
+        let Object(object) = parameter::parse_at(self.0, at)?;
+        Ok(object)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for OneOf<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        match raw.as_bytes().first() {
+            Some(b'"') if Literal(raw).is_unicode() => Ok(Self::Short(Given(Literal(raw)))),
+            Some(b'"') => Err(D::Error::custom(NOT_UNICODE)),
+            Some(b'[' | b'{') => Ok(Self::Long(Long(raw))),
+            _ => Err(D::Error::custom(format_args!(
+                "invalid type, expected {EITHER_FORM}"
+            ))),
+        }
+    }
+}
+
+const EITHER_FORM: &str = "a string, or what the API documents in its place";
+/// As a string that serde_json itself reads would be refused.
+const NOT_UNICODE: &str = "expected valid JSON";
 
 /// A number, spelt as the client did.
 #[derive(Debug)]
@@ -37,46 +197,5 @@ impl<'de> Deserialize<'de> for Positive {
             .filter(|number| *number > 0)
             .map(Self)
             .ok_or_else(|| D::Error::custom("invalid value, expected a whole number from 1"))
-    }
-}
-
-/// A member that clients send in either of two forms: a string, or what is more than that.
-#[derive(Debug)]
-pub enum OneOf<S, M> {
-    /// The string.
-    Short(S),
-    /// The object or array.
-    Long(M),
-}
-
-impl<'de: 'a, 'a, M: Deserialize<'de>> Deserialize<'de> for OneOf<Text<'a>, M> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EitherForm(PhantomData))
-    }
-}
-
-struct EitherForm<'a, M>(PhantomData<(&'a (), M)>);
-
-impl<'de: 'a, 'a, M: Deserialize<'de>> Visitor<'de> for EitherForm<'a, M> {
-    type Value = OneOf<Text<'a>, M>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string, or what the API documents in its place")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(OneOf::Short(Text(Cow::Borrowed(text))))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(OneOf::Short(Text(Cow::Owned(text.to_owned()))))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Self::Value, A::Error> {
-        M::deserialize(SeqAccessDeserializer::new(array)).map(OneOf::Long)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Self::Value, A::Error> {
-        M::deserialize(MapAccessDeserializer::new(object)).map(OneOf::Long)
     }
 }

@@ -1,9 +1,14 @@
 //! The operator's limits, which hold in every form that a request can take.
 
+use std::borrow::Cow;
+
+use super::forms::Elements;
+use super::parameter::Path;
 use crate::bedrock::converse::ConverseRequest;
 use crate::bedrock::model_id;
 use crate::json::edit::Edit;
 use crate::json::object::{self, Object};
+use crate::json::text::Text;
 use crate::refusal::Refusal;
 use crate::settings::{Guardrail, Settings};
 
@@ -67,6 +72,28 @@ pub fn limit_request(
         return Err(native_fields_ask_for_more());
     }
     Ok(())
+}
+
+/// The texts that end the answer; `at` is where the client's list stands.
+///
+/// # Errors
+/// 400: one is no string, or they are more than Bedrock takes.
+pub fn stop_sequences<'a>(
+    texts: Elements<'a>,
+    at: &Path<'_>,
+) -> Result<Vec<Cow<'a, str>>, Refusal> {
+    let mut found = Vec::new();
+    texts.each(at, |Text(text): Text<'a>, _| {
+        if found.len() == MOST_STOP_SEQUENCES {
+            let what = format!("must have at most {MOST_STOP_SEQUENCES} elements");
+            return Err(at.refuse(&what));
+        }
+        if !text.is_empty() {
+            found.push(text);
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 fn prompt_has_its_own() -> Refusal {
@@ -166,3 +193,6 @@ const NATIVE_LIMITS: [&str; 10] = [
     "maxTokenCount",
     "max_length",
 ];
+
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html>
+const MOST_STOP_SEQUENCES: usize = 2500;

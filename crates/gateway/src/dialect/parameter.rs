@@ -1,8 +1,54 @@
 //! Reading a client's JSON into what a dialect knows of it, with errors that name the parameter.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::refusal::Refusal;
+
+/// Where in a body something stands, as errors name it.
+#[derive(Clone, Copy, Debug)]
+pub enum Path<'p> {
+    /// The body itself.
+    Body,
+    /// A member of an object.
+    Member(&'p Path<'p>, &'p str),
+    /// An element of an array.
+    Element(&'p Path<'p>, usize),
+}
+
+impl Path<'_> {
+    /// The member of this name.
+    pub fn member<'p>(&'p self, name: &'p str) -> Path<'p> {
+        Path::Member(self, name)
+    }
+
+    /// The element at this index.
+    pub fn element(&self, index: usize) -> Path<'_> {
+        Path::Element(self, index)
+    }
+
+    /// 400: what stands here is wrong. `what` goes on from its name.
+    pub fn refuse(&self, what: &str) -> Refusal {
+        Refusal::parameter(self.to_string(), what)
+    }
+
+    /// 400: a member is missing here.
+    pub fn missing(&self, name: &str) -> Refusal {
+        self.member(name).refuse("is missing")
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body => Ok(()),
+            Self::Member(Path::Body, name) => formatter.write_str(name),
+            Self::Member(parent, name) => write!(formatter, "{parent}.{name}"),
+            Self::Element(parent, index) => write!(formatter, "{parent}[{index}]"),
+        }
+    }
+}
 
 /// Reads a body.
 ///
@@ -10,25 +56,39 @@ use crate::refusal::Refusal;
 /// 400 that names the first parameter that is not what it should be, and never what stands there instead: it may be a
 /// prompt.
 pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
-    serde_json::from_str(text).map_err(|_| refusal::<T>(text))
+    parse_at(text, &Path::Body)
+}
+
+/// Reads what stands at this place.
+///
+/// # Errors
+/// As for a body.
+pub fn parse_at<'a, T: Deserialize<'a>>(text: &'a str, at: &Path<'_>) -> Result<T, Refusal> {
+    serde_json::from_str(text).map_err(|_| refusal::<T>(text, at))
 }
 
 /// Reads again, this time keeping in mind where.
-fn refusal<'a, T: Deserialize<'a>>(text: &'a str) -> Refusal {
+fn refusal<'a, T: Deserialize<'a>>(text: &'a str, at: &Path<'_>) -> Refusal {
     let mut json = serde_json::Deserializer::from_str(text);
-    match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Ok(_) => Refusal::validation("The request body cannot be read."),
-        Err(error) => {
-            let path = error.path().to_string();
-            let (member, what) = describe(error.inner());
-            let path = match (path.as_str(), member) {
-                (".", None) => return Refusal::validation(format!("The request body {what}.")),
-                (".", Some(member)) => member,
-                (path, None) => path.to_owned(),
-                (path, Some(member)) => format!("{path}.{member}"),
-            };
-            Refusal::parameter(path, &what)
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut json) else {
+        return Refusal::validation("The request body cannot be read.");
+    };
+    let inside = error.path().to_string();
+    let (member, what) = describe(error.inner());
+    let mut path = at.to_string();
+    for part in [inside.as_str(), member.as_deref().unwrap_or_default()] {
+        match part {
+            "" | "." => {}
+            part if path.is_empty() || part.starts_with('[') => path.push_str(part),
+            part => {
+                path.push('.');
+                path.push_str(part);
+            }
         }
+    }
+    match path.is_empty() {
+        true => Refusal::validation(format!("The request body {what}.")),
+        false => Refusal::parameter(path, &what),
     }
 }
 
@@ -50,6 +110,7 @@ fn describe(error: &serde_json::Error) -> (Option<String>, String) {
     }
     // What follows the last of these is ours, what stands before may be the client's.
     match error.rsplit_once("expected ") {
+        Some((_, "valid JSON")) => (None, "is not valid JSON".to_owned()),
         Some((_, expected)) => (None, format!("must be {expected}")),
         None => (None, "is not valid".to_owned()),
     }

@@ -280,7 +280,7 @@ fn ended(at: usize) -> Wrong {
 
 /// How many bytes there are before the first quote, backslash or control character.
 #[inline(always)]
-fn plain_bytes(bytes: &[u8]) -> usize {
+pub fn plain_bytes(bytes: &[u8]) -> usize {
     let mut plain = 0;
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {

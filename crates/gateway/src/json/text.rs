@@ -21,9 +21,40 @@ impl Literal<'_> {
     pub fn is_empty(self) -> bool {
         self.0.len() <= 2
     }
+
+    /// Whether its escapes are Unicode: halves of characters come in pairs.
+    pub fn is_unicode(self) -> bool {
+        let mut rest = self.0.as_bytes();
+        let mut high = false;
+        while let Some(at) = memchr(b'\\', rest) {
+            if high && at > 0 {
+                return false;
+            }
+            let digits = rest.get(at + 2..at + 6).unwrap_or_default();
+            let (length, half) = match (rest.get(at + 1), digits) {
+                (Some(b'u'), [b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..]) => (6, 1),
+                (Some(b'u'), [b'd' | b'D', b'c'..=b'f' | b'C'..=b'F', ..]) => (6, 2),
+                (Some(b'u'), _) => (6, 0),
+                _ => (2, 0),
+            };
+            if high != (half == 2) {
+                return false;
+            }
+            high = half == 1;
+            rest = rest.get(at + length..).unwrap_or_default();
+        }
+        !high
+    }
 }
 
 impl<'a> Literal<'a> {
+    /// What stands between the quotes.
+    pub fn inside(self) -> &'a str {
+        self.0
+            .get(1..self.0.len().saturating_sub(1))
+            .unwrap_or_default()
+    }
+
     /// The string it stands for; `None` if its escapes are not Unicode.
     pub fn decode_strict(self) -> Option<Cow<'a, str>> {
         let inside = self.0.get(1..self.0.len().saturating_sub(1))?;
@@ -33,6 +64,15 @@ impl<'a> Literal<'a> {
         serde_json::from_str::<Text<'a>>(self.0)
             .ok()
             .map(|Text(text)| text)
+    }
+
+    /// The string that `inside` stands for between quotes; `None` if it has none there, or its escapes are not Unicode.
+    pub fn decode_inside(inside: &'a str) -> Option<Cow<'a, str>> {
+        if memchr(b'\\', inside.as_bytes()).is_none() {
+            return Some(Cow::Borrowed(inside));
+        }
+        let json = format!("\"{inside}\"");
+        serde_json::from_str(&json).ok().map(Cow::Owned)
     }
 
     /// The string it stands for; empty if its escapes are not Unicode.
@@ -70,6 +110,31 @@ pub fn place(source: &str, piece: &str) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_of_characters_come_in_pairs() {
+        for literal in [
+            r#""""#,
+            r#""a\\n\u00e9\\u""#,
+            r#""\ud83d\ude00""#,
+            r#""\ud83d""#,
+            r#""\ude00""#,
+            r#""\ud83d\ud83d""#,
+            r#""\ud83dx\ude00""#,
+            r#""\ud83d\n""#,
+            r#""\uD83D\uDE00 \uD83D\uDE00""#,
+            r#""\\ud83d""#,
+            r#""\uDfff""#,
+            r#""\ud7ff\ue000""#,
+        ] {
+            let decoded = serde_json::from_str::<String>(literal);
+            assert_eq!(Literal(literal).is_unicode(), decoded.is_ok(), "{literal}");
+            assert_eq!(
+                Literal::decode_inside(Literal(literal).inside()).is_some(),
+                decoded.is_ok()
+            );
+        }
+    }
 
     #[test]
     fn a_literal_keeps_its_escapes() {

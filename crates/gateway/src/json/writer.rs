@@ -80,6 +80,14 @@ impl<'a> Writer<'a> {
         self.follows = true;
     }
 
+    /// A string, given as it is to stand between the quotes.
+    pub fn spelt(&mut self, escaped: &str) {
+        self.push('"');
+        self.verbatim(escaped);
+        self.push('"');
+        self.follows = true;
+    }
+
     /// More of a string that was opened with its quote: what stands between another one's.
     pub fn inside_string(&mut self, literal: Literal<'_>) {
         self.verbatim(literal.0.get(1..literal.0.len() - 1).unwrap_or_default());
@@ -89,6 +97,14 @@ impl<'a> Writer<'a> {
     pub fn into_body(mut self) -> Body {
         self.flush();
         Body::Spliced(self.segments)
+    }
+
+    /// The document as text.
+    pub fn into_text(self) -> String {
+        let mut text = Vec::new();
+        self.write_to(&mut text);
+        // All that was written was text.
+        String::from_utf8(text).unwrap_or_default()
     }
 
     /// The document, appended to `out`.

@@ -1,72 +1,148 @@
 //! Media in requests: their formats, their data, their names.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html>
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
-use super::{Block, Message};
+use super::strings::{Str, Strings};
+use super::{Block, Cached, ConverseRequest};
+use crate::json::text::Literal;
 
 /// How long a document's name may be.
 pub const NAME_LENGTH: usize = 200;
 
-/// Bedrock's name for an image of this media type.
-pub fn image_format(media_type: &str) -> Option<&'static str> {
+/// A format of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum ImageFormat {
+    Png,
+    Jpeg,
+    Gif,
+    Webp,
+}
+
+/// A format of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum DocumentFormat {
+    Pdf,
+    Csv,
+    Doc,
+    Docx,
+    Xls,
+    Xlsx,
+    Html,
+    Txt,
+    Md,
+}
+
+impl ImageFormat {
+    /// Bedrock's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Gif => "gif",
+            Self::Webp => "webp",
+        }
+    }
+}
+
+impl DocumentFormat {
+    /// Bedrock's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Csv => "csv",
+            Self::Doc => "doc",
+            Self::Docx => "docx",
+            Self::Xls => "xls",
+            Self::Xlsx => "xlsx",
+            Self::Html => "html",
+            Self::Txt => "txt",
+            Self::Md => "md",
+        }
+    }
+}
+
+/// The format of an image of this media type.
+pub fn image_format(media_type: &str) -> Option<ImageFormat> {
     find(&IMAGES, media_type)
 }
 
-/// Bedrock's name for a document of this media type.
-pub fn document_format(media_type: &str) -> Option<&'static str> {
+/// The format of a document of this media type.
+pub fn document_format(media_type: &str) -> Option<DocumentFormat> {
     find(&DOCUMENTS, media_type)
 }
 
-/// Bedrock's name for a document in a file of this name.
-pub fn document_format_of_file(name: &str) -> Option<&'static str> {
+/// The format of a document in a file of this name.
+pub fn document_format_of_file(name: &str) -> Option<DocumentFormat> {
     let (_, extension) = name.rsplit_once('.')?;
-    let extension = match extension.to_ascii_lowercase().as_str() {
-        "htm" => "html",
-        "markdown" => "md",
-        "text" => "txt",
+    match extension.to_ascii_lowercase().as_str() {
+        "htm" => Some(DocumentFormat::Html),
+        "markdown" => Some(DocumentFormat::Md),
+        "text" => Some(DocumentFormat::Txt),
         other => DOCUMENTS
             .iter()
             .map(|(_, format)| *format)
-            .find(|format| *format == other)?,
-    };
-    Some(extension)
+            .find(|format| format.as_str() == other),
+    }
 }
 
 /// A `data:` URL in its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataUrl<'a> {
-    /// The media type, without parameters, in lower case.
-    pub media_type: String,
+#[derive(Clone, Copy, Debug)]
+pub struct DataUrl {
+    /// The format that its media type names, if it is an image's.
+    pub image: Option<ImageFormat>,
+    /// The same for a document's.
+    pub document: Option<DocumentFormat>,
     /// The data, in base64, checked.
-    pub data: Cow<'a, str>,
+    pub data: Str,
 }
 
 /// Reads `data:TYPE;base64,DATA` (RFC 2397). `None` if it is no data URL.
 ///
 /// # Errors
 /// It is one, but not in base64.
-pub fn data_url<'a>(url: &Cow<'a, str>) -> Option<Result<DataUrl<'a>, &'static str>> {
-    let scheme = url.get(..5)?;
+pub fn data_url(url: Str, strings: &mut Strings<'_>) -> Option<Result<DataUrl, &'static str>> {
+    let text = strings.text(url);
+    let scheme = text.get(..5)?;
     if !scheme.eq_ignore_ascii_case("data:") {
         return None;
     }
-    let Some(comma) = url.find(',') else {
+    let Some(comma) = text.find(',') else {
         return Some(Err("is a data URL without data"));
     };
-    let head = url.get(5..comma).unwrap_or_default();
-    let mut parameters = head.split(';');
+    let (head, data) = text.split_at(comma + 1);
+    let head_parts = head.get(5..comma).unwrap_or_default();
+    let mut parameters = head_parts.split(';');
     let media_type = parameters.next().unwrap_or_default().trim();
     if !parameters.any(|parameter| parameter.trim().eq_ignore_ascii_case("base64")) {
         return Some(Err("must be a data URL in base64"));
     }
-    let media_type = media_type.to_ascii_lowercase();
-    let data = cut(url, comma + 1);
-    if !is_base64(&data) {
+    let (image, document) = (image_format(media_type), document_format(media_type));
+    if !is_base64(data) {
         return Some(Err("holds data that is not base64"));
     }
-    Some(Ok(DataUrl { media_type, data }))
+    // Data that stands behind its comma in the body too is not copied, whatever is escaped in it.
+    let escaped = strings.escaped(url);
+    let data = match escaped.find(',') {
+        Some(comma)
+            if Literal::decode_inside(escaped.get(..comma).unwrap_or_default())
+                .is_some_and(|decoded| head.strip_suffix(',') == Some(&decoded)) =>
+        {
+            strings.after(url, comma + 1)
+        }
+        _ => {
+            let data = data.to_owned();
+            strings.add(&data)
+        }
+    };
+    Some(Ok(DataUrl {
+        image,
+        document,
+        data,
+    }))
 }
 
 /// Whether this is base64 as Bedrock takes it: the standard alphabet, padded, not empty.
@@ -82,9 +158,16 @@ pub fn is_base64(data: &str) -> bool {
         && content.unwrap_or(bytes).chunks(256).all(block_is_legal)
 }
 
-/// A document's name as Bedrock allows it: letters, digits, single blanks, `-()[]`, at most 200. The extension goes.
-pub fn document_name(file: Option<&str>) -> String {
-    let file = file.unwrap_or_default();
+/// A document's name for Bedrock, from its file's.
+pub fn document_name(file: Option<&str>, strings: &mut Strings<'_>) -> Str {
+    match legal_name(file.unwrap_or_default()).as_str() {
+        "" => strings.constant("document"),
+        name => strings.add(name),
+    }
+}
+
+/// A name as Bedrock allows it: letters, digits, single blanks, `-()[]`, at most 200. The extension goes.
+fn legal_name(file: &str) -> String {
     let is_extension = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let stem = match file.rsplit_once('.') {
         Some((stem, extension)) if is_extension(extension) => stem,
@@ -102,94 +185,114 @@ pub fn document_name(file: Option<&str>) -> String {
             _ => name.push('-'),
         }
     }
-    match name.trim_end() {
-        "" => "document".to_owned(),
-        name => name.to_owned(),
-    }
+    name.truncate(name.trim_end().len());
+    name
 }
 
 /// Bedrock refuses two documents of one name.
-pub fn make_document_names_unique(messages: &mut [Message<'_>]) {
-    // How many of each name there are so far.
-    let mut known: HashMap<String, usize> = HashMap::new();
-    let blocks = messages.iter_mut().flat_map(|message| &mut message.content);
-    for name in blocks.flat_map(|block| document_names(&mut block.item)) {
-        let mut unique = name.clone();
-        while known.contains_key(&unique) {
-            let count = known.entry(name.clone()).or_insert(1);
-            *count += 1;
-            let end = format!(" ({count})");
-            let room = NAME_LENGTH.saturating_sub(end.len()).min(name.len());
-            unique = format!("{}{end}", name.get(..room).unwrap_or_default().trim_end());
+pub fn make_document_names_unique(request: &mut ConverseRequest<'_>) {
+    let ConverseRequest {
+        strings,
+        messages,
+        blocks,
+        results,
+        ..
+    } = request;
+    let mut names = UniqueNames::default();
+    for message in messages {
+        for Cached { item, .. } in blocks.get_mut(message.content) {
+            match item {
+                Block::Document { name, .. } => *name = names.unique(*name, strings),
+                Block::ToolResult { content, .. } => {
+                    for given in results.get_mut(*content) {
+                        if let Block::Document { name, .. } = given {
+                            *name = names.unique(*name, strings);
+                        }
+                    }
+                }
+                _ => {}
+            }
         }
-        known.insert(unique.clone(), 1);
-        *name = unique;
     }
 }
 
-/// The name of a document, or those of the documents that a tool gave.
-fn document_names<'m>(block: &'m mut Block<'_>) -> Vec<&'m mut String> {
-    match block {
-        Block::Document { name, .. } => vec![name],
-        Block::ToolResult { content, .. } => content.iter_mut().flat_map(document_names).collect(),
-        _ => Vec::new(),
+/// How many of each name there are so far, by the names' hashes: of tiny documents there may be many.
+#[derive(Default)]
+struct UniqueNames(HashMap<u64, u32>);
+
+impl UniqueNames {
+    fn unique(&mut self, name: Str, strings: &mut Strings<'_>) -> Str {
+        let text = strings.text(name);
+        let hash = |name: &str| self.0.hasher().hash_one(name);
+        let first = hash(&text);
+        let Some(mut count) = self.0.get(&first).copied() else {
+            self.0.insert(first, 1);
+            return name;
+        };
+        let (unique, hash) = loop {
+            count += 1;
+            let end = format!(" ({count})");
+            let room = NAME_LENGTH.saturating_sub(end.len()).min(text.len());
+            let unique = format!("{}{end}", text.get(..room).unwrap_or_default().trim_end());
+            let hash = hash(&unique);
+            if !self.0.contains_key(&hash) {
+                break (unique, hash);
+            }
+        };
+        self.0.insert(first, count);
+        self.0.insert(hash, 1);
+        strings.add(&unique)
     }
 }
 
-/// The rest of a text, borrowed where the whole is.
-fn cut<'a>(text: &Cow<'a, str>, from: usize) -> Cow<'a, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(from..).unwrap_or_default()),
-        Cow::Owned(text) => Cow::Owned(text.get(from..).unwrap_or_default().to_owned()),
-    }
-}
-
-fn find(formats: &[(&str, &'static str)], media_type: &str) -> Option<&'static str> {
+fn find<F: Copy>(formats: &[(&str, F)], media_type: &str) -> Option<F> {
     formats
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(media_type))
         .map(|(_, format)| *format)
 }
 
-const IMAGES: [(&str, &str); 5] = [
-    ("image/png", "png"),
-    ("image/jpeg", "jpeg"),
-    ("image/jpg", "jpeg"),
-    ("image/gif", "gif"),
-    ("image/webp", "webp"),
+const IMAGES: [(&str, ImageFormat); 5] = [
+    ("image/png", ImageFormat::Png),
+    ("image/jpeg", ImageFormat::Jpeg),
+    ("image/jpg", ImageFormat::Jpeg),
+    ("image/gif", ImageFormat::Gif),
+    ("image/webp", ImageFormat::Webp),
 ];
-const DOCUMENTS: [(&str, &str); 11] = [
-    ("application/pdf", "pdf"),
-    ("text/csv", "csv"),
-    ("application/msword", "doc"),
+const DOCUMENTS: [(&str, DocumentFormat); 11] = [
+    ("application/pdf", DocumentFormat::Pdf),
+    ("text/csv", DocumentFormat::Csv),
+    ("application/msword", DocumentFormat::Doc),
     (
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "docx",
+        DocumentFormat::Docx,
     ),
-    ("application/vnd.ms-excel", "xls"),
+    ("application/vnd.ms-excel", DocumentFormat::Xls),
     (
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "xlsx",
+        DocumentFormat::Xlsx,
     ),
-    ("text/html", "html"),
-    ("text/plain", "txt"),
-    ("text/markdown", "md"),
-    ("text/x-markdown", "md"),
-    ("application/x-pdf", "pdf"),
+    ("text/html", DocumentFormat::Html),
+    ("text/plain", DocumentFormat::Txt),
+    ("text/markdown", DocumentFormat::Md),
+    ("text/x-markdown", DocumentFormat::Md),
+    ("application/x-pdf", DocumentFormat::Pdf),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(url: &str) -> Option<Result<(String, String), &'static str>> {
-        data_url(&Cow::Borrowed(url))
-            .map(|url| url.map(|url| (url.media_type, url.data.into_owned())))
+    fn read(url: &str) -> Option<Result<(Option<ImageFormat>, String), &'static str>> {
+        let mut strings = Strings::new("");
+        let url = strings.add(url);
+        let url = data_url(url, &mut strings)?;
+        Some(url.map(|url| (url.image, strings.text(url.data).into_owned())))
     }
 
     #[test]
     fn data_urls() {
-        let png = Some(Ok(("image/png".to_owned(), "AAAA".to_owned())));
+        let png = Some(Ok((Some(ImageFormat::Png), "AAAA".to_owned())));
         assert_eq!(read("data:image/png;base64,AAAA"), png);
         assert_eq!(read("DATA:Image/PNG;charset=x;BASE64,AAAA"), png);
         assert_eq!(read("https://example.com/a.png"), None);
@@ -208,6 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn data_with_escapes_stays_where_it_is() {
+        let source = r#""data:image\/png;base64,AA\/\/""#;
+        let mut strings = Strings::new(source);
+        let url = strings.given(Literal(source));
+        let url = data_url(url, &mut strings).unwrap().unwrap();
+        assert_eq!(strings.escaped(url.data), r"AA\/\/");
+        let source = r#""data:image/png;base64\u002cAAAA""#;
+        let mut strings = Strings::new(source);
+        let url = strings.given(Literal(source));
+        let url = data_url(url, &mut strings).unwrap().unwrap();
+        assert_eq!(strings.text(url.data), "AAAA");
+    }
+
+    #[test]
     fn names_become_legal() {
         for (file, name) in [
             (Some("report.pdf"), "report"),
@@ -221,16 +338,21 @@ mod tests {
             (Some(""), "document"),
             (None, "document"),
         ] {
-            assert_eq!(document_name(file), name, "{file:?}");
+            let mut strings = Strings::new("");
+            let found = document_name(file, &mut strings);
+            assert_eq!(strings.text(found), name, "{file:?}");
         }
-        assert_eq!(document_name(Some(&"x".repeat(300))).len(), 200);
+        assert_eq!(legal_name(&"x".repeat(300)).len(), 200);
     }
 
     #[test]
     fn formats() {
-        assert_eq!(image_format("image/JPG"), Some("jpeg"));
+        assert_eq!(image_format("image/JPG"), Some(ImageFormat::Jpeg));
         assert_eq!(image_format("image/tiff"), None);
-        assert_eq!(document_format_of_file("a.b.XLSX"), Some("xlsx"));
+        assert_eq!(
+            document_format_of_file("a.b.XLSX"),
+            Some(DocumentFormat::Xlsx)
+        );
         assert_eq!(document_format_of_file("a"), None);
     }
 }

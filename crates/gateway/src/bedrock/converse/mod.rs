@@ -5,6 +5,8 @@
 pub mod answer;
 pub mod media;
 pub mod names;
+pub mod runs;
+pub mod strings;
 pub mod turns;
 mod write;
 
@@ -12,18 +14,29 @@ use std::borrow::Cow;
 
 use crate::json::edit::Edit;
 use crate::json::object;
+use crate::refusal::Refusal;
+use media::{DocumentFormat, ImageFormat};
+use runs::{Run, Runs};
+use strings::{Json, Str, Strings};
 
-/// What is asked of a model.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is asked of a model. What there may be a million of is small and `Copy`: strings and lists are places in
+/// [`Strings`] and [`Runs`], so that a body of tiny messages costs little more than its own size.
+#[derive(Clone, Debug, Default)]
 pub struct ConverseRequest<'a> {
+    /// All strings and values of `system`, `messages` and `tools`.
+    pub strings: Strings<'a>,
     /// Instructions that stand before the conversation.
-    pub system: Vec<Cached<Cow<'a, str>>>,
+    pub system: Vec<Cached<Str>>,
     /// The conversation.
-    pub messages: Vec<Message<'a>>,
+    pub messages: Vec<Message>,
+    /// What the messages say.
+    pub blocks: Runs<Cached<Block>>,
+    /// What the tools gave.
+    pub results: Runs<Block>,
     /// `inferenceConfig`
     pub inference: Inference<'a>,
     /// `toolConfig`; none where there are no tools.
-    pub tools: Vec<Cached<Tool<'a>>>,
+    pub tools: Vec<Cached<Tool>>,
     /// `toolConfig.toolChoice`
     pub tool_choice: Option<ToolChoice<'a>>,
     /// `outputConfig.textFormat`
@@ -56,16 +69,16 @@ pub enum Role {
 }
 
 /// One turn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
     /// Whose.
     pub role: Role,
-    /// What is said.
-    pub content: Vec<Cached<Block<'a>>>,
+    /// What is said, in [`ConverseRequest::blocks`].
+    pub content: Run,
 }
 
 /// Something that may be followed by a cache point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cached<T> {
     /// What stands before the point.
     pub item: T,
@@ -75,83 +88,93 @@ pub struct Cached<T> {
 
 /// Everything up to here is to be cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CachePoint {
-    /// `5m` or `1h`; none for the service's own choice.
-    pub ttl: Option<&'static str>,
+pub enum CachePoint {
+    /// For as long as the service chooses.
+    Unsaid,
+    /// `5m`
+    FiveMinutes,
+    /// `1h`
+    OneHour,
 }
 
 /// A `ContentBlock`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Block<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Block {
     /// `text`
-    Text(Cow<'a, str>),
+    Text(Str),
     /// `image`
     Image {
-        /// `png`, `jpeg`, `gif` or `webp`.
-        format: &'static str,
-        /// Where it is.
-        source: Source<'a>,
+        /// Its format.
+        format: ImageFormat,
+        /// How it is given.
+        place: Place,
+        /// The image, or where it is.
+        source: Str,
     },
     /// `document`
     Document {
-        /// One of the formats Bedrock reads.
-        format: &'static str,
+        /// Its format.
+        format: DocumentFormat,
         /// Its name, which the model sees.
-        name: String,
-        /// Where it is.
-        source: Source<'a>,
+        name: Str,
+        /// How it is given.
+        place: Place,
+        /// The document, or where it is.
+        source: Str,
         /// What it is about.
-        context: Option<Cow<'a, str>>,
+        context: Option<Str>,
         /// Whether the model is to cite from it.
         cite: bool,
     },
     /// `audio`
     Audio {
         /// `wav`, `mp3` …
-        format: Cow<'a, str>,
-        /// Where it is.
-        source: Source<'a>,
+        format: Str,
+        /// How it is given.
+        place: Place,
+        /// The sound, or where it is.
+        source: Str,
     },
     /// `toolUse`
     ToolUse {
         /// Its id.
-        id: Cow<'a, str>,
+        id: Str,
         /// The tool's name.
-        name: Cow<'a, str>,
+        name: Str,
         /// What the tool is called with: a JSON object.
-        input: Cow<'a, str>,
+        input: Json,
     },
     /// `toolResult`
     ToolResult {
         /// The id of the use.
-        id: Cow<'a, str>,
-        /// What the tool gave.
-        content: Vec<Block<'a>>,
+        id: Str,
+        /// What the tool gave, in [`ConverseRequest::results`].
+        content: Run,
         /// Whether it failed.
         failed: bool,
     },
-    /// `searchResult`, as JSON.
-    SearchResult(Cow<'a, str>),
+    /// `searchResult`
+    SearchResult(Json),
     /// `reasoningContent.reasoningText`
     Reasoning {
         /// The reasoning.
-        text: Cow<'a, str>,
+        text: Str,
         /// What proves to the model that it is its own.
-        signature: Option<Cow<'a, str>>,
+        signature: Option<Str>,
     },
     /// `reasoningContent.redactedContent`, in base64.
-    Redacted(Cow<'a, str>),
+    Redacted(Str),
 }
 
-/// Where media are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source<'a> {
+/// How media are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
     /// Here, in base64.
-    Bytes(Cow<'a, str>),
-    /// At this S3 URI.
-    S3(Cow<'a, str>),
+    Bytes,
+    /// By an S3 URI.
+    S3,
     /// Here, as text (documents only).
-    Text(Cow<'a, str>),
+    Text,
 }
 
 /// `inferenceConfig`
@@ -168,14 +191,14 @@ pub struct Inference<'a> {
 }
 
 /// `toolSpec`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tool<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Tool {
     /// Its name.
-    pub name: Cow<'a, str>,
+    pub name: Str,
     /// What it is for.
-    pub description: Option<Cow<'a, str>>,
+    pub description: Option<Str>,
     /// JSON schema of its input.
-    pub schema: Cow<'a, str>,
+    pub schema: Json,
     /// Whether the input must keep to the schema.
     pub strict: bool,
 }
@@ -232,15 +255,39 @@ impl<'a> NativeFields<'a> {
     }
 }
 
+impl<'a> ConverseRequest<'a> {
+    /// One that says nothing yet. `source` is the client's body: its strings are not copied.
+    ///
+    /// # Errors
+    /// 413: it is larger than [`strings::MOST`].
+    pub fn new(source: &'a str) -> Result<Self, Refusal> {
+        if source.len() > strings::MOST {
+            return Err(Refusal::from_status(413));
+        }
+        Ok(Self {
+            strings: Strings::new(source),
+            ..Self::default()
+        })
+    }
+}
+
 impl CachePoint {
     /// For a lifetime as Anthropic spells it. Bedrock knows two; another one is its own choice.
     pub fn lasting(ttl: Option<&str>) -> Self {
-        let ttl = match ttl {
-            Some("5m") => Some("5m"),
-            Some("1h") => Some("1h"),
-            _ => None,
-        };
-        Self { ttl }
+        match ttl {
+            Some("5m") => Self::FiveMinutes,
+            Some("1h") => Self::OneHour,
+            _ => Self::Unsaid,
+        }
+    }
+
+    /// The lifetime, as Bedrock spells it.
+    pub fn ttl(self) -> Option<&'static str> {
+        match self {
+            Self::Unsaid => None,
+            Self::FiveMinutes => Some("5m"),
+            Self::OneHour => Some("1h"),
+        }
     }
 }
 
@@ -248,5 +295,20 @@ impl<T> Cached<T> {
     /// Without a cache point.
     pub fn plain(item: T) -> Self {
         Self { item, point: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shortest message in a client's form has 30 bytes, the shortest block or tool 27.
+    #[test]
+    fn what_there_may_be_a_million_of_is_small() {
+        assert_eq!(size_of::<Message>(), 12);
+        assert_eq!(size_of::<Block>(), 28);
+        assert_eq!(size_of::<Cached<Block>>(), 32);
+        assert_eq!(size_of::<Cached<Tool>>(), 32);
+        assert_eq!(size_of::<Cached<Str>>(), 12);
     }
 }

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use ring::digest::{SHA256, digest};
 
+use super::strings::{Str, Strings};
+
 /// The tools that go by another name at Bedrock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
@@ -28,6 +30,15 @@ impl Names {
         Cow::Owned(changed)
     }
 
+    /// The same for a string of a request.
+    pub fn in_request(&mut self, name: Str, strings: &mut Strings<'_>) -> Str {
+        let changed = match self.for_bedrock(strings.text(name)) {
+            Cow::Owned(changed) => changed,
+            Cow::Borrowed(_) => return name,
+        };
+        strings.add(&changed)
+    }
+
     /// The client's name of a tool that Bedrock calls `name`.
     pub fn for_client<'n>(&'n self, name: &'n str) -> &'n str {
         self.renamed.get(name).map_or(name, String::as_str)
@@ -41,6 +52,15 @@ pub fn id_for_bedrock(id: Cow<'_, str>) -> Cow<'_, str> {
         true => id,
         false => Cow::Owned(changed(&id, legal)),
     }
+}
+
+/// The same for a string of a request.
+pub fn id_in_request(id: Str, strings: &mut Strings<'_>) -> Str {
+    let changed = match id_for_bedrock(strings.text(id)) {
+        Cow::Owned(changed) => changed,
+        Cow::Borrowed(_) => return id,
+    };
+    strings.add(&changed)
 }
 
 fn is_legal(name: &str, legal: impl Fn(u8) -> bool) -> bool {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::strings::{Json, Str};
 use super::{
-    Block, CachePoint, Cached, ConverseRequest, Inference, Message, Role, Source, Tool, ToolChoice,
+    Block, CachePoint, Cached, ConverseRequest, Inference, Message, Place, Role, Tool, ToolChoice,
 };
 use crate::json::writer::Writer;
 
@@ -18,14 +19,14 @@ impl<'a> ConverseRequest<'a> {
         w.key("messages").open('[');
         for message in &self.messages {
             w.item();
-            write_message(message, w);
+            self.write_message(message, w);
         }
         w.close(']');
         if !self.system.is_empty() {
             w.key("system").open('[');
             for block in &self.system {
                 w.item().open('{');
-                w.key("text").string(&block.item);
+                self.string("text", block.item, w);
                 w.close('}');
                 write_point(block.point, w);
             }
@@ -63,7 +64,7 @@ impl<'a> ConverseRequest<'a> {
         w.key("tools").open('[');
         for tool in &self.tools {
             w.item();
-            tool.item.write(w);
+            self.write_tool(&tool.item, w);
             write_point(tool.point, w);
         }
         w.close(']');
@@ -82,6 +83,150 @@ impl<'a> ConverseRequest<'a> {
             w.close('}');
         }
         w.close('}');
+    }
+
+    fn write_tool(&self, tool: &Tool, w: &mut Writer<'a>) {
+        w.open('{');
+        w.key("toolSpec").open('{');
+        self.string("name", tool.name, w);
+        if let Some(description) = tool.description {
+            self.string("description", description, w);
+        }
+        w.key("inputSchema").open('{');
+        self.json("json", tool.schema, w);
+        w.close('}');
+        if tool.strict {
+            w.key("strict").value(&true);
+        }
+        w.close('}');
+        w.close('}');
+    }
+
+    fn write_message(&self, message: &Message, w: &mut Writer<'a>) {
+        w.open('{');
+        w.key("role").value(match message.role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        });
+        w.key("content").open('[');
+        for Cached { item, point } in self.blocks.get(message.content) {
+            w.item();
+            self.write_block(item, w);
+            write_point(*point, w);
+        }
+        w.close(']');
+        w.close('}');
+    }
+
+    fn write_block(&self, block: &Block, w: &mut Writer<'a>) {
+        w.open('{');
+        match *block {
+            Block::Text(text) => self.string("text", text, w),
+            Block::Image {
+                format,
+                place,
+                source,
+            } => {
+                w.key("image").open('{');
+                w.key("format").value(format.as_str());
+                self.write_source(place, source, w);
+                w.close('}');
+            }
+            Block::Document {
+                format,
+                name,
+                place,
+                source,
+                context,
+                cite,
+            } => {
+                w.key("document").open('{');
+                w.key("format").value(format.as_str());
+                self.string("name", name, w);
+                self.write_source(place, source, w);
+                if let Some(context) = context {
+                    self.string("context", context, w);
+                }
+                if cite {
+                    w.key("citations").json(r#"{"enabled":true}"#);
+                }
+                w.close('}');
+            }
+            Block::Audio {
+                format,
+                place,
+                source,
+            } => {
+                w.key("audio").open('{');
+                self.string("format", format, w);
+                self.write_source(place, source, w);
+                w.close('}');
+            }
+            Block::ToolUse { id, name, input } => {
+                w.key("toolUse").open('{');
+                self.string("toolUseId", id, w);
+                self.string("name", name, w);
+                self.json("input", input, w);
+                w.close('}');
+            }
+            Block::ToolResult {
+                id,
+                content,
+                failed,
+            } => {
+                w.key("toolResult").open('{');
+                self.string("toolUseId", id, w);
+                w.key("content").open('[');
+                for block in self.results.get(content) {
+                    w.item();
+                    self.write_block(block, w);
+                }
+                w.close(']');
+                if failed {
+                    w.key("status").value("error");
+                }
+                w.close('}');
+            }
+            Block::SearchResult(json) => self.json("searchResult", json, w),
+            Block::Reasoning { text, signature } => {
+                w.key("reasoningContent").open('{');
+                w.key("reasoningText").open('{');
+                self.string("text", text, w);
+                if let Some(signature) = signature {
+                    self.string("signature", signature, w);
+                }
+                w.close('}');
+                w.close('}');
+            }
+            Block::Redacted(data) => {
+                w.key("reasoningContent").open('{');
+                self.string("redactedContent", data, w);
+                w.close('}');
+            }
+        }
+        w.close('}');
+    }
+
+    fn write_source(&self, place: Place, source: Str, w: &mut Writer<'a>) {
+        w.key("source").open('{');
+        match place {
+            Place::Bytes => self.string("bytes", source, w),
+            Place::S3 => {
+                w.key("s3Location").open('{');
+                self.string("uri", source, w);
+                w.close('}');
+            }
+            Place::Text => self.string("text", source, w),
+        }
+        w.close('}');
+    }
+
+    fn string(&self, name: &str, string: Str, w: &mut Writer<'a>) {
+        w.key(name).spelt(self.strings.escaped(string));
+    }
+
+    fn json(&self, name: &str, json: Json, w: &mut Writer<'a>) {
+        w.key(name).json(&self.strings.json(json));
     }
 
     fn write_output(&self, w: &mut Writer<'a>) {
@@ -132,129 +277,6 @@ impl<'a> Inference<'a> {
     }
 }
 
-impl<'a> Tool<'a> {
-    fn write(&self, w: &mut Writer<'a>) {
-        w.open('{');
-        w.key("toolSpec").open('{');
-        w.key("name").string(&self.name);
-        write_optional("description", self.description.as_ref(), w);
-        w.key("inputSchema").open('{');
-        w.key("json").json(&self.schema);
-        w.close('}');
-        if self.strict {
-            w.key("strict").value(&true);
-        }
-        w.close('}');
-        w.close('}');
-    }
-}
-
-fn write_message<'a>(message: &Message<'a>, w: &mut Writer<'a>) {
-    w.open('{');
-    w.key("role").value(match message.role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    });
-    w.key("content").open('[');
-    for Cached { item, point } in &message.content {
-        w.item();
-        write_block(item, w);
-        write_point(*point, w);
-    }
-    w.close(']');
-    w.close('}');
-}
-
-fn write_block<'a>(block: &Block<'a>, w: &mut Writer<'a>) {
-    w.open('{');
-    match block {
-        Block::Text(text) => w.key("text").string(text),
-        Block::Image { format, source } => {
-            w.key("image").open('{');
-            w.key("format").value(*format);
-            write_source(source, w);
-            w.close('}');
-        }
-        Block::Document {
-            format,
-            name,
-            source,
-            context,
-            cite,
-        } => {
-            w.key("document").open('{');
-            w.key("format").value(*format);
-            w.key("name").value(name);
-            write_source(source, w);
-            write_optional("context", context.as_ref(), w);
-            if *cite {
-                w.key("citations").json(r#"{"enabled":true}"#);
-            }
-            w.close('}');
-        }
-        Block::Audio { format, source } => {
-            w.key("audio").open('{');
-            w.key("format").string(format);
-            write_source(source, w);
-            w.close('}');
-        }
-        Block::ToolUse { id, name, input } => {
-            w.key("toolUse").open('{');
-            w.key("toolUseId").string(id);
-            w.key("name").string(name);
-            w.key("input").json(input);
-            w.close('}');
-        }
-        Block::ToolResult {
-            id,
-            content,
-            failed,
-        } => {
-            w.key("toolResult").open('{');
-            w.key("toolUseId").string(id);
-            w.key("content").open('[');
-            for block in content {
-                w.item();
-                write_block(block, w);
-            }
-            w.close(']');
-            if *failed {
-                w.key("status").value("error");
-            }
-            w.close('}');
-        }
-        Block::SearchResult(json) => w.key("searchResult").json(json),
-        Block::Reasoning { text, signature } => {
-            w.key("reasoningContent").open('{');
-            w.key("reasoningText").open('{');
-            w.key("text").string(text);
-            write_optional("signature", signature.as_ref(), w);
-            w.close('}');
-            w.close('}');
-        }
-        Block::Redacted(data) => {
-            w.key("reasoningContent").open('{');
-            w.key("redactedContent").string(data);
-            w.close('}');
-        }
-    }
-    w.close('}');
-}
-
-fn write_source<'a>(source: &Source<'a>, w: &mut Writer<'a>) {
-    w.key("source").open('{');
-    match source {
-        Source::Bytes(base64) => w.key("bytes").string(base64),
-        Source::S3(uri) => {
-            w.key("s3Location").open('{');
-            w.key("uri").string(uri);
-            w.close('}');
-        }
-        Source::Text(text) => w.key("text").string(text),
-    }
-    w.close('}');
-}
-
 fn write_optional<'a>(name: &str, text: Option<&Cow<'a, str>>, w: &mut Writer<'a>) {
     if let Some(text) = text {
         w.key(name).string(text);
@@ -262,13 +284,13 @@ fn write_optional<'a>(name: &str, text: Option<&Cow<'a, str>>, w: &mut Writer<'a
 }
 
 fn write_point(point: Option<CachePoint>, w: &mut Writer<'_>) {
-    let Some(CachePoint { ttl }) = point else {
+    let Some(point) = point else {
         return;
     };
     w.item().open('{');
     w.key("cachePoint").open('{');
     w.key("type").value("default");
-    if let Some(ttl) = ttl {
+    if let Some(ttl) = point.ttl() {
         w.key("ttl").value(ttl);
     }
     w.close('}');

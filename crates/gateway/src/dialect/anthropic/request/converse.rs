@@ -10,8 +10,8 @@ use super::{count, messages, tools, with_bodys_betas};
 use crate::bedrock::converse::names::Names;
 use crate::bedrock::converse::{ConverseRequest, Schema};
 use crate::body::Body;
-use crate::dialect::limits::{guardrail_config, limit_request};
-use crate::dialect::parameter;
+use crate::dialect::limits::{guardrail_config, limit_request, stop_sequences};
+use crate::dialect::parameter::{self, Path};
 use crate::json::text::Text;
 use crate::json::writer::Writer;
 use crate::plan::Headers;
@@ -41,7 +41,7 @@ pub fn body<'a>(
     let asked: MessagesRequest = parameter::parse(whole.text)?;
     let claude = is_claude(whole.called);
     let mut names = Names::default();
-    let mut request = ConverseRequest::default();
+    let mut request = ConverseRequest::new(whole.text)?;
     parameters(&asked, claude, &mut request)?;
     if claude {
         let in_body = asked.anthropic_beta.map(RawValue::get);
@@ -55,7 +55,7 @@ pub fn body<'a>(
         }
     }
     let calls = tools::translate(&asked, claude, &mut names, &mut request)?;
-    messages::translate(asked, &mut names, &mut request)?;
+    messages::translate(&asked, &mut names, &mut request)?;
     request.settle_tools(calls == tools::Calls::Allowed)?;
     request.guardrail = guardrail(headers).map(|guardrail| guardrail_config(&guardrail).into());
     let mut writer = Writer::new(whole.text);
@@ -80,13 +80,9 @@ fn parameters<'a>(
     inference.max_tokens = asked.max_tokens.map(|limit| limit.0);
     inference.temperature = asked.temperature.as_ref().map(|n| Cow::Borrowed(n.0));
     inference.top_p = asked.top_p.as_ref().map(|n| Cow::Borrowed(n.0));
-    inference.stop_sequences = asked
-        .stop_sequences
-        .iter()
-        .flatten()
-        .map(|Text(text)| text.clone())
-        .filter(|text| !text.is_empty())
-        .collect();
+    if let Some(texts) = asked.stop_sequences {
+        inference.stop_sequences = stop_sequences(texts, &Path::Body.member("stop_sequences"))?;
+    }
     if let Some(config) = &asked.output_config {
         output(config, request)?;
     }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialect::forms::{Number, OneOf, Positive};
+use crate::dialect::forms::{Elements, Given, Number, OneOf, Positive};
 use crate::json::strict::Object;
 use crate::json::text::Text;
 
@@ -12,9 +12,9 @@ use crate::json::text::Text;
 #[derive(Debug, Deserialize)]
 pub struct MessagesRequest<'a> {
     #[serde(borrow)]
-    pub messages: Vec<Object<Message<'a>>>,
+    pub messages: Elements<'a>,
     #[serde(borrow, default)]
-    pub system: Option<Content<'a>>,
+    pub system: Option<OneOf<'a>>,
     #[serde(default)]
     pub max_tokens: Option<Positive>,
     #[serde(borrow, default)]
@@ -24,9 +24,9 @@ pub struct MessagesRequest<'a> {
     #[serde(borrow, default)]
     pub top_k: Option<Number<'a>>,
     #[serde(borrow, default)]
-    pub stop_sequences: Option<Vec<Text<'a>>>,
+    pub stop_sequences: Option<Elements<'a>>,
     #[serde(borrow, default)]
-    pub tools: Option<Vec<Object<Tool<'a>>>>,
+    pub tools: Option<Elements<'a>>,
     #[serde(borrow, default)]
     pub tool_choice: Option<Object<ToolChoice<'a>>>,
     #[serde(borrow, default)]
@@ -37,15 +37,12 @@ pub struct MessagesRequest<'a> {
     pub anthropic_beta: Option<&'a RawValue>,
 }
 
-/// Text, or blocks.
-pub type Content<'a> = OneOf<Text<'a>, Vec<Object<Block<'a>>>>;
-
 #[derive(Debug, Deserialize)]
 pub struct Message<'a> {
     #[serde(borrow)]
     pub role: Text<'a>,
     #[serde(borrow)]
-    pub content: Content<'a>,
+    pub content: OneOf<'a>,
 }
 
 /// A block of any kind: which members it has depends on its type.
@@ -56,35 +53,35 @@ pub struct Block<'a> {
     #[serde(borrow, default)]
     pub cache_control: Option<Object<CacheControl<'a>>>,
     #[serde(borrow, default)]
-    pub text: Option<Text<'a>>,
+    pub text: Option<Given<'a>>,
     /// Of an image or document an object, of a search result a string.
     #[serde(borrow, default)]
-    pub source: Option<OneOf<Text<'a>, Object<MediaSource<'a>>>>,
+    pub source: Option<OneOf<'a>>,
     #[serde(borrow, default)]
-    pub title: Option<Text<'a>>,
+    pub title: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub context: Option<Text<'a>>,
+    pub context: Option<Given<'a>>,
     /// Of a document or search result `{"enabled":…}`, of a text those it was given with.
     #[serde(borrow, default)]
     pub citations: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub id: Option<Text<'a>>,
+    pub id: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub name: Option<Text<'a>>,
+    pub name: Option<Given<'a>>,
     #[serde(borrow, default)]
     pub input: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub tool_use_id: Option<Text<'a>>,
+    pub tool_use_id: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub content: Option<Box<Content<'a>>>,
+    pub content: Option<OneOf<'a>>,
     #[serde(default)]
     pub is_error: Option<bool>,
     #[serde(borrow, default)]
-    pub thinking: Option<Text<'a>>,
+    pub thinking: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub signature: Option<Text<'a>>,
+    pub signature: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub data: Option<Text<'a>>,
+    pub data: Option<Given<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,9 +91,9 @@ pub struct MediaSource<'a> {
     #[serde(borrow, default)]
     pub media_type: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub data: Option<Text<'a>>,
+    pub data: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub content: Option<Box<Content<'a>>>,
+    pub content: Option<OneOf<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,9 +107,9 @@ pub struct Tool<'a> {
     #[serde(borrow, rename = "type", default)]
     pub kind: Option<Text<'a>>,
     #[serde(borrow)]
-    pub name: Text<'a>,
+    pub name: Given<'a>,
     #[serde(borrow, default)]
-    pub description: Option<Text<'a>>,
+    pub description: Option<Given<'a>>,
     #[serde(borrow, default)]
     pub input_schema: Option<&'a RawValue>,
     #[serde(default)]

@@ -1,66 +1,64 @@
 //! The conversation: messages and instructions into Converse's turns.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::message::{
-    Block as ClientBlock, CacheControl, Content, MediaSource, Message, MessagesRequest,
-};
+use super::message::{Block as ClientBlock, CacheControl, MediaSource, Message, MessagesRequest};
 use crate::bedrock::converse::media::{
-    document_format, document_name, image_format, is_base64, make_document_names_unique,
+    DocumentFormat, document_format, document_name, image_format, is_base64,
+    make_document_names_unique,
 };
-use crate::bedrock::converse::names::{Names, id_for_bedrock};
-use crate::bedrock::converse::turns::{add_text, end_with};
-use crate::bedrock::converse::{Block, CachePoint, Cached, ConverseRequest, Role, Source};
-use crate::dialect::forms::OneOf;
+use crate::bedrock::converse::names::{Names, id_in_request};
+use crate::bedrock::converse::strings::{Str, Strings};
+use crate::bedrock::converse::turns::Said;
+use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Place, Role};
+use crate::dialect::forms::{Given, OneOf};
+use crate::dialect::parameter::Path;
 use crate::json::object;
 use crate::json::strict::Object;
 use crate::json::text::Text;
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
 
-type Blocks<'a> = Vec<Cached<Block<'a>>>;
-
 /// Puts instructions and messages into the request.
 ///
 /// # Errors
 /// 400 that names the block, and what in it Converse cannot take.
 pub fn translate<'a>(
-    asked: MessagesRequest<'a>,
+    asked: &MessagesRequest<'a>,
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
+    let body = Path::Body;
     if let Some(system) = asked.system {
-        add_system(system, "system", names, request)?;
+        add_system(system, &body.member("system"), names, request)?;
     }
-    for (index, Object(Message { role, content })) in asked.messages.into_iter().enumerate() {
-        let at = format!("messages[{index}].content");
-        let role = match role.0.as_ref() {
+    let at = body.member("messages");
+    asked.messages.each(&at, |Object(message), at| {
+        let message: Message<'_> = message;
+        let content_at = at.member("content");
+        let role = match message.role.0.as_ref() {
             "user" => Role::User,
             "assistant" => Role::Assistant,
-            "system" => {
-                add_system(content, &at, names, request)?;
-                continue;
-            }
+            "system" => return add_system(message.content, &content_at, names, request),
             _ => {
-                return Err(Refusal::parameter(
-                    format!("messages[{index}].role"),
-                    "must be \"user\", \"assistant\" or \"system\"",
-                ));
+                return Err(at
+                    .member("role")
+                    .refuse("must be \"user\", \"assistant\" or \"system\""));
             }
         };
-        let blocks = blocks(content, &at, names)?;
-        request.say(role, blocks);
-    }
+        let mut said = request.begin_turn();
+        blocks(message.content, &content_at, names, request, &mut said)?;
+        request.say(role, said.run);
+        Ok(())
+    })?;
     if request.messages.is_empty() {
-        return Err(Refusal::parameter("messages", "says nothing"));
+        return Err(at.refuse("says nothing"));
     }
     request.put_in_order();
-    make_document_names_unique(&mut request.messages);
+    make_document_names_unique(request);
     Ok(())
 }
 
@@ -70,92 +68,113 @@ pub fn cache_point(control: &CacheControl<'_>) -> CachePoint {
 }
 
 fn add_system<'a>(
-    content: Content<'a>,
-    at: &str,
+    content: OneOf<'a>,
+    at: &Path<'_>,
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
-    for Cached { item, point } in blocks(content, at, names)? {
-        let Block::Text(text) = item else {
-            return Err(Refusal::parameter(
-                at,
-                "must be text: instructions hold nothing else",
-            ));
-        };
-        request.system.push(Cached { item: text, point });
+    let mut said = request.begin_turn();
+    blocks(content, at, names, request, &mut said)?;
+    match request.instruct(said) {
+        true => Ok(()),
+        false => Err(at.refuse("must be text: instructions hold nothing else")),
     }
-    Ok(())
 }
 
 /// What a message says. Bedrock refuses blank text, so that is left out.
-fn blocks<'a>(content: Content<'a>, at: &str, names: &mut Names) -> Result<Blocks<'a>, Refusal> {
-    let mut blocks = Vec::new();
+fn blocks<'a>(
+    content: OneOf<'a>,
+    at: &Path<'_>,
+    names: &mut Names,
+    request: &mut ConverseRequest<'a>,
+    said: &mut Said,
+) -> Result<(), Refusal> {
     match content {
-        OneOf::Short(Text(text)) => add_text(text, &mut blocks),
+        OneOf::Short(Given(text)) => {
+            let text = request.strings.given(text);
+            request.push_text(said, text);
+            Ok(())
+        }
         OneOf::Long(parts) => {
-            for (index, Object(part)) in parts.into_iter().enumerate() {
-                let at = format!("{at}[{index}]");
-                let point = part.cache_control.as_deref().map(cache_point);
-                match block(part, &at, names)? {
-                    Block::Text(text) => add_text(text, &mut blocks),
-                    block => blocks.push(Cached::plain(block)),
+            let parts = parts.elements(at)?;
+            parts.each(at, |Object(part): Object<ClientBlock<'_>>, at| {
+                match block(&part, at, names, request, said)? {
+                    Block::Text(text) => request.push_text(said, text),
+                    block => request.push(said, block),
                 }
                 // The point of a text that is left out stands after what came before it.
-                end_with(point, &mut blocks);
-            }
+                request.end_with(part.cache_control.as_deref().map(cache_point), said);
+                Ok(())
+            })
         }
     }
-    Ok(blocks)
 }
 
-fn block<'a>(part: ClientBlock<'a>, at: &str, names: &mut Names) -> Result<Block<'a>, Refusal> {
-    let missing = |name: &str| Refusal::parameter(format!("{at}.{name}"), "is missing");
+/// One block of what is said.
+fn block<'a>(
+    part: &ClientBlock<'a>,
+    at: &Path<'_>,
+    names: &mut Names,
+    request: &mut ConverseRequest<'a>,
+    said: &Said,
+) -> Result<Block, Refusal> {
+    let strings = &mut request.strings;
+    let demanded = |name: &str, given: Option<Given<'a>>| match given {
+        Some(Given(literal)) => Ok(literal),
+        None => Err(at.missing(name)),
+    };
     Ok(match part.kind.0.as_ref() {
-        "text" => Block::Text(part.text.ok_or_else(|| missing("text"))?.0),
-        "image" => match part.source {
-            Some(OneOf::Long(Object(source))) => image(source, &format!("{at}.source"))?,
-            _ => return Err(missing("source")),
-        },
-        "document" => document(part, at)?,
-        "search_result" => search_result(part, at)?,
+        "text" => Block::Text(strings.given(demanded("text", part.text)?)),
+        "image" => image(&source(part, at)?, strings, &at.member("source"))?,
+        "document" => document(part, strings, at)?,
+        "search_result" => search_result(part, strings, at)?,
         "tool_use" => {
             let input = part.input.map_or("{}", RawValue::get);
             if object::parse(input).is_err() {
-                return Err(Refusal::parameter(
-                    format!("{at}.input"),
-                    "must be an object",
-                ));
+                return Err(at.member("input").refuse("must be an object"));
             }
+            let id = strings.given(demanded("id", part.id)?);
+            let name = strings.given(demanded("name", part.name)?);
             Block::ToolUse {
-                id: id_for_bedrock(part.id.ok_or_else(|| missing("id"))?.0),
-                name: names.for_bedrock(part.name.ok_or_else(|| missing("name"))?.0),
-                input: input.into(),
+                id: id_in_request(id, strings),
+                name: names.in_request(name, strings),
+                input: match part.input {
+                    Some(input) => strings.given_json(input.get()),
+                    None => strings.constant_json("{}"),
+                },
             }
         }
+        "tool_result" if said.is_result() => {
+            return Err(at
+                .member("type")
+                .refuse("must not be \"tool_result\" within another one"));
+        }
         "tool_result" => {
-            let id = part.tool_use_id.ok_or_else(|| missing("tool_use_id"))?;
-            let content = match part.content {
-                Some(content) => blocks(*content, &format!("{at}.content"), names)?,
-                None => Vec::new(),
-            };
+            let id = strings.given(demanded("tool_use_id", part.tool_use_id)?);
+            let id = id_in_request(id, strings);
+            let mut given = request.begin_result();
+            if let Some(content) = part.content {
+                blocks(content, &at.member("content"), names, request, &mut given)?;
+            }
             Block::ToolResult {
-                id: id_for_bedrock(id.0),
-                content: content.into_iter().map(|block| block.item).collect(),
+                id,
+                content: given.run,
                 failed: part.is_error.unwrap_or(false),
             }
         }
         "thinking" => Block::Reasoning {
-            text: part.thinking.ok_or_else(|| missing("thinking"))?.0,
-            signature: part.signature.map(|Text(signature)| signature),
+            text: strings.given(demanded("thinking", part.thinking)?),
+            signature: part
+                .signature
+                .map(|Given(signature)| strings.given(signature)),
         },
         // Converse has in base64 what is text to the model, and base64 itself to all who look at it.
         "redacted_thinking" => {
-            let Text(data) = part.data.ok_or_else(|| missing("data"))?;
-            Block::Redacted(STANDARD.encode(data.as_bytes()).into())
+            let data = demanded("data", part.data)?.decode();
+            Block::Redacted(strings.add(&STANDARD.encode(data.as_bytes())))
         }
         _ => {
-            return Err(Refusal::parameter(
-                format!("{at}.type"),
+            return Err(at.member("type").refuse(
                 "must be \"text\", \"image\", \"document\", \"search_result\", \"tool_use\", \"tool_result\", \
                  \"thinking\" or \"redacted_thinking\": Converse has no other blocks",
             ));
@@ -163,119 +182,148 @@ fn block<'a>(part: ClientBlock<'a>, at: &str, names: &mut Names) -> Result<Block
     })
 }
 
-fn image<'a>(source: MediaSource<'a>, at: &str) -> Result<Block<'a>, Refusal> {
-    let (media_type, data) = base64_of(source, at)?;
-    let format = image_format(&media_type).ok_or_else(|| {
-        Refusal::parameter(
-            format!("{at}.media_type"),
-            "must be that of a png, jpeg, gif or webp image",
-        )
+/// The object that says where a block's media are.
+fn source<'a>(part: &ClientBlock<'a>, at: &Path<'_>) -> Result<MediaSource<'a>, Refusal> {
+    match part.source {
+        Some(OneOf::Long(source)) => source.object(&at.member("source")),
+        _ => Err(at.missing("source")),
+    }
+}
+
+fn image(
+    source: &MediaSource<'_>,
+    strings: &mut Strings<'_>,
+    at: &Path<'_>,
+) -> Result<Block, Refusal> {
+    let (media_type, data) = base64_of(source, strings, at)?;
+    let format = image_format(media_type).ok_or_else(|| {
+        at.member("media_type")
+            .refuse("must be that of a png, jpeg, gif or webp image")
     })?;
     Ok(Block::Image {
         format,
-        source: Source::Bytes(data),
+        place: Place::Bytes,
+        source: data,
     })
 }
 
-fn document<'a>(part: ClientBlock<'a>, at: &str) -> Result<Block<'a>, Refusal> {
-    let source_at = format!("{at}.source");
-    let Some(OneOf::Long(Object(source))) = part.source else {
-        return Err(Refusal::parameter(source_at, "is missing"));
-    };
-    let (format, source) = match source.kind.0.as_ref() {
-        "text" | "content" => ("txt", Source::Text(text_of(source, &source_at)?)),
+fn document(
+    part: &ClientBlock<'_>,
+    strings: &mut Strings<'_>,
+    at: &Path<'_>,
+) -> Result<Block, Refusal> {
+    let given = source(part, at)?;
+    let at = at.member("source");
+    let (format, place, source) = match given.kind.0.as_ref() {
+        "text" | "content" => (
+            DocumentFormat::Txt,
+            Place::Text,
+            text_of(&given, strings, &at)?,
+        ),
         _ => {
-            let (media_type, data) = base64_of(source, &source_at)?;
-            let format = document_format(&media_type).ok_or_else(|| {
-                Refusal::parameter(
-                    format!("{source_at}.media_type"),
+            let (media_type, data) = base64_of(&given, strings, &at)?;
+            let format = document_format(media_type).ok_or_else(|| {
+                at.member("media_type").refuse(
                     "must be that of a pdf, csv, doc, docx, xls, xlsx, html, txt or md document",
                 )
             })?;
-            (format, Source::Bytes(data))
+            (format, Place::Bytes, data)
         }
     };
-    let title = part.title.as_ref().map(|Text(title)| title.as_ref());
+    let title = part.title.map(|Given(title)| title.decode());
+    let context = part.context.filter(|context| !context.0.is_empty());
     Ok(Block::Document {
         format,
-        name: document_name(title),
+        name: document_name(title.as_deref(), strings),
+        place,
         source,
-        context: part
-            .context
-            .map(|Text(context)| context)
-            .filter(|context| !context.is_empty()),
+        context: context.map(|Given(context)| strings.given(context)),
         cite: enables_citations(part.citations),
     })
 }
 
-fn base64_of<'a>(
-    source: MediaSource<'a>,
-    at: &str,
-) -> Result<(Cow<'a, str>, Cow<'a, str>), Refusal> {
+fn base64_of<'s>(
+    source: &'s MediaSource<'_>,
+    strings: &mut Strings<'_>,
+    at: &Path<'_>,
+) -> Result<(&'s str, Str), Refusal> {
     if source.kind.0 != "base64" {
-        return Err(Refusal::parameter(
-            format!("{at}.type"),
+        return Err(at.member("type").refuse(
             "must be \"base64\": this gateway fetches nothing, and Bedrock keeps no files",
         ));
     }
-    let missing = |name: &str| Refusal::parameter(format!("{at}.{name}"), "is missing");
-    let Text(media_type) = source.media_type.ok_or_else(|| missing("media_type"))?;
-    let Text(data) = source.data.ok_or_else(|| missing("data"))?;
-    match is_base64(&data) {
-        true => Ok((media_type, data)),
-        false => Err(Refusal::parameter(format!("{at}.data"), "must be base64")),
+    let media_type = source.media_type.as_ref();
+    let Text(media_type) = media_type.ok_or_else(|| at.missing("media_type"))?;
+    let Given(data) = source.data.ok_or_else(|| at.missing("data"))?;
+    match is_base64(&data.decode()) {
+        true => Ok((media_type, strings.given(data))),
+        false => Err(at.member("data").refuse("must be base64")),
     }
 }
 
 /// The text of a document that is given as such, or in blocks.
-fn text_of<'a>(source: MediaSource<'a>, at: &str) -> Result<Cow<'a, str>, Refusal> {
+fn text_of(
+    source: &MediaSource<'_>,
+    strings: &mut Strings<'_>,
+    at: &Path<'_>,
+) -> Result<Str, Refusal> {
     if source.kind.0 == "text" {
-        let missing = || Refusal::parameter(format!("{at}.data"), "is missing");
-        return source.data.map(|Text(data)| data).ok_or_else(missing);
+        let Given(data) = source.data.ok_or_else(|| at.missing("data"))?;
+        return Ok(strings.given(data));
     }
-    match source.content.map(|content| *content) {
-        Some(OneOf::Short(Text(text))) => Ok(text),
+    match source.content {
+        Some(OneOf::Short(Given(text))) => Ok(strings.given(text)),
         Some(OneOf::Long(blocks)) => {
-            let texts: Option<Vec<Cow<str>>> = blocks
-                .into_iter()
-                .map(|Object(block)| block.text.map(|Text(text)| text))
-                .collect();
-            let texts = texts
-                .ok_or_else(|| Refusal::parameter(format!("{at}.content"), "must be text only"))?;
-            Ok(texts.join("\n").into())
+            let at = at.member("content");
+            let mut joined = String::new();
+            let blocks = blocks.elements(&at)?;
+            blocks.each(&at, |Object(block): Object<ClientBlock<'_>>, element| {
+                let Given(text) = block.text.ok_or_else(|| at.refuse("must be text only"))?;
+                if !matches!(element, Path::Element(_, 0)) {
+                    joined.push('\n');
+                }
+                joined.push_str(&text.decode());
+                Ok(())
+            })?;
+            Ok(strings.add(&joined))
         }
-        None => Err(Refusal::parameter(format!("{at}.content"), "is missing")),
+        None => Err(at.missing("content")),
     }
 }
 
-fn search_result<'a>(part: ClientBlock<'a>, at: &str) -> Result<Block<'a>, Refusal> {
-    let missing = |name: &str| Refusal::parameter(format!("{at}.{name}"), "is missing");
-    let Some(OneOf::Short(Text(source))) = part.source else {
-        return Err(missing("source"));
+fn search_result(
+    part: &ClientBlock<'_>,
+    strings: &mut Strings<'_>,
+    at: &Path<'_>,
+) -> Result<Block, Refusal> {
+    let Some(OneOf::Short(Given(source))) = part.source else {
+        return Err(at.missing("source"));
     };
-    let Text(title) = part.title.ok_or_else(|| missing("title"))?;
-    let Some(OneOf::Long(content)) = part.content.map(|content| *content) else {
-        return Err(missing("content"));
+    let Given(title) = part.title.ok_or_else(|| at.missing("title"))?;
+    let Some(OneOf::Long(content)) = part.content else {
+        return Err(at.missing("content"));
     };
     let mut w = Writer::new("");
     w.open('{');
-    w.key("source").value(&source);
-    w.key("title").value(&title);
+    w.key("source").json(source.0);
+    w.key("title").json(title.0);
     w.key("content").open('[');
-    for Text(text) in content.into_iter().filter_map(|Object(block)| block.text) {
-        w.item().open('{');
-        w.key("text").value(&text);
-        w.close('}');
-    }
+    let at = at.member("content");
+    let content = content.elements(&at)?;
+    content.each(&at, |Object(block): Object<ClientBlock<'_>>, _| {
+        if let Some(Given(text)) = block.text {
+            w.item().open('{');
+            w.key("text").json(text.0);
+            w.close('}');
+        }
+        Ok(())
+    })?;
     w.close(']');
     if enables_citations(part.citations) {
         w.key("citations").json(r#"{"enabled":true}"#);
     }
     w.close('}');
-    let mut json = Vec::new();
-    w.write_to(&mut json);
-    let json = String::from_utf8(json).map_err(|_| missing("content"))?;
-    Ok(Block::SearchResult(json.into()))
+    Ok(Block::SearchResult(strings.add_json(&w.into_text())))
 }
 
 fn enables_citations(citations: Option<&RawValue>) -> bool {

@@ -5,8 +5,13 @@ use serde_json::value::RawValue;
 use super::message::{MessagesRequest, Tool as ClientTool};
 use super::messages::cache_point;
 use crate::bedrock::converse::names::Names;
+use crate::bedrock::converse::runs::grow;
+use crate::bedrock::converse::strings::Strings;
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
+use crate::dialect::forms::Given;
+use crate::dialect::parameter::Path;
 use crate::json::object;
+use crate::json::strict::Object;
 use crate::json::text::Text;
 use crate::refusal::Refusal;
 
@@ -29,8 +34,13 @@ pub fn translate<'a>(
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<Calls, Refusal> {
-    for (index, tool) in asked.tools.iter().flatten().enumerate() {
-        request.tools.push(translate_tool(index, tool, names)?);
+    if let Some(tools) = asked.tools {
+        tools.each(&Path::Body.member("tools"), |Object(tool), at| {
+            let tool = translate_tool(&tool, names, &mut request.strings, at)?;
+            grow(&mut request.tools);
+            request.tools.push(tool);
+            Ok(())
+        })?;
     }
     let Some(choice) = &asked.tool_choice else {
         return Ok(Calls::Allowed);
@@ -58,7 +68,7 @@ pub fn translate<'a>(
         };
     }
     if let ToolChoice::Tool(name) = &wanted
-        && !request.tools.iter().any(|tool| tool.item.name == *name)
+        && !request.has_tool(name)
     {
         return Err(Refusal::parameter(
             "tool_choice.name",
@@ -73,35 +83,35 @@ pub fn translate<'a>(
 }
 
 fn translate_tool<'a>(
-    index: usize,
     tool: &ClientTool<'a>,
     names: &mut Names,
-) -> Result<Cached<Tool<'a>>, Refusal> {
+    strings: &mut Strings<'a>,
+    at: &Path<'_>,
+) -> Result<Cached<Tool>, Refusal> {
     let kind = tool
         .kind
         .as_ref()
         .map_or("custom", |Text(kind)| kind.as_ref());
     if kind != "custom" {
-        return Err(Refusal::parameter(
-            format!("tools[{index}].type"),
-            "must be \"custom\": Converse has no other tools",
-        ));
+        return Err(at
+            .member("type")
+            .refuse("must be \"custom\": Converse has no other tools"));
     }
-    let at = |what: &str| Refusal::parameter(format!("tools[{index}].input_schema"), what);
     let schema = tool.input_schema.map(RawValue::get);
-    let schema = schema.ok_or_else(|| at("is missing"))?;
+    let schema = schema.ok_or_else(|| at.missing("input_schema"))?;
     let schema = match object::parse(schema) {
-        Ok(object) if object.members.is_empty() => NO_PARAMETERS,
-        Ok(_) => schema,
-        Err(_) => return Err(at("must be an object")),
+        Ok(object) if object.members.is_empty() => strings.constant_json(NO_PARAMETERS),
+        Ok(_) => strings.given_json(schema),
+        Err(_) => return Err(at.member("input_schema").refuse("must be an object")),
     };
+    let name = strings.given(tool.name.0);
     // Bedrock refuses an empty description.
-    let description = tool.description.as_ref().map(|Text(text)| text.clone());
+    let description = tool.description.filter(|text| !text.0.is_empty());
     Ok(Cached {
         item: Tool {
-            name: names.for_bedrock(tool.name.0.clone()),
-            description: description.filter(|text| !text.is_empty()),
-            schema: schema.into(),
+            name: names.in_request(name, strings),
+            description: description.map(|Given(text)| strings.given(text)),
+            schema,
             strict: tool.strict.unwrap_or(false),
         },
         point: tool.cache_control.as_deref().map(cache_point),

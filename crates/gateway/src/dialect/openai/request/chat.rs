@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::dialect::forms::{Number, OneOf, Positive};
+use crate::dialect::forms::{Elements, Given, Number, OneOf, Positive};
 use crate::json::strict::Object;
 use crate::json::text::Text;
 
@@ -13,11 +13,11 @@ use crate::json::text::Text;
 #[derive(Debug, Deserialize)]
 pub struct ChatRequest<'a> {
     #[serde(borrow)]
-    pub messages: Vec<Object<Message<'a>>>,
+    pub messages: Elements<'a>,
     #[serde(borrow, default)]
-    pub tools: Option<Vec<Object<Tool<'a>>>>,
+    pub tools: Option<Elements<'a>>,
     #[serde(borrow, default)]
-    pub tool_choice: Option<OneOf<Text<'a>, Object<ToolChoice<'a>>>>,
+    pub tool_choice: Option<OneOf<'a>>,
     #[serde(default)]
     pub parallel_tool_calls: Option<bool>,
     #[serde(borrow, default)]
@@ -33,7 +33,7 @@ pub struct ChatRequest<'a> {
     #[serde(borrow, default)]
     pub top_p: Option<Number<'a>>,
     #[serde(borrow, default)]
-    pub stop: Option<OneOf<Text<'a>, Vec<Text<'a>>>>,
+    pub stop: Option<OneOf<'a>>,
     #[serde(borrow, default)]
     pub service_tier: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -43,7 +43,7 @@ pub struct ChatRequest<'a> {
     #[serde(default)]
     pub n: Option<Positive>,
     #[serde(borrow, default)]
-    pub modalities: Option<Vec<Text<'a>>>,
+    pub modalities: Option<Elements<'a>>,
     #[serde(default)]
     pub audio: Option<IgnoredAny>,
     #[serde(default)]
@@ -71,19 +71,19 @@ pub struct Message<'a> {
     #[serde(borrow)]
     pub role: Text<'a>,
     #[serde(borrow, default)]
-    pub content: Option<OneOf<Text<'a>, Vec<Object<Part<'a>>>>>,
+    pub content: Option<OneOf<'a>>,
     #[serde(borrow, default)]
-    pub refusal: Option<Text<'a>>,
+    pub refusal: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub tool_calls: Option<Vec<Object<ToolCall<'a>>>>,
+    pub tool_calls: Option<Elements<'a>>,
     #[serde(default)]
     pub function_call: Option<IgnoredAny>,
     #[serde(borrow, default)]
-    pub tool_call_id: Option<Text<'a>>,
+    pub tool_call_id: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub reasoning_content: Option<Text<'a>>,
+    pub reasoning_content: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub thinking_blocks: Option<Vec<Object<ThinkingBlock<'a>>>>,
+    pub thinking_blocks: Option<Elements<'a>>,
     #[serde(borrow, default)]
     pub cache_control: Option<Object<CacheControl<'a>>>,
 }
@@ -93,11 +93,11 @@ pub struct Part<'a> {
     #[serde(borrow, rename = "type")]
     pub kind: Text<'a>,
     #[serde(borrow, default)]
-    pub text: Option<Text<'a>>,
+    pub text: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub refusal: Option<Text<'a>>,
+    pub refusal: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub image_url: Option<OneOf<Text<'a>, Object<ImageUrl<'a>>>>,
+    pub image_url: Option<OneOf<'a>>,
     #[serde(borrow, default)]
     pub input_audio: Option<Object<InputAudio<'a>>>,
     #[serde(borrow, default)]
@@ -109,21 +109,21 @@ pub struct Part<'a> {
 #[derive(Debug, Deserialize)]
 pub struct ImageUrl<'a> {
     #[serde(borrow)]
-    pub url: Text<'a>,
+    pub url: Given<'a>,
 }
 
 #[derive(Debug, Deserialize)]
 pub struct InputAudio<'a> {
     #[serde(borrow)]
-    pub data: Text<'a>,
+    pub data: Given<'a>,
     #[serde(borrow)]
-    pub format: Text<'a>,
+    pub format: Given<'a>,
 }
 
 #[derive(Debug, Deserialize)]
 pub struct File<'a> {
     #[serde(borrow, default)]
-    pub file_data: Option<Text<'a>>,
+    pub file_data: Option<Given<'a>>,
     #[serde(borrow, default)]
     pub filename: Option<Text<'a>>,
 }
@@ -134,11 +134,11 @@ pub struct ThinkingBlock<'a> {
     #[serde(borrow, rename = "type")]
     pub kind: Text<'a>,
     #[serde(borrow, default)]
-    pub thinking: Option<Text<'a>>,
+    pub thinking: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub signature: Option<Text<'a>>,
+    pub signature: Option<Given<'a>>,
     #[serde(borrow, default)]
-    pub data: Option<Text<'a>>,
+    pub data: Option<Given<'a>>,
 }
 
 /// Anthropic's mark for a cache point, which many clients send in this dialect, too.
@@ -151,7 +151,7 @@ pub struct CacheControl<'a> {
 #[derive(Debug, Deserialize)]
 pub struct ToolCall<'a> {
     #[serde(borrow, default)]
-    pub id: Option<Text<'a>>,
+    pub id: Option<Given<'a>>,
     #[serde(borrow, default, rename = "type")]
     pub kind: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -161,9 +161,9 @@ pub struct ToolCall<'a> {
 #[derive(Debug, Deserialize)]
 pub struct Called<'a> {
     #[serde(borrow)]
-    pub name: Text<'a>,
+    pub name: Given<'a>,
     #[serde(borrow, default)]
-    pub arguments: Option<Text<'a>>,
+    pub arguments: Option<Given<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -179,9 +179,9 @@ pub struct Tool<'a> {
 #[derive(Debug, Deserialize)]
 pub struct Function<'a> {
     #[serde(borrow)]
-    pub name: Text<'a>,
+    pub name: Given<'a>,
     #[serde(borrow, default)]
-    pub description: Option<Text<'a>>,
+    pub description: Option<Given<'a>>,
     #[serde(borrow, default)]
     pub parameters: Option<&'a RawValue>,
     #[serde(default)]
@@ -205,7 +205,7 @@ pub struct AllowedTools<'a> {
     #[serde(borrow)]
     pub mode: Text<'a>,
     #[serde(borrow)]
-    pub tools: Vec<Object<AllowedTool<'a>>>,
+    pub tools: Elements<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -217,7 +217,7 @@ pub struct AllowedTool<'a> {
 #[derive(Debug, Deserialize)]
 pub struct Named<'a> {
     #[serde(borrow)]
-    pub name: Text<'a>,
+    pub name: Given<'a>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,62 +1,67 @@
 //! Images, audio and files of a message. Nothing is fetched: what is not in the request must be in S3.
 
-use std::borrow::Cow;
-
 use super::chat::{File, InputAudio};
 use crate::bedrock::converse::media::{
-    data_url, document_format, document_format_of_file, document_name, image_format, is_base64,
+    data_url, document_format_of_file, document_name, image_format, is_base64,
 };
-use crate::bedrock::converse::{Block, Source};
-use crate::json::text::Text;
+use crate::bedrock::converse::strings::Strings;
+use crate::bedrock::converse::{Block, Place};
+use crate::dialect::forms::Given;
+use crate::dialect::parameter::Path;
+use crate::json::text::{Literal, Text};
 use crate::refusal::Refusal;
 
 /// `image_url`: a data URL, or an image in S3.
 ///
 /// # Errors
 /// 400: anything else, or no image that Bedrock takes.
-pub fn image<'a>(url: Cow<'a, str>, at: &str) -> Result<Block<'a>, Refusal> {
-    if let Some(data) = data_url(&url) {
-        let data = data.map_err(|what| Refusal::parameter(at, what))?;
-        let format =
-            image_format(&data.media_type).ok_or_else(|| Refusal::parameter(at, WHICH_IMAGES))?;
+pub fn image(url: Literal<'_>, strings: &mut Strings<'_>, at: &Path<'_>) -> Result<Block, Refusal> {
+    let url = strings.given(url);
+    if let Some(data) = data_url(url, strings) {
+        let data = data.map_err(|what| at.refuse(what))?;
         return Ok(Block::Image {
-            format,
-            source: Source::Bytes(data.data),
+            format: data.image.ok_or_else(|| at.refuse(WHICH_IMAGES))?,
+            place: Place::Bytes,
+            source: data.data,
         });
     }
-    if url.starts_with("s3://") {
-        let extension = url.rsplit('.').next().unwrap_or_default();
-        let format = image_format(&format!("image/{extension}"))
-            .ok_or_else(|| Refusal::parameter(at, WHICH_IMAGES))?;
+    let text = strings.text(url);
+    if text.starts_with("s3://") {
+        let extension = text.rsplit('.').next().unwrap_or_default();
+        let format = image_format(&format!("image/{extension}"));
         return Ok(Block::Image {
-            format,
-            source: Source::S3(url),
+            format: format.ok_or_else(|| at.refuse(WHICH_IMAGES))?,
+            place: Place::S3,
+            source: url,
         });
     }
-    Err(Refusal::parameter(
-        at,
-        "must be a data URL (data:image/png;base64,…): this gateway fetches nothing",
-    ))
+    Err(at.refuse("must be a data URL (data:image/png;base64,…): this gateway fetches nothing"))
 }
 
 /// `input_audio`.
 ///
 /// # Errors
 /// 400: the data is not base64, or the format no word.
-pub fn audio<'a>(audio: InputAudio<'a>, at: &str) -> Result<Block<'a>, Refusal> {
-    let (Text(data), Text(format)) = (audio.data, audio.format);
-    if !is_base64(&data) {
-        return Err(Refusal::parameter(format!("{at}.data"), "must be base64"));
+pub fn audio(
+    audio: &InputAudio<'_>,
+    strings: &mut Strings<'_>,
+    at: &Path<'_>,
+) -> Result<Block, Refusal> {
+    let (Given(data), Given(format)) = (audio.data, audio.format);
+    let (data, format) = (strings.given(data), strings.given(format));
+    if !is_base64(&strings.text(data)) {
+        return Err(at.member("data").refuse("must be base64"));
     }
-    if format.is_empty() || !format.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(Refusal::parameter(
-            format!("{at}.format"),
-            "must be a format such as \"wav\" or \"mp3\"",
-        ));
+    let word = strings.text(format);
+    if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(at
+            .member("format")
+            .refuse("must be a format such as \"wav\" or \"mp3\""));
     }
     Ok(Block::Audio {
         format,
-        source: Source::Bytes(data),
+        place: Place::Bytes,
+        source: data,
     })
 }
 
@@ -64,48 +69,42 @@ pub fn audio<'a>(audio: InputAudio<'a>, at: &str) -> Result<Block<'a>, Refusal> 
 ///
 /// # Errors
 /// 400: the file is not in the request, or is of no kind that Bedrock takes.
-pub fn file<'a>(file: File<'a>, at: &str) -> Result<Block<'a>, Refusal> {
-    let at = format!("{at}.file_data");
-    let Some(Text(given)) = file.file_data else {
-        return Err(Refusal::parameter(
-            at,
-            "is missing: Bedrock keeps no files, so the file must be in the request",
-        ));
+pub fn file(file: &File<'_>, strings: &mut Strings<'_>, at: &Path<'_>) -> Result<Block, Refusal> {
+    let at = at.member("file_data");
+    let Some(Given(given)) = file.file_data else {
+        return Err(
+            at.refuse("is missing: Bedrock keeps no files, so the file must be in the request")
+        );
     };
     let filename = file.filename.as_ref().map(|Text(name)| name.as_ref());
-    let (media_type, data) = match data_url(&given) {
+    let given = strings.given(given);
+    let (image, document, source) = match data_url(given, strings) {
         Some(url) => {
-            let url = url.map_err(|what| Refusal::parameter(at.as_str(), what))?;
-            (Some(url.media_type), url.data)
+            let url = url.map_err(|what| at.refuse(what))?;
+            (url.image, url.document, url.data)
         }
-        None if is_base64(&given) => (None, given),
+        None if is_base64(&strings.text(given)) => (None, None, given),
         None => {
-            return Err(Refusal::parameter(
-                at,
+            return Err(at.refuse(
                 "must be a data URL (data:application/pdf;base64,…), or base64 with a \"filename\"",
             ));
         }
     };
-    if let Some(format) = media_type.as_deref().and_then(image_format) {
+    if let Some(format) = image {
         return Ok(Block::Image {
             format,
-            source: Source::Bytes(data),
+            place: Place::Bytes,
+            source,
         });
     }
-    let format = media_type
-        .as_deref()
-        .and_then(document_format)
-        .or_else(|| document_format_of_file(filename?));
-    let Some(format) = format else {
-        return Err(Refusal::parameter(
-            at,
-            "must be pdf, csv, doc, docx, xls, xlsx, html, txt, md or an image",
-        ));
-    };
+    let format = document.or_else(|| document_format_of_file(filename?));
     Ok(Block::Document {
-        format,
-        name: document_name(filename),
-        source: Source::Bytes(data),
+        format: format.ok_or_else(|| {
+            at.refuse("must be pdf, csv, doc, docx, xls, xlsx, html, txt, md or an image")
+        })?,
+        name: document_name(filename, strings),
+        place: Place::Bytes,
+        source,
         context: None,
         cite: false,
     })

@@ -1,62 +1,78 @@
 //! The conversation: OpenAI's list of messages into Converse's turns, which alternate and keep to an order of their own.
 
-use std::borrow::Cow;
-
-use super::chat::{CacheControl, Message as ClientMessage, Part, ThinkingBlock, ToolCall};
+use super::chat::{
+    CacheControl, ImageUrl, Message as ClientMessage, Part, ThinkingBlock, ToolCall,
+};
 use super::media;
 
 use crate::bedrock::converse::media::make_document_names_unique;
-use crate::bedrock::converse::names::{Names, id_for_bedrock};
-use crate::bedrock::converse::turns::{add_text, end_with};
-use crate::bedrock::converse::{Block, CachePoint, Cached, ConverseRequest, Role};
-use crate::dialect::forms::OneOf;
+use crate::bedrock::converse::names::{Names, id_in_request};
+use crate::bedrock::converse::turns::Said;
+use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Role};
+use crate::dialect::forms::{Elements, Given, OneOf};
+use crate::dialect::parameter::Path;
 use crate::json::object;
 use crate::json::strict::Object;
 use crate::json::text::Text;
 use crate::refusal::Refusal;
-
-type Blocks<'a> = Vec<Cached<Block<'a>>>;
 
 /// Puts the messages into the request.
 ///
 /// # Errors
 /// 400 that names the message, and what in it Converse cannot take.
 pub fn translate<'a>(
-    messages: Vec<Object<ClientMessage<'a>>>,
+    messages: Elements<'a>,
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
-    for (index, Object(message)) in messages.into_iter().enumerate() {
-        let at = format!("messages[{index}]");
-        let role = message.role.0.clone();
-        let point = message.cache_control.as_deref().map(cache_point);
-        let (role, mut blocks) = match role.as_ref() {
-            "system" | "developer" => {
-                let blocks = content(message.content, &at)?;
-                add_system(blocks, point, &at, request)?;
-                continue;
-            }
-            "user" => (Role::User, content(message.content, &at)?),
-            "assistant" => (Role::Assistant, assistant(message, names, &at)?),
-            "tool" => (Role::User, vec![tool_result(message, &at)?]),
-            "function" => {
-                return Err(Refusal::parameter(
-                    format!("{at}.role"),
-                    "must not be \"function\", which is no longer supported: use \"tool\"",
-                ));
-            }
-            _ => {
-                return Err(Refusal::parameter(
-                    format!("{at}.role"),
-                    "must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\"",
-                ));
-            }
-        };
-        end_with(point, &mut blocks);
-        request.say(role, blocks);
-    }
+    let at = Path::Body;
+    messages.each(&at.member("messages"), |Object(message), at| {
+        translate_message(message, names, request, at)
+    })?;
     request.put_in_order();
-    make_document_names_unique(&mut request.messages);
+    make_document_names_unique(request);
+    Ok(())
+}
+
+fn translate_message<'a>(
+    message: ClientMessage<'a>,
+    names: &mut Names,
+    request: &mut ConverseRequest<'a>,
+    at: &Path<'_>,
+) -> Result<(), Refusal> {
+    let mut said = request.begin_turn();
+    let point = message.cache_control.as_deref().map(cache_point);
+    let role = match message.role.0.as_ref() {
+        "system" | "developer" => {
+            content(message.content, request, &mut said, at)?;
+            request.end_with(point, &mut said);
+            return add_system(said, at, request);
+        }
+        "user" => {
+            content(message.content, request, &mut said, at)?;
+            Role::User
+        }
+        "assistant" => {
+            assistant(message, names, request, &mut said, at)?;
+            Role::Assistant
+        }
+        "tool" => {
+            tool_result(&message, request, &mut said, at)?;
+            Role::User
+        }
+        "function" => {
+            return Err(at
+                .member("role")
+                .refuse("must not be \"function\", which is no longer supported: use \"tool\""));
+        }
+        _ => {
+            return Err(at
+                .member("role")
+                .refuse("must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\""));
+        }
+    };
+    request.end_with(point, &mut said);
+    request.say(role, said.run);
     Ok(())
 }
 
@@ -65,190 +81,224 @@ pub fn cache_point(control: &CacheControl<'_>) -> CachePoint {
     CachePoint::lasting(control.ttl.as_ref().map(|Text(ttl)| ttl.as_ref()))
 }
 
-fn add_system<'a>(
-    mut blocks: Blocks<'a>,
-    point: Option<CachePoint>,
-    at: &str,
-    request: &mut ConverseRequest<'a>,
-) -> Result<(), Refusal> {
-    end_with(point, &mut blocks);
-    for block in blocks {
-        let Block::Text(text) = block.item else {
-            return Err(Refusal::parameter(
-                format!("{at}.content"),
-                "must be text: instructions hold nothing else",
-            ));
-        };
-        request.system.push(Cached {
-            item: text,
-            point: block.point,
-        });
+fn add_system(said: Said, at: &Path<'_>, request: &mut ConverseRequest<'_>) -> Result<(), Refusal> {
+    match request.instruct(said) {
+        true => Ok(()),
+        false => Err(at
+            .member("content")
+            .refuse("must be text: instructions hold nothing else")),
     }
-    Ok(())
 }
 
 fn assistant<'a>(
     message: ClientMessage<'a>,
     names: &mut Names,
-    at: &str,
-) -> Result<Blocks<'a>, Refusal> {
+    request: &mut ConverseRequest<'a>,
+    said: &mut Said,
+    at: &Path<'_>,
+) -> Result<(), Refusal> {
     if message.function_call.is_some() {
-        return Err(Refusal::parameter(
-            format!("{at}.function_call"),
-            "is no longer supported: use \"tool_calls\"",
-        ));
+        return Err(at
+            .member("function_call")
+            .refuse("is no longer supported: use \"tool_calls\""));
     }
-    let mut blocks = reasoning(message.thinking_blocks, message.reasoning_content);
-    blocks.extend(content(message.content, at)?);
-    if let Some(Text(refusal)) = message.refusal {
-        add_text(refusal, &mut blocks);
+    if let Some(given) = message.thinking_blocks {
+        reasoning(given, message.reasoning_content, request, said, at)?;
     }
-    for (index, Object(call)) in message.tool_calls.into_iter().flatten().enumerate() {
-        let call = tool_use(call, names, &format!("{at}.tool_calls[{index}]"))?;
-        blocks.push(Cached::plain(call));
+    content(message.content, request, said, at)?;
+    if let Some(Given(refusal)) = message.refusal {
+        let refusal = request.strings.given(refusal);
+        request.push_text(said, refusal);
     }
-    Ok(blocks)
+    let Some(calls) = message.tool_calls else {
+        return Ok(());
+    };
+    calls.each(&at.member("tool_calls"), |Object(call), at| {
+        let call = tool_use(&call, names, request, at)?;
+        request.push(said, call);
+        Ok(())
+    })
 }
 
 /// Reasoning that the model signed, and so wants to see again. A stream gives the text and the signature apart, so a block
 /// may lack the text; then it is that of the whole message, and empty where the model kept it to itself.
 fn reasoning<'a>(
-    given: Option<Vec<Object<ThinkingBlock<'a>>>>,
-    whole: Option<Text<'a>>,
-) -> Blocks<'a> {
-    let given = given.unwrap_or_default();
-    let whole = whole.unwrap_or_default();
-    let shown = given.iter().filter(|block| block.kind.0 == "thinking");
-    let single = shown.count() == 1;
-    let mut blocks = Vec::new();
-    for Object(block) in given {
+    given: Elements<'a>,
+    whole: Option<Given<'a>>,
+    request: &mut ConverseRequest<'a>,
+    said: &mut Said,
+    at: &Path<'_>,
+) -> Result<(), Refusal> {
+    let at = at.member("thinking_blocks");
+    let whole = whole.filter(|Given(whole)| !whole.is_empty());
+    let mut shown = 0;
+    given.each(&at, |Object(block): Object<ThinkingBlock<'_>>, _| {
+        shown += usize::from(block.kind.0 == "thinking");
+        Ok(())
+    })?;
+    let single = shown == 1;
+    given.each(&at, |Object(block): Object<ThinkingBlock<'_>>, _| {
+        let strings = &mut request.strings;
+        let mut string = |given: Option<Given<'_>>| given.map(|Given(text)| strings.given(text));
+        let (signature, data) = (string(block.signature), string(block.data));
         let text = match block.thinking {
-            Some(text) if !text.0.is_empty() => Some(text),
-            _ if single && !whole.0.is_empty() => Some(whole.clone()),
-            None if single => Some(Text::default()),
-            empty => empty,
+            Some(text) if !text.0.is_empty() => string(Some(text)),
+            _ if single && whole.is_some() => string(whole),
+            None if single => Some(request.strings.constant("")),
+            empty => string(empty),
         };
-        let found = match (block.kind.0.as_ref(), text, block.signature, block.data) {
-            ("redacted_thinking", _, _, Some(Text(data))) => Block::Redacted(data),
-            ("thinking", Some(Text(text)), signature, _)
-                if signature.is_some() || !text.is_empty() =>
+        let found = match (block.kind.0.as_ref(), text, signature, data) {
+            ("redacted_thinking", _, _, Some(data)) => Block::Redacted(data),
+            ("thinking", Some(text), signature, _)
+                if signature.is_some() || !request.strings.escaped(text).is_empty() =>
             {
-                Block::Reasoning {
-                    text,
-                    signature: signature.map(|Text(signature)| signature),
-                }
+                Block::Reasoning { text, signature }
             }
-            _ => continue,
+            _ => return Ok(()),
         };
-        blocks.push(Cached::plain(found));
-    }
-    blocks
+        request.push(said, found);
+        Ok(())
+    })
 }
 
-fn tool_use<'a>(call: ToolCall<'a>, names: &mut Names, at: &str) -> Result<Block<'a>, Refusal> {
-    if call.kind.is_some_and(|Text(kind)| kind != "function") {
-        return Err(Refusal::parameter(
-            format!("{at}.type"),
-            "must be \"function\": Bedrock has no other tools",
-        ));
+fn tool_use<'a>(
+    call: &ToolCall<'a>,
+    names: &mut Names,
+    request: &mut ConverseRequest<'a>,
+    at: &Path<'_>,
+) -> Result<Block, Refusal> {
+    if call
+        .kind
+        .as_ref()
+        .is_some_and(|Text(kind)| kind != "function")
+    {
+        return Err(at
+            .member("type")
+            .refuse("must be \"function\": Bedrock has no other tools"));
     }
-    let missing = |name: &str| Refusal::parameter(format!("{at}.{name}"), "is missing");
-    let Text(id) = call.id.ok_or_else(|| missing("id"))?;
-    let Object(function) = call.function.ok_or_else(|| missing("function"))?;
-    let input = match function.arguments {
-        Some(Text(arguments)) if !arguments.trim().is_empty() => arguments,
-        _ => Cow::Borrowed("{}"),
+    let Given(id) = call.id.ok_or_else(|| at.missing("id"))?;
+    let Some(Object(function)) = &call.function else {
+        return Err(at.missing("function"));
     };
-    if object::parse(&input).is_err() {
-        return Err(Refusal::parameter(
-            format!("{at}.function.arguments"),
-            "must be a JSON object as text",
-        ));
-    }
+    let strings = &mut request.strings;
+    let input = match function.arguments {
+        Some(Given(arguments)) => {
+            let decoded = arguments.decode();
+            match (decoded.trim().is_empty(), object::parse(&decoded)) {
+                (true, _) => strings.constant_json("{}"),
+                (false, Ok(_)) => strings.given_json_text(arguments),
+                (false, Err(_)) => {
+                    return Err(at
+                        .member("function")
+                        .member("arguments")
+                        .refuse("must be a JSON object as text"));
+                }
+            }
+        }
+        None => strings.constant_json("{}"),
+    };
+    let (id, name) = (strings.given(id), strings.given(function.name.0));
     Ok(Block::ToolUse {
-        id: id_for_bedrock(id),
-        name: names.for_bedrock(function.name.0),
+        id: id_in_request(id, strings),
+        name: names.in_request(name, strings),
         input,
     })
 }
 
-fn tool_result<'a>(message: ClientMessage<'a>, at: &str) -> Result<Cached<Block<'a>>, Refusal> {
-    let Some(Text(id)) = message.tool_call_id else {
-        return Err(Refusal::parameter(
-            format!("{at}.tool_call_id"),
-            "is missing",
-        ));
+fn tool_result<'a>(
+    message: &ClientMessage<'a>,
+    request: &mut ConverseRequest<'a>,
+    said: &mut Said,
+    at: &Path<'_>,
+) -> Result<(), Refusal> {
+    let Some(Given(id)) = message.tool_call_id else {
+        return Err(at.missing("tool_call_id"));
     };
-    let blocks = content(message.content, at)?;
-    let point = blocks.iter().rev().find_map(|block| block.point);
-    Ok(Cached {
-        item: Block::ToolResult {
-            id: id_for_bedrock(id),
-            content: blocks.into_iter().map(|block| block.item).collect(),
-            failed: false,
-        },
-        point,
-    })
+    let mut given = request.begin_result();
+    content(message.content, request, &mut given, at)?;
+    let id = request.strings.given(id);
+    let result = Block::ToolResult {
+        id: id_in_request(id, &mut request.strings),
+        content: given.run,
+        failed: false,
+    };
+    request.push(said, result);
+    request.end_with(given.point, said);
+    Ok(())
 }
 
 /// What a message says. Bedrock refuses blank text, so that is left out.
 fn content<'a>(
-    content: Option<OneOf<Text<'a>, Vec<Object<Part<'a>>>>>,
-    at: &str,
-) -> Result<Blocks<'a>, Refusal> {
-    let mut blocks = Vec::new();
+    content: Option<OneOf<'a>>,
+    request: &mut ConverseRequest<'a>,
+    said: &mut Said,
+    at: &Path<'_>,
+) -> Result<(), Refusal> {
     match content {
-        None => {}
-        Some(OneOf::Short(Text(text))) => add_text(text, &mut blocks),
+        None => Ok(()),
+        Some(OneOf::Short(Given(text))) => {
+            let text = request.strings.given(text);
+            request.push_text(said, text);
+            Ok(())
+        }
         Some(OneOf::Long(parts)) => {
-            for (index, Object(part)) in parts.into_iter().enumerate() {
-                let at = format!("{at}.content[{index}]");
-                let point = part.cache_control.as_deref().map(cache_point);
-                add_part(part, &mut blocks, &at)?;
+            let at = at.member("content");
+            let parts = parts.elements(&at)?;
+            parts.each(&at, |Object(part): Object<Part<'a>>, at| {
+                add_part(&part, request, said, at)?;
                 // The point of a part that is left out stands after what came before it.
-                end_with(point, &mut blocks);
-            }
+                request.end_with(part.cache_control.as_deref().map(cache_point), said);
+                Ok(())
+            })
         }
     }
-    Ok(blocks)
 }
 
-fn add_part<'a>(part: Part<'a>, blocks: &mut Blocks<'a>, at: &str) -> Result<(), Refusal> {
-    let missing = |name: &str| Refusal::parameter(format!("{at}.{name}"), "is missing");
+fn add_part<'a>(
+    part: &Part<'a>,
+    request: &mut ConverseRequest<'a>,
+    said: &mut Said,
+    at: &Path<'_>,
+) -> Result<(), Refusal> {
+    let strings = &mut request.strings;
     let block = match part.kind.0.as_ref() {
-        "text" => {
-            let Text(text) = part.text.ok_or_else(|| missing("text"))?;
-            add_text(text, blocks);
-            return Ok(());
-        }
-        "refusal" => {
-            let Text(text) = part.refusal.ok_or_else(|| missing("refusal"))?;
-            add_text(text, blocks);
+        kind @ ("text" | "refusal") => {
+            let text = if kind == "text" {
+                part.text
+            } else {
+                part.refusal
+            };
+            let Given(text) = text.ok_or_else(|| at.missing(kind))?;
+            let text = strings.given(text);
+            request.push_text(said, text);
             return Ok(());
         }
         "image_url" => {
-            let image = part.image_url.ok_or_else(|| missing("image_url"))?;
-            let (url, at) = match image {
-                OneOf::Short(Text(url)) => (url, format!("{at}.image_url")),
-                OneOf::Long(Object(image)) => (image.url.0, format!("{at}.image_url.url")),
-            };
-            media::image(url, &at)?
+            let at = at.member("image_url");
+            match part.image_url.ok_or_else(|| at.refuse("is missing"))? {
+                OneOf::Short(Given(url)) => media::image(url, strings, &at)?,
+                OneOf::Long(image) => {
+                    let image: ImageUrl<'_> = image.object(&at)?;
+                    media::image(image.url.0, strings, &at.member("url"))?
+                }
+            }
         }
         "input_audio" => {
-            let Object(audio) = part.input_audio.ok_or_else(|| missing("input_audio"))?;
-            media::audio(audio, &format!("{at}.input_audio"))?
+            let at = at.member("input_audio");
+            let audio = part.input_audio.as_deref();
+            media::audio(audio.ok_or_else(|| at.refuse("is missing"))?, strings, &at)?
         }
         "file" => {
-            let Object(file) = part.file.ok_or_else(|| missing("file"))?;
-            media::file(file, &format!("{at}.file"))?
+            let at = at.member("file");
+            let file = part.file.as_deref();
+            media::file(file.ok_or_else(|| at.refuse("is missing"))?, strings, &at)?
         }
         _ => {
-            return Err(Refusal::parameter(
-                format!("{at}.type"),
+            return Err(at.member("type").refuse(
                 "must be \"text\", \"image_url\", \"input_audio\", \"file\" or \"refusal\"",
             ));
         }
     };
-    blocks.push(Cached::plain(block));
+    request.push(said, block);
     Ok(())
 }

@@ -30,7 +30,7 @@ pub fn translate(
 ) -> Result<(Body, Reply), Refusal> {
     let chat: ChatRequest = parameter::parse(text)?;
     let mut names = Names::default();
-    let mut request = ConverseRequest::default();
+    let mut request = ConverseRequest::new(text)?;
     let include_usage = chat
         .stream_options
         .as_ref()

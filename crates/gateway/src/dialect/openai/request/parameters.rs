@@ -6,7 +6,9 @@ use serde_json::value::RawValue;
 
 use super::chat::{ChatRequest, ResponseFormat};
 use crate::bedrock::converse::{ConverseRequest, NativeFields, Schema};
-use crate::dialect::forms::OneOf;
+use crate::dialect::forms::{Given, OneOf};
+use crate::dialect::limits::stop_sequences;
+use crate::dialect::parameter::Path;
 use crate::json::text::Text;
 use crate::refusal::Refusal;
 
@@ -26,10 +28,15 @@ pub fn translate<'a>(
         .map(|limit| limit.0);
     inference.temperature = chat.temperature.as_ref().map(|n| Cow::Borrowed(n.0));
     inference.top_p = chat.top_p.as_ref().map(|n| Cow::Borrowed(n.0));
-    inference.stop_sequences = match &chat.stop {
+    let at = &Path::Body;
+    inference.stop_sequences = match chat.stop {
         None => Vec::new(),
-        Some(OneOf::Short(text)) => stop_sequences(std::slice::from_ref(text)),
-        Some(OneOf::Long(texts)) => stop_sequences(texts),
+        Some(OneOf::Short(Given(text))) if text.is_empty() => Vec::new(),
+        Some(OneOf::Short(Given(text))) => vec![text.decode()],
+        Some(OneOf::Long(texts)) => {
+            let at = at.member("stop");
+            stop_sequences(texts.elements(&at)?, &at)?
+        }
     };
     request.schema = match &chat.response_format {
         None => None,
@@ -58,10 +65,13 @@ pub fn translate<'a>(
 }
 
 fn refuse_what_cannot_be_done(chat: &ChatRequest<'_>) -> Result<(), Refusal> {
-    let speaks = chat
-        .modalities
-        .as_ref()
-        .is_some_and(|modalities| modalities.iter().any(|Text(modality)| modality != "text"));
+    let mut speaks = false;
+    if let Some(modalities) = chat.modalities {
+        modalities.each(&Path::Body.member("modalities"), |Text(modality), _| {
+            speaks |= modality != "text";
+            Ok(())
+        })?;
+    }
     for (name, asked, what) in [
         (
             "n",
@@ -99,14 +109,6 @@ fn refuse_what_cannot_be_done(chat: &ChatRequest<'_>) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-fn stop_sequences<'a>(texts: &[Text<'a>]) -> Vec<Cow<'a, str>> {
-    texts
-        .iter()
-        .map(|Text(text)| text.clone())
-        .filter(|text| !text.is_empty())
-        .collect()
 }
 
 /// `json_object` has no schema to send, and Bedrock no such mode: the prompt has to ask for JSON, as OpenAI demands, too.
@@ -174,7 +176,7 @@ fn object<'a>(name: &str, raw: Option<&'a RawValue>) -> Result<Option<Cow<'a, st
 }
 
 /// Bedrock refuses empty names and descriptions.
-pub fn not_empty<'a>(text: Option<&Text<'a>>) -> Option<Cow<'a, str>> {
+fn not_empty<'a>(text: Option<&Text<'a>>) -> Option<Cow<'a, str>> {
     text.map(|Text(text)| text.clone())
         .filter(|text| !text.is_empty())
 }

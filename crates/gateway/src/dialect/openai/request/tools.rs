@@ -1,21 +1,20 @@
 //! Tools, and which of them the model may or must call.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
 use serde_json::value::RawValue;
 
 use super::chat::{
-    AllowedTools, ChatRequest, Function, Tool as ClientTool, ToolChoice as ClientChoice,
+    AllowedTool, AllowedTools, ChatRequest, Tool as ClientTool, ToolChoice as ClientChoice,
 };
 use super::messages::cache_point;
-use super::parameters::not_empty;
 use crate::bedrock::converse::names::Names;
+use crate::bedrock::converse::runs::grow;
+use crate::bedrock::converse::strings::{Str, Strings};
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
 use crate::bedrock::model_id::Vendor;
-use crate::dialect::forms::OneOf;
+use crate::dialect::forms::{Given, OneOf};
+use crate::dialect::parameter::Path;
 use crate::json::object;
-use crate::json::text::Text;
+use crate::json::strict::Object;
 use crate::refusal::Refusal;
 
 /// What `tool_choice` comes to.
@@ -40,13 +39,17 @@ pub fn translate<'a>(
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<Choice<'a>, Refusal> {
-    let (choice, allowed) = choice(chat, names)?;
-    for (index, tool) in chat.tools.iter().flatten().enumerate() {
-        let tool = translate_tool(index, tool, names)?;
-        let is_allowed = |allowed: &HashSet<Cow<'_, str>>| allowed.contains(&tool.item.name);
-        if allowed.as_ref().is_none_or(is_allowed) {
-            request.tools.push(tool);
-        }
+    let (choice, allowed) = choice(chat, names, &mut request.strings)?;
+    if let Some(tools) = chat.tools {
+        tools.each(&Path::Body.member("tools"), |Object(tool), at| {
+            let tool = translate_tool(&tool, names, &mut request.strings, at)?;
+            let is_allowed = |allowed: &Allowed| allowed.has(tool.item.name, &request.strings);
+            if allowed.as_ref().is_none_or(is_allowed) {
+                grow(&mut request.tools);
+                request.tools.push(tool);
+            }
+            Ok(())
+        })?;
     }
     if request.tools.is_empty() {
         return match choice {
@@ -58,7 +61,7 @@ pub fn translate<'a>(
         };
     }
     if let Choice::Some(ToolChoice::Tool(name)) = &choice
-        && !request.tools.iter().any(|tool| tool.item.name == *name)
+        && !request.has_tool(name)
     {
         return Err(Refusal::parameter(
             "tool_choice",
@@ -83,114 +86,127 @@ pub fn translate<'a>(
 }
 
 fn translate_tool<'a>(
-    index: usize,
     tool: &ClientTool<'a>,
     names: &mut Names,
-) -> Result<Cached<Tool<'a>>, Refusal> {
+    strings: &mut Strings<'a>,
+    at: &Path<'_>,
+) -> Result<Cached<Tool>, Refusal> {
     let function = match (tool.kind.0.as_ref(), &tool.function) {
         ("function", Some(function)) => function,
-        ("function", None) => {
-            return Err(Refusal::parameter(
-                format!("tools[{index}].function"),
-                "is missing",
-            ));
-        }
+        ("function", None) => return Err(at.missing("function")),
         _ => {
-            return Err(Refusal::parameter(
-                format!("tools[{index}].type"),
-                "must be \"function\": Bedrock has no other tools",
-            ));
+            return Err(at
+                .member("type")
+                .refuse("must be \"function\": Bedrock has no other tools"));
         }
     };
     let schema = function.parameters.map_or("{}", RawValue::get);
     let schema = match object::parse(schema) {
-        Ok(schema) if schema.members.is_empty() => NO_PARAMETERS,
-        Ok(_) => schema,
+        Ok(object) if object.members.is_empty() => strings.constant_json(NO_PARAMETERS),
+        Ok(_) => strings.given_json(schema),
         Err(_) => {
-            return Err(Refusal::parameter(
-                format!("tools[{index}].function.parameters"),
-                "must be an object",
-            ));
+            let function = at.member("function");
+            return Err(function.member("parameters").refuse("must be an object"));
         }
     };
     let point = tool
         .cache_control
         .as_deref()
         .or(function.cache_control.as_deref());
+    let name = strings.given(function.name.0);
+    // Bedrock refuses empty descriptions.
+    let description = function.description.filter(|text| !text.0.is_empty());
     Ok(Cached {
         item: Tool {
-            name: name(function, names),
-            description: not_empty(function.description.as_ref()),
-            schema: Cow::Borrowed(schema),
+            name: names.in_request(name, strings),
+            description: description.map(|Given(text)| strings.given(text)),
+            schema,
             strict: function.strict.unwrap_or(false),
         },
         point: point.map(cache_point),
     })
 }
 
-fn name<'a>(function: &Function<'a>, names: &mut Names) -> Cow<'a, str> {
-    let Text(name) = &function.name;
-    names.for_bedrock(name.clone())
-}
+/// The tools that may be called, in the order of their names.
+struct Allowed(Vec<Str>);
 
-type Allowed<'a> = Option<HashSet<Cow<'a, str>>>;
+impl Allowed {
+    fn new(mut names: Vec<Str>, strings: &Strings<'_>) -> Self {
+        names.sort_unstable_by(|one, other| strings.text(*one).cmp(&strings.text(*other)));
+        Self(names)
+    }
+
+    fn has(&self, name: Str, strings: &Strings<'_>) -> bool {
+        let name = strings.text(name);
+        let found = self
+            .0
+            .binary_search_by(|known| strings.text(*known).cmp(&name));
+        found.is_ok()
+    }
+}
 
 fn choice<'a>(
     chat: &ChatRequest<'a>,
     names: &mut Names,
-) -> Result<(Choice<'a>, Allowed<'a>), Refusal> {
-    match &chat.tool_choice {
+    strings: &mut Strings<'a>,
+) -> Result<(Choice<'a>, Option<Allowed>), Refusal> {
+    let at = Path::Body;
+    let at = at.member("tool_choice");
+    match chat.tool_choice {
         None => Ok((Choice::Unsaid, None)),
-        Some(OneOf::Short(Text(word))) => match word.as_ref() {
+        Some(OneOf::Short(Given(word))) => match word.decode().as_ref() {
             "none" => Ok((Choice::None, None)),
-            word => mode(word, "tool_choice").map(|choice| (Choice::Some(choice), None)),
+            word => mode(word, &at).map(|choice| (Choice::Some(choice), None)),
         },
-        Some(OneOf::Long(choice)) => long_choice(choice, names),
+        Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, names, strings, &at),
     }
 }
 
 fn long_choice<'a>(
-    choice: &ClientChoice<'a>,
+    choice: ClientChoice<'a>,
     names: &mut Names,
-) -> Result<(Choice<'a>, Allowed<'a>), Refusal> {
+    strings: &mut Strings<'a>,
+    at: &Path<'_>,
+) -> Result<(Choice<'a>, Option<Allowed>), Refusal> {
     match (
         choice.kind.0.as_ref(),
-        &choice.function,
+        choice.function,
         choice.allowed_tools.as_deref(),
     ) {
-        ("function", Some(function), _) => {
-            let name = names.for_bedrock(function.name.0.clone());
+        ("function", Some(Object(function)), _) => {
+            let name = names.for_bedrock(function.name.0.decode());
             Ok((Choice::Some(ToolChoice::Tool(name)), None))
         }
         ("allowed_tools", _, Some(AllowedTools { mode: word, tools })) => {
-            let choice = mode(&word.0, "tool_choice.allowed_tools.mode")?;
-            let allowed = tools
-                .iter()
-                .filter_map(|tool| tool.function.as_ref())
-                .map(|function| names.for_bedrock(function.name.0.clone()))
-                .collect();
-            Ok((Choice::Some(choice), Some(allowed)))
+            let at = at.member("allowed_tools");
+            let choice = mode(&word.0, &at.member("mode"))?;
+            let mut allowed = Vec::new();
+            tools.each(
+                &at.member("tools"),
+                |Object(tool): Object<AllowedTool<'_>>, _| {
+                    if let Some(function) = tool.function {
+                        let name = strings.given(function.name.0);
+                        grow(&mut allowed);
+                        allowed.push(names.in_request(name, strings));
+                    }
+                    Ok(())
+                },
+            )?;
+            Ok((Choice::Some(choice), Some(Allowed::new(allowed, strings))))
         }
-        ("function", None, _) => Err(Refusal::parameter("tool_choice.function", "is missing")),
-        ("allowed_tools", _, None) => Err(Refusal::parameter(
-            "tool_choice.allowed_tools",
-            "is missing",
-        )),
-        _ => Err(Refusal::parameter(
-            "tool_choice.type",
-            "must be \"function\" or \"allowed_tools\"",
-        )),
+        ("function", None, _) => Err(at.missing("function")),
+        ("allowed_tools", _, None) => Err(at.missing("allowed_tools")),
+        _ => Err(at
+            .member("type")
+            .refuse("must be \"function\" or \"allowed_tools\"")),
     }
 }
 
-fn mode(word: &str, param: &str) -> Result<ToolChoice<'static>, Refusal> {
+fn mode(word: &str, at: &Path<'_>) -> Result<ToolChoice<'static>, Refusal> {
     match word {
         "auto" => Ok(ToolChoice::Auto),
         "required" => Ok(ToolChoice::Any),
-        _ => Err(Refusal::parameter(
-            param,
-            "must be \"none\", \"auto\", \"required\" or a tool",
-        )),
+        _ => Err(at.refuse("must be \"none\", \"auto\", \"required\" or a tool")),
     }
 }
 

@@ -1,0 +1,253 @@
+//! The strings of a request. A body of many small ones must not cost many times its size, so what refers to a string takes
+//! eight bytes: a place in the client's body, or in one buffer for all that is new. Each is kept as JSON spells it, escapes
+//! included, so that what the client wrote goes out as it came.
+
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+use crate::json::cursor::plain_bytes;
+use crate::json::text::{Literal, place};
+
+/// A string of a request, to be looked up in its [`Strings`].
+#[derive(Clone, Copy, Debug)]
+pub struct Str(Span);
+
+/// A JSON value of a request, to be looked up in its [`Strings`].
+#[derive(Clone, Copy, Debug)]
+pub struct Json(Span);
+
+/// Bytes of the client's body, and behind those, of what is new. The end is one more than it is, so that there is no 0.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from: u32,
+    end: NonZeroU32,
+}
+
+/// All strings of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Strings<'a> {
+    source: &'a str,
+    new: String,
+    constants: Vec<(&'static str, Span)>,
+}
+
+impl<'a> Strings<'a> {
+    /// None yet. `source` is the client's body, of at most [`MOST`] bytes.
+    pub fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            new: String::new(),
+            constants: Vec::new(),
+        }
+    }
+
+    /// The client's body.
+    pub fn source(&self) -> &'a str {
+        self.source
+    }
+
+    /// A string of the client's, which is not copied.
+    pub fn given(&mut self, literal: Literal<'_>) -> Str {
+        Str(self.keep(literal.inside()))
+    }
+
+    /// A new string.
+    pub fn add(&mut self, text: &str) -> Str {
+        let from = self.new.len();
+        if plain_bytes(text.as_bytes()) == text.len() {
+            self.new.push_str(text);
+        } else {
+            let json = serde_json::Value::from(text).to_string();
+            self.new.push_str(Literal(&json).inside());
+        }
+        Str(self.added(from))
+    }
+
+    /// One that is always the same, without anything to escape: it is kept once, however often it is asked for.
+    pub fn constant(&mut self, text: &'static str) -> Str {
+        Str(self.constant_span(text))
+    }
+
+    /// What a string says.
+    pub fn text(&self, string: Str) -> Cow<'_, str> {
+        Literal::decode_inside(self.find(string.0)).unwrap_or_default()
+    }
+
+    /// A string as JSON spells it, without the quotes.
+    pub fn escaped(&self, string: Str) -> &str {
+        self.find(string.0)
+    }
+
+    /// Whether it says nothing but blanks.
+    pub fn is_blank(&self, string: Str) -> bool {
+        let escaped = self.find(string.0);
+        match escaped.trim_start().as_bytes().first() {
+            None => true,
+            Some(b'\\') => self.text(string).trim().is_empty(),
+            Some(_) => false,
+        }
+    }
+
+    /// Whether two say the same.
+    pub fn same(&self, one: Str, other: Str) -> bool {
+        self.find(one.0) == self.find(other.0) || self.text(one) == self.text(other)
+    }
+
+    /// The rest of a string after its first bytes, as it stands.
+    #[must_use]
+    pub fn after(&self, string: Str, bytes: usize) -> Str {
+        let Span { from, end } = string.0;
+        let from = from
+            .saturating_add(number(bytes))
+            .min(end.get().saturating_sub(1));
+        Str(Span { from, end })
+    }
+
+    /// A value of the client's, which is not copied.
+    pub fn given_json(&mut self, json: &str) -> Json {
+        Json(self.keep(json))
+    }
+
+    /// A value that the client gave as text: a string which holds JSON.
+    pub fn given_json_text(&mut self, literal: Literal<'_>) -> Json {
+        Json(self.keep(literal.0))
+    }
+
+    /// A new value.
+    pub fn add_json(&mut self, json: &str) -> Json {
+        let from = self.new.len();
+        self.new.push_str(json);
+        Json(self.added(from))
+    }
+
+    /// A value that is always the same: it is kept once.
+    pub fn constant_json(&mut self, json: &'static str) -> Json {
+        Json(self.constant_span(json))
+    }
+
+    /// A value's text.
+    pub fn json(&self, json: Json) -> Cow<'_, str> {
+        // No value of a request is a string itself.
+        match self.find(json.0) {
+            text if text.starts_with('"') => Literal(text).decode(),
+            text => Cow::Borrowed(text),
+        }
+    }
+
+    fn find(&self, span: Span) -> &str {
+        let (from, end) = (span.from as usize, span.end.get() as usize - 1);
+        let found = match from.checked_sub(self.source.len()) {
+            Some(from) if end >= self.source.len() => self.new.get(from..end - self.source.len()),
+            _ => self.source.get(from..end),
+        };
+        found.unwrap_or_default()
+    }
+
+    fn keep(&mut self, piece: &str) -> Span {
+        match place(self.source, piece) {
+            Some(range) => span(range.start, range.end),
+            None => {
+                let from = self.new.len();
+                self.new.push_str(piece);
+                self.added(from)
+            }
+        }
+    }
+
+    fn added(&self, from: usize) -> Span {
+        let source = self.source.len();
+        span(source + from, source + self.new.len())
+    }
+
+    fn constant_span(&mut self, text: &'static str) -> Span {
+        let known = self.constants.iter().find(|(known, _)| *known == text);
+        if let Some((_, span)) = known {
+            return *span;
+        }
+        let from = self.new.len();
+        self.new.push_str(text);
+        let span = self.added(from);
+        self.constants.push((text, span));
+        span
+    }
+}
+
+fn span(from: usize, end: usize) -> Span {
+    Span {
+        from: number(from),
+        end: NonZeroU32::MIN.saturating_add(number(end)),
+    }
+}
+
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// How large a body may be whose strings are kept so: with what is added, four times as much has a place. Bedrock takes a
+/// fortieth of it.
+pub const MOST: usize = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_found_again() {
+        let source = r#"["plain","a\n\"b\"",{"x":1},"{\"y\":2}"]"#;
+        let mut strings = Strings::new(source);
+        let plain = strings.given(Literal(&source[1..8]));
+        let escaped = strings.given(Literal(&source[9..19]));
+        let new = strings.add("new");
+        let other = strings.add("a\n\"b\"");
+        let elsewhere = strings.given(Literal(r#""e\t""#));
+        assert_eq!(strings.text(plain), "plain");
+        assert!(matches!(strings.text(plain), Cow::Borrowed(_)));
+        assert_eq!(strings.text(escaped), "a\n\"b\"");
+        assert_eq!(strings.escaped(escaped), r#"a\n\"b\""#);
+        assert_eq!(strings.text(new), "new");
+        assert_eq!(strings.escaped(other), r#"a\n\"b\""#);
+        assert_eq!(strings.text(elsewhere), "e\t");
+        assert!(strings.same(escaped, other));
+        assert!(!strings.same(plain, other));
+        assert_eq!(strings.text(strings.after(plain, 2)), "ain");
+        assert_eq!(strings.text(strings.after(new, 9)), "");
+        let value = strings.given_json(&source[20..27]);
+        let text = strings.given_json_text(Literal(&source[28..39]));
+        let added = strings.add_json("[3]");
+        assert_eq!(strings.json(value), r#"{"x":1}"#);
+        assert_eq!(strings.json(text), r#"{"y":2}"#);
+        assert_eq!(strings.json(added), "[3]");
+    }
+
+    #[test]
+    fn a_constant_is_kept_once() {
+        let mut strings = Strings::new("");
+        for _ in 0..1000 {
+            let one = strings.constant("document");
+            assert_eq!(strings.text(one), "document");
+        }
+        assert_eq!(strings.new, "document");
+    }
+
+    #[test]
+    fn blank_is_what_says_nothing() {
+        let mut strings = Strings::new("");
+        for (literal, blank) in [
+            (r#""""#, true),
+            (r#"" \n\t ""#, true),
+            (r#""\u00a0 ""#, true),
+            (r#""\u0041""#, false),
+            (r#"" x""#, false),
+            (r#""\n x""#, false),
+        ] {
+            let string = strings.given(Literal(literal));
+            assert_eq!(strings.is_blank(string), blank, "{literal}");
+        }
+    }
+
+    #[test]
+    fn a_reference_takes_eight_bytes() {
+        assert_eq!(size_of::<Option<Str>>(), 8);
+        assert_eq!(size_of::<Option<Json>>(), 8);
+    }
+}
