@@ -1,4 +1,4 @@
-//! A request body as the client sent it, or as pieces of that with new text between.
+//! A request body as the client sent it, as pieces of that with new text between, or as written elsewhere.
 
 use std::ops::Range;
 
@@ -11,6 +11,19 @@ pub enum Body {
     Unchanged,
     /// Pieces of the client's body with new ones between; what is kept is never copied.
     Spliced(Vec<Segment>),
+    /// The [`Sink`] has it, because too much of it is new.
+    Written {
+        /// Length in bytes.
+        length: usize,
+        /// Lower-case hex SHA-256.
+        sha256: String,
+    },
+}
+
+/// Where a new body goes that is too large to be kept in memory beside the client's: a file, say.
+pub trait Sink {
+    /// Takes what comes next. What goes wrong is kept for whoever made the sink to ask for.
+    fn write(&mut self, bytes: &[u8]);
 }
 
 /// A piece of a [`Body::Spliced`].
@@ -28,14 +41,16 @@ impl Body {
         match self {
             Self::Unchanged => original,
             Self::Spliced(segments) => segments.iter().map(Segment::len).sum(),
+            Self::Written { length, .. } => *length,
         }
     }
 
-    /// The pieces in order, as slices of the client's body or of what is new.
+    /// The pieces in order, as slices of the client's body or of what is new; none where the sink has them.
     pub fn pieces<'a>(&'a self, original: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let (whole, segments) = match self {
             Self::Unchanged => (Some(original), &[][..]),
             Self::Spliced(segments) => (None, segments.as_slice()),
+            Self::Written { .. } => (None, &[][..]),
         };
         whole
             .into_iter()
@@ -47,12 +62,30 @@ impl Body {
 
     /// Lower-case hex SHA-256 of the whole, as SigV4's payload hash wants it.
     pub fn sha256_hex(&self, original: &[u8]) -> String {
-        sha256_hex(self.pieces(original))
+        match self {
+            Self::Written { sha256, .. } => sha256.clone(),
+            _ => sha256_hex(self.pieces(original)),
+        }
+    }
+
+    /// The whole in one piece; empty where the sink has it.
+    pub fn joined(&self, original: &[u8]) -> Vec<u8> {
+        let mut joined = Vec::with_capacity(self.pieces(original).map(<[u8]>::len).sum());
+        for piece in self.pieces(original) {
+            joined.extend_from_slice(piece);
+        }
+        joined
     }
 }
 
 impl Segment {
-    fn len(&self) -> usize {
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
         match self {
             Self::Kept(range) => range.len(),
             Self::New(bytes) => bytes.len(),
@@ -66,6 +99,11 @@ pub(crate) fn sha256_hex<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Stri
     for piece in pieces {
         context.update(piece);
     }
+    hex_of(context)
+}
+
+/// Lower-case hex of what was hashed.
+pub(crate) fn hex_of(context: Context) -> String {
     let digest = context.finish();
     let mut text = String::with_capacity(2 * SHA256.output_len());
     text.extend(digest.as_ref().iter().flat_map(|byte| hex_digits(*byte)));

@@ -25,10 +25,10 @@ pub mod relay;
 pub mod request;
 pub mod settings;
 
-pub use body::{Body, Segment};
+pub use body::{Body, Segment, Sink};
 pub use dialect::Api;
 pub use facts::{Facts, StreamStatus};
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, plan_large};
 pub use refusal::{ErrorAnswer, Refusal};
 pub use relay::{End, Flow, Relay, Whole};
 pub use request::{Request, inspect};

@@ -7,7 +7,7 @@ use aws_credential_types::Credentials;
 
 use crate::bedrock::signing::{self, Signable};
 use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
-use crate::body::Body;
+use crate::body::{Body, Sink};
 use crate::dialect::body::text;
 use crate::dialect::{Api, Reply, anthropic, converse, native, openai};
 use crate::refusal::Refusal;
@@ -51,6 +51,21 @@ pub fn plan(
     headers: Headers<'_>,
     body: &[u8],
 ) -> Result<Plan, Refusal> {
+    plan_large(request, settings, headers, body, None)
+}
+
+/// The same for a body of any size: where too much of the new one would be in memory, `sink` takes it
+/// ([`Body::Written`]).
+///
+/// # Errors
+/// As for [`plan`].
+pub fn plan_large<'a>(
+    request: &Request,
+    settings: &Settings<'_>,
+    headers: Headers<'_>,
+    body: &'a [u8],
+    sink: Option<&'a mut dyn Sink>,
+) -> Result<Plan, Refusal> {
     let mut operation = request
         .operation
         .ok_or_else(|| Refusal::validation("The request body is missing."))?;
@@ -91,13 +106,19 @@ pub fn plan(
                 let (body, reply) = openai::embeddings::translate(text, requested, called)?;
                 (body, Reply::Embeddings(reply))
             } else {
-                let (body, reply) = openai::request::translate(text, requested, called, settings)?;
+                let (body, reply) =
+                    openai::request::translate(text, requested, called, settings, sink)?;
                 (body, Reply::OpenAi(reply))
             }
         }
         Api::Anthropic => {
             let called = model.unwrap_or_default();
-            let message = anthropic::request::translate(request, &called, settings, headers, body)?;
+            let asked = anthropic::request::Asked {
+                request,
+                called: &called,
+                headers,
+            };
+            let message = anthropic::request::translate(&asked, settings, body, sink)?;
             (operation, model) = (message.operation, Some(message.model));
             (message.body, Reply::Anthropic(message.reply))
         }

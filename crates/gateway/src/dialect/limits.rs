@@ -35,7 +35,7 @@ pub fn limit_converse(
     let member = object.only("inferenceConfig").map_err(twice)?;
     let old = member.and_then(|member| text.get(member.value.clone()));
     if let Some(new) = capped(old.unwrap_or("{}"), "maxTokens", cap) {
-        edit.set("inferenceConfig", &new);
+        edit.set_to("inferenceConfig", new);
     }
     let fields = object
         .only("additionalModelRequestFields")
@@ -128,8 +128,7 @@ pub(super) fn capped(text: &str, name: &str, cap: u64) -> Option<String> {
     }
     let mut edit = Edit::new(&object);
     edit.set(name, &cap.to_string());
-    let body = edit.into_body(text.len());
-    let bytes = body.pieces(text.as_bytes()).flatten().copied().collect();
+    let bytes = edit.into_body(text.len()).joined(text.as_bytes());
     String::from_utf8(bytes).ok()
 }
 

@@ -11,8 +11,8 @@ pub struct Edit<'o, 'a> {
     object: &'o Object<'a>,
     /// One for each member.
     changes: Vec<Change>,
-    /// New members, as text, to come after the last.
-    added: Vec<Vec<u8>>,
+    /// New members, name and value, to come after the last.
+    added: Vec<[Vec<u8>; 2]>,
     /// Parts of the old text that go, wherever they are, in the order in which they stand.
     cuts: Vec<Range<usize>>,
 }
@@ -57,19 +57,24 @@ impl<'o, 'a> Edit<'o, 'a> {
     /// Gives the member called `name` this value (JSON text); adds it where there is none, and keeps only the first
     /// where there are several.
     pub fn set(&mut self, name: &str, value: &str) {
+        self.set_to(name, value.to_owned());
+    }
+
+    /// The same with a value that may be long, and need not be copied.
+    pub fn set_to(&mut self, name: &str, mut value: String) {
         let mut done = false;
         for (member, change) in self.object.members.iter().zip(&mut self.changes) {
             if member.name == name {
                 *change = match done {
-                    false => Change::Replace(value.as_bytes().to_vec()),
+                    false => Change::Replace(std::mem::take(&mut value).into_bytes()),
                     true => Change::Remove,
                 };
                 done = true;
             }
         }
         if !done {
-            self.added
-                .push(format!("{}:{value}", serde_json::Value::from(name)).into_bytes());
+            let name = format!("{}:", serde_json::Value::from(name));
+            self.added.push([name, value].map(String::into_bytes));
         }
     }
 
@@ -110,7 +115,9 @@ impl<'o, 'a> Edit<'o, 'a> {
                 pieces.add(b",".to_vec());
             }
             any = true;
-            pieces.add(member);
+            for piece in member {
+                pieces.add(piece);
+            }
         }
         pieces.keep(after..length);
         Body::Spliced(pieces.segments)
@@ -124,14 +131,13 @@ struct Pieces {
 
 impl Pieces {
     fn keep(&mut self, range: Range<usize>) {
-        let first = self.cuts.partition_point(|cut| cut.start < range.start);
-        let cuts = self.cuts.iter().skip(first);
-        let inside = |cut: &&Range<usize>| cut.end <= range.end;
-        let cuts: Vec<_> = cuts.take_while(inside).cloned().collect();
+        let mut next = self.cuts.partition_point(|cut| cut.start < range.start);
         let mut start = range.start;
-        for cut in cuts {
+        while let Some(cut) = self.cuts.get(next).filter(|cut| cut.end <= range.end) {
+            let cut = cut.clone();
             self.keep_whole(start..cut.start);
             start = cut.end;
+            next += 1;
         }
         self.keep_whole(start..range.end);
     }
@@ -147,13 +153,18 @@ impl Pieces {
     }
 
     fn add(&mut self, bytes: Vec<u8>) {
-        if let Some(Segment::New(last)) = self.segments.last_mut() {
+        if let Some(Segment::New(last)) = self.segments.last_mut()
+            && bytes.len() < LONG
+        {
             last.extend(bytes);
         } else {
             self.segments.push(Segment::New(bytes));
         }
     }
 }
+
+/// What is longer is a piece of its own: it need not be copied.
+const LONG: usize = 512;
 
 #[cfg(test)]
 mod tests {

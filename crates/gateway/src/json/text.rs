@@ -61,9 +61,7 @@ impl<'a> Literal<'a> {
         if memchr(b'\\', inside.as_bytes()).is_none() {
             return Some(Cow::Borrowed(inside));
         }
-        serde_json::from_str::<Text<'a>>(self.0)
-            .ok()
-            .map(|Text(text)| text)
+        unescape(inside).map(Cow::Owned)
     }
 
     /// The string that `inside` stands for between quotes; `None` if it has none there, or its escapes are not Unicode.
@@ -71,8 +69,7 @@ impl<'a> Literal<'a> {
         if memchr(b'\\', inside.as_bytes()).is_none() {
             return Some(Cow::Borrowed(inside));
         }
-        let json = format!("\"{inside}\"");
-        serde_json::from_str(&json).ok().map(Cow::Owned)
+        unescape(inside).map(Cow::Owned)
     }
 
     /// The string it stands for; empty if its escapes are not Unicode.
@@ -89,6 +86,46 @@ impl<'de: 'a, 'a> Deserialize<'de> for Literal<'a> {
             false => Err(D::Error::custom("expected a string")),
         }
     }
+}
+
+/// What stands between a string's quotes, without escapes, in no more memory than that takes; `None` if they are not
+/// Unicode.
+fn unescape(inside: &str) -> Option<String> {
+    let mut text = String::with_capacity(inside.len());
+    let mut rest = inside;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        text.push_str(rest.get(..at)?);
+        let (character, length) = match *rest.as_bytes().get(at + 1)? {
+            same @ (b'"' | b'\\' | b'/') => (char::from(same), 2),
+            b'b' => ('\u{8}', 2),
+            b'f' => ('\u{c}', 2),
+            b'n' => ('\n', 2),
+            b'r' => ('\r', 2),
+            b't' => ('\t', 2),
+            b'u' => unicode(rest.get(at + 2..)?)?,
+            _ => return None,
+        };
+        text.push(character);
+        rest = rest.get(at + length..)?;
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
+/// The character that begins with these digits of `\u`, and how many bytes its escapes have.
+fn unicode(digits: &str) -> Option<(char, usize)> {
+    let unit = |digits: &str| {
+        let digits = digits.get(..4)?;
+        let hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        u32::from_str_radix(digits, 16).ok().filter(|_| hex)
+    };
+    let first = unit(digits)?;
+    if !(0xd800..0xdc00).contains(&first) {
+        return char::from_u32(first).map(|character| (character, 6));
+    }
+    let second = unit(digits.get(4..)?.strip_prefix("\\u")?)?;
+    let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+    char::from_u32(0x10000 + ((first - 0xd800) << 10) + low).map(|character| (character, 12))
 }
 
 /// A document as it came, but for line breaks between its tokens (none is in a string): in a server-sent event they would
@@ -109,7 +146,20 @@ pub fn place(source: &str, piece: &str) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_string_is_decoded_as_serde_json_decodes_it(inside in r#"([ a-zé]|\\\\["\\\\/bfnrtu]|\\\\u(d[89a-f]|[0-9a-fA-F]{2})[0-9a-f]{2}){0,6}"#) {
+            let literal = format!("\"{inside}\"");
+            if serde_json::from_str::<&RawValue>(&literal).is_ok() {
+                let decoded = serde_json::from_str::<String>(&literal).ok();
+                prop_assert_eq!(Literal(&literal).decode_strict().map(Cow::into_owned), decoded);
+            }
+        }
+    }
 
     #[test]
     fn halves_of_characters_come_in_pairs() {
@@ -129,6 +179,8 @@ mod tests {
         ] {
             let decoded = serde_json::from_str::<String>(literal);
             assert_eq!(Literal(literal).is_unicode(), decoded.is_ok(), "{literal}");
+            let strict = Literal(literal).decode_strict();
+            assert_eq!(strict.as_deref(), decoded.as_deref().ok(), "{literal}");
             assert_eq!(
                 Literal::decode_inside(Literal(literal).inside()).is_some(),
                 decoded.is_ok()

@@ -249,8 +249,7 @@ impl<'a> NativeFields<'a> {
         for (name, value) in &self.added {
             edit.set(name, value);
         }
-        let body = edit.into_body(given.len());
-        let bytes = body.pieces(given.as_bytes()).flatten().copied().collect();
+        let bytes = edit.into_body(given.len()).joined(given.as_bytes());
         Ok(String::from_utf8(bytes).ok().map(Cow::Owned))
     }
 }

@@ -119,10 +119,18 @@ impl<T> Default for Runs<T> {
     }
 }
 
-/// Makes room for one more. What is large grows by a quarter, not by as much again.
+/// Makes room for one more. What is large grows by an eighth, not by as much again.
 pub fn grow<T>(items: &mut Vec<T>) {
     if items.len() == items.capacity() && items.len() >= LARGE {
-        items.reserve_exact(items.len() / 4);
+        items.reserve_exact(items.len() / 8);
+    }
+}
+
+/// Makes room for so many bytes, in the same way.
+pub fn make_room(text: &mut String, more: usize) {
+    let length = text.len();
+    if text.capacity() - length < more && length + more >= LARGE_TEXT {
+        text.reserve_exact(more.max(length / 8));
     }
 }
 
@@ -131,6 +139,7 @@ fn number(place: usize) -> u32 {
 }
 
 const LARGE: usize = 4096;
+const LARGE_TEXT: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,10 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::runs::make_room;
 use crate::json::cursor::plain_bytes;
 use crate::json::text::{Literal, place};
 
@@ -53,13 +57,18 @@ impl<'a> Strings<'a> {
 
     /// A new string.
     pub fn add(&mut self, text: &str) -> Str {
-        let from = self.new.len();
         if plain_bytes(text.as_bytes()) == text.len() {
-            self.new.push_str(text);
-        } else {
-            let json = serde_json::Value::from(text).to_string();
-            self.new.push_str(Literal(&json).inside());
+            return Str(self.push(text));
         }
+        let json = serde_json::Value::from(text).to_string();
+        Str(self.push(Literal(&json).inside()))
+    }
+
+    /// A new string: these bytes in base64.
+    pub fn add_base64(&mut self, bytes: &[u8]) -> Str {
+        let from = self.new.len();
+        make_room(&mut self.new, bytes.len().div_ceil(3).saturating_mul(4));
+        STANDARD.encode_string(bytes, &mut self.new);
         Str(self.added(from))
     }
 
@@ -115,9 +124,7 @@ impl<'a> Strings<'a> {
 
     /// A new value.
     pub fn add_json(&mut self, json: &str) -> Json {
-        let from = self.new.len();
-        self.new.push_str(json);
-        Json(self.added(from))
+        Json(self.push(json))
     }
 
     /// A value that is always the same: it is kept once.
@@ -146,12 +153,15 @@ impl<'a> Strings<'a> {
     fn keep(&mut self, piece: &str) -> Span {
         match place(self.source, piece) {
             Some(range) => span(range.start, range.end),
-            None => {
-                let from = self.new.len();
-                self.new.push_str(piece);
-                self.added(from)
-            }
+            None => self.push(piece),
         }
+    }
+
+    fn push(&mut self, piece: &str) -> Span {
+        let from = self.new.len();
+        make_room(&mut self.new, piece.len());
+        self.new.push_str(piece);
+        self.added(from)
     }
 
     fn added(&self, from: usize) -> Span {
@@ -164,9 +174,7 @@ impl<'a> Strings<'a> {
         if let Some((_, span)) = known {
             return *span;
         }
-        let from = self.new.len();
-        self.new.push_str(text);
-        let span = self.added(from);
+        let span = self.push(text);
         self.constants.push((text, span));
         span
     }

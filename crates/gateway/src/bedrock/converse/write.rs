@@ -240,7 +240,7 @@ impl<'a> ConverseRequest<'a> {
             w.key("structure").open('{');
             w.key("jsonSchema").open('{');
             // The schema's text becomes a string: Bedrock's own definition of this member.
-            w.key("schema").value(schema.schema.as_ref());
+            w.key("schema").text(&schema.schema);
             write_optional("name", schema.name.as_ref(), w);
             write_optional("description", schema.description.as_ref(), w);
             w.close('}');

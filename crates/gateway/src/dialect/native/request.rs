@@ -88,7 +88,7 @@ pub fn cap_invoke(
                 return Err(unenforceable("max_new_tokens asks for more output tokens"));
             }
             if let Some(new) = capped(old, name, cap) {
-                edit.set(outer, &new);
+                edit.set_to(outer, new);
             }
         }
         None => {

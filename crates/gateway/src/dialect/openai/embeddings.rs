@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use crate::bedrock::model_id;
 use crate::body::Body;
 use crate::dialect::Meta;
-use crate::dialect::parameter;
+use crate::dialect::forms::{Given, OneOf};
+use crate::dialect::parameter::{self, Path};
 use crate::json::text::{Literal, Text};
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
@@ -32,7 +33,7 @@ pub struct Reply {
 #[derive(Deserialize)]
 struct EmbeddingsRequest<'a> {
     #[serde(borrow)]
-    input: &'a RawValue,
+    input: OneOf<'a>,
     #[serde(borrow, default)]
     encoding_format: Option<Text<'a>>,
     #[serde(default)]
@@ -90,7 +91,7 @@ pub fn translate(
 ) -> Result<(Body, Reply), Refusal> {
     let request: EmbeddingsRequest = parameter::parse(text)?;
     let form = Form::of(called)?;
-    let texts = texts(request.input)?;
+    let texts = Texts::of(request.input)?;
     let base64 = match request.encoding_format.as_ref().map(|Text(text)| &**text) {
         None | Some("float") => false,
         Some("base64") => true,
@@ -106,7 +107,7 @@ pub fn translate(
     w.open('{');
     match form {
         Form::TitanV1 | Form::TitanV2 => {
-            let [Literal(only)] = texts.as_slice() else {
+            let ([Literal(only)], 1) = (texts.first.as_slice(), texts.count) else {
                 let what =
                     "must be one text: this model takes one at a time, so send a request for each";
                 return Err(Refusal::parameter("input", what));
@@ -117,12 +118,12 @@ pub fn translate(
             }
         }
         Form::CohereV3 | Form::CohereV4 => {
-            if texts.len() > MOST_TEXTS {
+            if texts.count > MOST_TEXTS {
                 let what = format!("must hold at most {MOST_TEXTS} texts for this model");
                 return Err(Refusal::parameter("input", &what));
             }
             w.key("texts").open('[');
-            for Literal(text) in &texts {
+            for Literal(text) in &texts.first {
                 w.item().json(text);
             }
             w.close(']');
@@ -137,34 +138,55 @@ pub fn translate(
     let reply = Reply {
         model: requested_model.unwrap_or(called).to_owned(),
         base64,
-        texts: texts.len(),
+        texts: texts.count,
     };
     Ok((w.into_body(), reply))
 }
 
 /// The texts to embed: one, or an array of them.
-fn texts(input: &RawValue) -> Result<Vec<Literal<'_>>, Refusal> {
-    let wrong = |what| Refusal::parameter("input", what);
-    let texts: Vec<&RawValue> = match input.get().as_bytes().first() {
-        Some(b'"') => vec![input],
-        Some(b'[') => serde_json::from_str(input.get()).unwrap_or_default(),
-        _ => return Err(wrong("must be a string or an array of strings")),
-    };
-    if texts.is_empty() {
-        return Err(wrong("must not be empty"));
+struct Texts<'a> {
+    /// As many as a model takes.
+    first: Vec<Literal<'a>>,
+    /// How many there are.
+    count: usize,
+}
+
+impl<'a> Texts<'a> {
+    fn of(input: OneOf<'a>) -> Result<Self, Refusal> {
+        let at = Path::Body;
+        let at = at.member("input");
+        let mut texts = Self {
+            first: Vec::new(),
+            count: 0,
+        };
+        match input {
+            OneOf::Short(Given(text)) => texts.add(text, &at)?,
+            OneOf::Long(list) => {
+                list.elements(&at)?.each(&at, |text: &RawValue, _| {
+                    match text.get().starts_with('"') {
+                        true => texts.add(Literal(text.get()), &at),
+                        false => Err(at
+                            .refuse("must be text: Bedrock's models do not take arrays of tokens")),
+                    }
+                })?
+            }
+        }
+        match texts.count {
+            0 => Err(at.refuse("must not be empty")),
+            _ => Ok(texts),
+        }
     }
-    texts
-        .into_iter()
-        .map(
-            |text| match serde_json::from_str::<Literal<'_>>(text.get()) {
-                Ok(text) if text.is_empty() => Err(wrong("must hold no empty string")),
-                Ok(text) => Ok(text),
-                Err(_) => Err(wrong(
-                    "must be text: Bedrock's models do not take arrays of tokens",
-                )),
-            },
-        )
-        .collect()
+
+    fn add(&mut self, text: Literal<'a>, at: &Path<'_>) -> Result<(), Refusal> {
+        if text.is_empty() {
+            return Err(at.refuse("must hold no empty string"));
+        }
+        if self.count < MOST_TEXTS {
+            self.first.push(text);
+        }
+        self.count += 1;
+        Ok(())
+    }
 }
 
 fn check_dimensions(form: Form, asked: Option<u64>) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ use super::message::{MessagesRequest, OutputConfig};
 use super::{count, messages, tools, with_bodys_betas};
 use crate::bedrock::converse::names::Names;
 use crate::bedrock::converse::{ConverseRequest, Schema};
-use crate::body::Body;
+use crate::body::{Body, Sink};
 use crate::dialect::limits::{guardrail_config, limit_request, stop_sequences};
 use crate::dialect::parameter::{self, Path};
 use crate::json::text::Text;
@@ -19,11 +19,11 @@ use crate::refusal::Refusal;
 use crate::settings::{Guardrail, Settings};
 
 /// A request, and what is to be done with it.
-pub struct Whole<'a> {
+pub struct Whole<'a, 'r> {
     /// The client's body.
     pub text: &'a str,
     /// The model that will be called.
-    pub called: &'a str,
+    pub called: &'r str,
     /// Whether it is only to be counted.
     pub counts: bool,
 }
@@ -33,10 +33,11 @@ pub struct Whole<'a> {
 /// # Errors
 /// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
 pub fn body<'a>(
-    whole: &Whole<'a>,
-    betas: &[Cow<'a, str>],
+    whole: &Whole<'a, '_>,
+    betas: &[Cow<'_, str>],
     settings: &Settings<'_>,
     headers: Headers<'_>,
+    sink: Option<&'a mut dyn Sink>,
 ) -> Result<(Body, Names), Refusal> {
     let asked: MessagesRequest = parameter::parse(whole.text)?;
     let claude = is_claude(whole.called);
@@ -55,10 +56,11 @@ pub fn body<'a>(
         }
     }
     let calls = tools::translate(&asked, claude, &mut names, &mut request)?;
-    messages::translate(&asked, &mut names, &mut request)?;
+    names.settle();
+    messages::translate(&asked, &mut request)?;
     request.settle_tools(calls == tools::Calls::Allowed)?;
     request.guardrail = guardrail(headers).map(|guardrail| guardrail_config(&guardrail).into());
-    let mut writer = Writer::new(whole.text);
+    let mut writer = Writer::spilling(whole.text, sink);
     let written = match whole.counts {
         true => count::of_converse(request, &mut writer),
         false => {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::invoke;
 use crate::bedrock::converse::{ConverseRequest, Inference, NativeFields};
-use crate::body::{Body, Segment};
+use crate::body::{Body, Sink};
 use crate::json::object::Object;
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
@@ -19,11 +19,12 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// As for invoke.
-pub fn of_invoke(
+pub fn of_invoke<'a>(
     object: &Object<'_>,
-    text: &str,
+    text: &'a str,
     betas: &[Cow<'_, str>],
     settings: &Settings<'_>,
+    sink: Option<&'a mut dyn Sink>,
 ) -> Result<Body, Refusal> {
     let mut edit = invoke::edit(object, text, betas, settings)?;
     if !object
@@ -34,11 +35,35 @@ pub fn of_invoke(
         edit.set("max_tokens", &max_tokens(text).to_string());
     }
     let body = edit.into_body(text.len());
-    let bytes: Vec<u8> = body.pieces(text.as_bytes()).flatten().copied().collect();
-    let mut counted = br#"{"input":{"invokeModel":{"body":""#.to_vec();
-    counted.extend_from_slice(STANDARD.encode(bytes).as_bytes());
-    counted.extend_from_slice(br#""}}}"#);
-    Ok(Body::Spliced(vec![Segment::New(counted)]))
+    let mut w = Writer::spilling(text, sink);
+    for name in ["input", "invokeModel"] {
+        w.open('{');
+        w.key(name);
+    }
+    w.open('{');
+    w.key("body").plain(base64_of(body.pieces(text.as_bytes())));
+    for _ in 0..3 {
+        w.close('}');
+    }
+    Ok(w.into_body())
+}
+
+/// The bytes in base64, a piece at a time.
+fn base64_of<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> impl Iterator<Item = String> {
+    let mut chunks = pieces.flat_map(|piece| piece.chunks(PIECE));
+    let mut pending: Vec<u8> = Vec::with_capacity(2 * PIECE);
+    std::iter::from_fn(move || {
+        for chunk in chunks.by_ref() {
+            pending.extend_from_slice(chunk);
+            if pending.len() >= PIECE {
+                let rest = pending.split_off(pending.len() - pending.len() % 3);
+                let encoded = STANDARD.encode(std::mem::replace(&mut pending, rest));
+                return Some(encoded);
+            }
+        }
+        let last = std::mem::take(&mut pending);
+        (!last.is_empty()).then(|| STANDARD.encode(last))
+    })
 }
 
 /// For others: what would be sent to Converse, as far as it counts.
@@ -86,3 +111,6 @@ fn max_tokens(text: &str) -> u64 {
     let budget = thinks.thinking.unwrap_or_default().budget_tokens;
     budget.saturating_add(1024)
 }
+
+/// How much is encoded at once.
+const PIECE: usize = 48 << 10;

@@ -1,7 +1,5 @@
 //! The conversation: messages and instructions into Converse's turns.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -10,7 +8,7 @@ use crate::bedrock::converse::media::{
     DocumentFormat, document_format, document_name, image_format, is_base64,
     make_document_names_unique,
 };
-use crate::bedrock::converse::names::{Names, id_in_request};
+use crate::bedrock::converse::names::{id_in_request, name_in_request};
 use crate::bedrock::converse::strings::{Str, Strings};
 use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Place, Role};
@@ -28,12 +26,11 @@ use crate::refusal::Refusal;
 /// 400 that names the block, and what in it Converse cannot take.
 pub fn translate<'a>(
     asked: &MessagesRequest<'a>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
     let body = Path::Body;
     if let Some(system) = asked.system {
-        add_system(system, &body.member("system"), names, request)?;
+        add_system(system, &body.member("system"), request)?;
     }
     let at = body.member("messages");
     asked.messages.each(&at, |Object(message), at| {
@@ -42,7 +39,7 @@ pub fn translate<'a>(
         let role = match message.role.0.as_ref() {
             "user" => Role::User,
             "assistant" => Role::Assistant,
-            "system" => return add_system(message.content, &content_at, names, request),
+            "system" => return add_system(message.content, &content_at, request),
             _ => {
                 return Err(at
                     .member("role")
@@ -50,7 +47,7 @@ pub fn translate<'a>(
             }
         };
         let mut said = request.begin_turn();
-        blocks(message.content, &content_at, names, request, &mut said)?;
+        blocks(message.content, &content_at, request, &mut said)?;
         request.say(role, said.run);
         Ok(())
     })?;
@@ -70,11 +67,10 @@ pub fn cache_point(control: &CacheControl<'_>) -> CachePoint {
 fn add_system<'a>(
     content: OneOf<'a>,
     at: &Path<'_>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
     let mut said = request.begin_turn();
-    blocks(content, at, names, request, &mut said)?;
+    blocks(content, at, request, &mut said)?;
     match request.instruct(said) {
         true => Ok(()),
         false => Err(at.refuse("must be text: instructions hold nothing else")),
@@ -85,7 +81,6 @@ fn add_system<'a>(
 fn blocks<'a>(
     content: OneOf<'a>,
     at: &Path<'_>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
     said: &mut Said,
 ) -> Result<(), Refusal> {
@@ -98,7 +93,7 @@ fn blocks<'a>(
         OneOf::Long(parts) => {
             let parts = parts.elements(at)?;
             parts.each(at, |Object(part): Object<ClientBlock<'_>>, at| {
-                match block(&part, at, names, request, said)? {
+                match block(&part, at, request, said)? {
                     Block::Text(text) => request.push_text(said, text),
                     block => request.push(said, block),
                 }
@@ -114,7 +109,6 @@ fn blocks<'a>(
 fn block<'a>(
     part: &ClientBlock<'a>,
     at: &Path<'_>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
     said: &Said,
 ) -> Result<Block, Refusal> {
@@ -137,7 +131,7 @@ fn block<'a>(
             let name = strings.given(demanded("name", part.name)?);
             Block::ToolUse {
                 id: id_in_request(id, strings),
-                name: names.in_request(name, strings),
+                name: name_in_request(name, strings),
                 input: match part.input {
                     Some(input) => strings.given_json(input.get()),
                     None => strings.constant_json("{}"),
@@ -154,7 +148,7 @@ fn block<'a>(
             let id = id_in_request(id, strings);
             let mut given = request.begin_result();
             if let Some(content) = part.content {
-                blocks(content, &at.member("content"), names, request, &mut given)?;
+                blocks(content, &at.member("content"), request, &mut given)?;
             }
             Block::ToolResult {
                 id,
@@ -171,7 +165,7 @@ fn block<'a>(
         // Converse has in base64 what is text to the model, and base64 itself to all who look at it.
         "redacted_thinking" => {
             let data = demanded("data", part.data)?.decode();
-            Block::Redacted(strings.add(&STANDARD.encode(data.as_bytes())))
+            Block::Redacted(strings.add_base64(data.as_bytes()))
         }
         _ => {
             return Err(at.member("type").refuse(

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use super::{Reply, Route, invokes};
 use crate::bedrock::converse::names::Names;
 use crate::bedrock::{Operation, model_id};
-use crate::body::Body;
+use crate::body::{Body, Sink};
 use crate::dialect::body::{object, text};
 use crate::plan::Headers;
 use crate::refusal::Refusal;
@@ -33,17 +33,31 @@ pub(crate) struct Translated {
     pub reply: Reply,
 }
 
-/// Translates a request for the model `called`.
+/// What is to be translated, but for its body.
+pub(crate) struct Asked<'r> {
+    /// The request.
+    pub request: &'r Request,
+    /// The model that will be called.
+    pub called: &'r str,
+    /// The client's headers.
+    pub headers: Headers<'r>,
+}
+
+/// Translates a request; `sink` takes what is too much for memory.
 ///
 /// # Errors
 /// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
-pub(crate) fn translate(
-    request: &Request,
-    called: &str,
+pub(crate) fn translate<'a>(
+    asked: &Asked<'_>,
     settings: &Settings<'_>,
-    headers: Headers<'_>,
-    body: &[u8],
+    body: &'a [u8],
+    sink: Option<&'a mut dyn Sink>,
 ) -> Result<Translated, Refusal> {
+    let Asked {
+        request,
+        called,
+        headers,
+    } = *asked;
     let counts = request.operation == Some(Operation::CountTokens);
     let invokes = invokes(called, settings.anthropic.via);
     let text = text(body)?;
@@ -51,14 +65,14 @@ pub(crate) fn translate(
     let mut tools = Names::default();
     let new_body = match (invokes, counts) {
         (true, false) => invoke::body(&object(body)?, text, &betas, settings)?,
-        (true, true) => count::of_invoke(&object(body)?, text, &betas, settings)?,
+        (true, true) => count::of_invoke(&object(body)?, text, &betas, settings, sink)?,
         (false, _) => {
             let whole = converse::Whole {
                 text,
                 called,
                 counts,
             };
-            let (body, renamed) = converse::body(&whole, &betas, settings, headers)?;
+            let (body, renamed) = converse::body(&whole, &betas, settings, headers, sink)?;
             tools = renamed;
             body
         }

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::message::{MessagesRequest, Tool as ClientTool};
 use super::messages::cache_point;
-use crate::bedrock::converse::names::Names;
+use crate::bedrock::converse::names::{Names, name_for_bedrock};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::Strings;
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
@@ -49,7 +49,7 @@ pub fn translate<'a>(
         ("auto", _) => ToolChoice::Auto,
         ("any", _) => ToolChoice::Any,
         ("none", _) => return Ok(Calls::Forbidden),
-        ("tool", Some(Text(name))) => ToolChoice::Tool(names.for_bedrock(name.clone())),
+        ("tool", Some(Text(name))) => ToolChoice::Tool(name_for_bedrock(name.clone())),
         ("tool", None) => return Err(Refusal::parameter("tool_choice.name", "is missing")),
         _ => {
             return Err(Refusal::parameter(
@@ -109,7 +109,7 @@ fn translate_tool<'a>(
     let description = tool.description.filter(|text| !text.0.is_empty());
     Ok(Cached {
         item: Tool {
-            name: names.in_request(name, strings),
+            name: names.of_tool(name, strings),
             description: description.map(|Given(text)| strings.given(text)),
             schema,
             strict: tool.strict.unwrap_or(false),

@@ -6,7 +6,7 @@ use super::chat::{
 use super::media;
 
 use crate::bedrock::converse::media::make_document_names_unique;
-use crate::bedrock::converse::names::{Names, id_in_request};
+use crate::bedrock::converse::names::{id_in_request, name_in_request};
 use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Role};
 use crate::dialect::forms::{Elements, Given, OneOf};
@@ -22,12 +22,11 @@ use crate::refusal::Refusal;
 /// 400 that names the message, and what in it Converse cannot take.
 pub fn translate<'a>(
     messages: Elements<'a>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
     let at = Path::Body;
     messages.each(&at.member("messages"), |Object(message), at| {
-        translate_message(message, names, request, at)
+        translate_message(message, request, at)
     })?;
     request.put_in_order();
     make_document_names_unique(request);
@@ -36,7 +35,6 @@ pub fn translate<'a>(
 
 fn translate_message<'a>(
     message: ClientMessage<'a>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
     at: &Path<'_>,
 ) -> Result<(), Refusal> {
@@ -53,7 +51,7 @@ fn translate_message<'a>(
             Role::User
         }
         "assistant" => {
-            assistant(message, names, request, &mut said, at)?;
+            assistant(message, request, &mut said, at)?;
             Role::Assistant
         }
         "tool" => {
@@ -92,7 +90,6 @@ fn add_system(said: Said, at: &Path<'_>, request: &mut ConverseRequest<'_>) -> R
 
 fn assistant<'a>(
     message: ClientMessage<'a>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
     said: &mut Said,
     at: &Path<'_>,
@@ -114,7 +111,7 @@ fn assistant<'a>(
         return Ok(());
     };
     calls.each(&at.member("tool_calls"), |Object(call), at| {
-        let call = tool_use(&call, names, request, at)?;
+        let call = tool_use(&call, request, at)?;
         request.push(said, call);
         Ok(())
     })
@@ -163,7 +160,6 @@ fn reasoning<'a>(
 
 fn tool_use<'a>(
     call: &ToolCall<'a>,
-    names: &mut Names,
     request: &mut ConverseRequest<'a>,
     at: &Path<'_>,
 ) -> Result<Block, Refusal> {
@@ -200,7 +196,7 @@ fn tool_use<'a>(
     let (id, name) = (strings.given(id), strings.given(function.name.0));
     Ok(Block::ToolUse {
         id: id_in_request(id, strings),
-        name: names.in_request(name, strings),
+        name: name_in_request(name, strings),
         input,
     })
 }

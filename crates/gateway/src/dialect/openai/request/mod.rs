@@ -8,7 +8,7 @@ mod tools;
 
 use crate::bedrock::converse::ConverseRequest;
 use crate::bedrock::converse::names::Names;
-use crate::body::Body;
+use crate::body::{Body, Sink};
 use crate::dialect::limits::limit_request;
 use crate::dialect::parameter;
 use crate::json::writer::Writer;
@@ -18,15 +18,17 @@ use crate::settings::Settings;
 use super::Reply;
 use chat::ChatRequest;
 
-/// The body for Bedrock, and what the answer has to know of the request. `called` is the model that will be called.
+/// The body for Bedrock, and what the answer has to know of the request. `called` is the model that will be called; `sink`
+/// takes what is too much for memory.
 ///
 /// # Errors
 /// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
-pub fn translate(
-    text: &str,
+pub fn translate<'a>(
+    text: &'a str,
     requested_model: Option<&str>,
     called: &str,
     settings: &Settings<'_>,
+    sink: Option<&'a mut dyn Sink>,
 ) -> Result<(Body, Reply), Refusal> {
     let chat: ChatRequest = parameter::parse(text)?;
     let mut names = Names::default();
@@ -38,10 +40,11 @@ pub fn translate(
         .unwrap_or(false);
     parameters::translate(&chat, &mut request)?;
     let choice = tools::translate(&chat, called, &mut names, &mut request)?;
-    messages::translate(chat.messages, &mut names, &mut request)?;
+    names.settle();
+    messages::translate(chat.messages, &mut request)?;
     request.settle_tools(choice != tools::Choice::None)?;
     limit_request(&mut request, called, settings)?;
-    let mut writer = Writer::new(text);
+    let mut writer = Writer::spilling(text, sink);
     request
         .write(&mut writer)
         .map_err(|_| Refusal::parameter("additionalModelRequestFields", "must be an object"))?;

@@ -6,7 +6,7 @@ use super::chat::{
     AllowedTool, AllowedTools, ChatRequest, Tool as ClientTool, ToolChoice as ClientChoice,
 };
 use super::messages::cache_point;
-use crate::bedrock::converse::names::Names;
+use crate::bedrock::converse::names::{Names, name_for_bedrock, name_in_request};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::{Str, Strings};
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
@@ -39,7 +39,7 @@ pub fn translate<'a>(
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
 ) -> Result<Choice<'a>, Refusal> {
-    let (choice, allowed) = choice(chat, names, &mut request.strings)?;
+    let (choice, allowed) = choice(chat, &mut request.strings)?;
     if let Some(tools) = chat.tools {
         tools.each(&Path::Body.member("tools"), |Object(tool), at| {
             let tool = translate_tool(&tool, names, &mut request.strings, at)?;
@@ -118,7 +118,7 @@ fn translate_tool<'a>(
     let description = function.description.filter(|text| !text.0.is_empty());
     Ok(Cached {
         item: Tool {
-            name: names.in_request(name, strings),
+            name: names.of_tool(name, strings),
             description: description.map(|Given(text)| strings.given(text)),
             schema,
             strict: function.strict.unwrap_or(false),
@@ -147,7 +147,6 @@ impl Allowed {
 
 fn choice<'a>(
     chat: &ChatRequest<'a>,
-    names: &mut Names,
     strings: &mut Strings<'a>,
 ) -> Result<(Choice<'a>, Option<Allowed>), Refusal> {
     let at = Path::Body;
@@ -158,13 +157,12 @@ fn choice<'a>(
             "none" => Ok((Choice::None, None)),
             word => mode(word, &at).map(|choice| (Choice::Some(choice), None)),
         },
-        Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, names, strings, &at),
+        Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, strings, &at),
     }
 }
 
 fn long_choice<'a>(
     choice: ClientChoice<'a>,
-    names: &mut Names,
     strings: &mut Strings<'a>,
     at: &Path<'_>,
 ) -> Result<(Choice<'a>, Option<Allowed>), Refusal> {
@@ -174,7 +172,7 @@ fn long_choice<'a>(
         choice.allowed_tools.as_deref(),
     ) {
         ("function", Some(Object(function)), _) => {
-            let name = names.for_bedrock(function.name.0.decode());
+            let name = name_for_bedrock(function.name.0.decode());
             Ok((Choice::Some(ToolChoice::Tool(name)), None))
         }
         ("allowed_tools", _, Some(AllowedTools { mode: word, tools })) => {
@@ -187,7 +185,7 @@ fn long_choice<'a>(
                     if let Some(function) = tool.function {
                         let name = strings.given(function.name.0);
                         grow(&mut allowed);
-                        allowed.push(names.in_request(name, strings));
+                        allowed.push(name_in_request(name, strings));
                     }
                     Ok(())
                 },

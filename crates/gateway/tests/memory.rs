@@ -1,0 +1,785 @@
+//! How much memory a request takes to be recognised, planned and hashed, measured at the allocator: whatever JSON it is, no
+//! more than twice its body, and a little. With the body itself that is three times.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use common::settings;
+use gateway::{Guardrail, Refusal, Settings, Sink, inspect, plan_large};
+
+/// As long as the bodies are.
+const SIZE: usize = 4 << 20;
+/// What may come on top, whatever the size.
+const LITTLE: usize = 2 << 20;
+
+/// A file that needs no memory.
+#[derive(Default)]
+struct File {
+    length: usize,
+}
+
+impl Sink for File {
+    fn write(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+    }
+}
+
+/// What a request costs at most, and what comes of it.
+fn cost(target: &str, settings: &Settings<'_>, body: &str) -> (usize, Result<usize, Refusal>) {
+    let body = body.as_bytes();
+    let before = measure();
+    let work = || {
+        let request = inspect(None, "POST", target, Some(body))?;
+        let mut file = File::default();
+        let plan = plan_large(&request, settings, &[], body, Some(&mut file))?;
+        assert_eq!(plan.body.sha256_hex(body).len(), 64);
+        let kept: usize = plan.body.pieces(body).map(<[u8]>::len).sum();
+        let length = plan.body.len(body.len());
+        assert_eq!(file.length + kept, length);
+        let answer = plan.for_answer();
+        // It may last as long as the answer does.
+        assert!(LIVE.get() - before <= body.len() + LITTLE);
+        drop(answer);
+        Ok(length)
+    };
+    let result = work();
+    let most = PEAK.get() - before;
+    assert!(LIVE.get() - before <= 4096, "{target} keeps something");
+    (most, result)
+}
+
+/// A body with as many of these in a list as make it [`SIZE`].
+fn many(before: &str, item: impl Fn(usize) -> String, after: &str) -> String {
+    let mut body = before.to_owned();
+    let mut index = 0;
+    while body.len() < SIZE {
+        if index > 0 {
+            body.push(',');
+        }
+        body.push_str(&item(index));
+        index += 1;
+    }
+    body + after
+}
+
+fn same(item: &str) -> impl Fn(usize) -> String + '_ {
+    move |_| item.to_owned()
+}
+
+const CHAT: &str = "/v1/chat/completions";
+const MESSAGES: &str = "/v1/messages";
+const COUNT: &str = "/v1/messages/count_tokens";
+
+/// Each shape, and whether it must be taken.
+fn chats() -> Vec<(&'static str, bool, String)> {
+    let model = r#"{"model":"m.x","messages":["#;
+    let in_message = |before: &str, item: &str, after: &str| {
+        many(
+            &format!("{model}{before}"),
+            same(item),
+            &format!("{after}]}}"),
+        )
+    };
+    let tool = r#","tools":[{"type":"function","function":{"name":"a"}}]}"#;
+    let user = r#"{"role":"user","content":["#;
+    let assistant = r#"{"role":"user","content":"x"},{"role":"assistant",""#;
+    let text = "a".repeat(SIZE);
+    let escaped = "\\n\\u0041".repeat(SIZE / 8);
+    vec![
+        (
+            "turns",
+            true,
+            many(
+                model,
+                |index| match index % 2 {
+                    0 => r#"{"role":"user","content":"a"}"#.to_owned(),
+                    _ => r#"{"role":"assistant","content":"b"}"#.to_owned(),
+                },
+                "]}",
+            ),
+        ),
+        (
+            "one side",
+            true,
+            many(model, same(r#"{"role":"user","content":"a"}"#), "]}"),
+        ),
+        (
+            "escapes",
+            true,
+            many(model, same(r#"{"role":"user","content":"\"\n"}"#), "]}"),
+        ),
+        (
+            "blank",
+            true,
+            many(model, same(r#"{"role":"user","content":"\n"}"#), "]}"),
+        ),
+        (
+            "many members",
+            true,
+            many(
+                &format!("{model}{{\"role\":\"user\",\"content\":\"x\","),
+                |index| format!("\"k{index}\":0"),
+                "}]}",
+            ),
+        ),
+        (
+            "system",
+            true,
+            many(model, same(r#"{"role":"system","content":"a"}"#), "]}"),
+        ),
+        (
+            "points",
+            true,
+            in_message(
+                user,
+                r#"{"type":"text","text":"a","cache_control":{}}"#,
+                "]}",
+            ),
+        ),
+        (
+            "parts",
+            true,
+            in_message(user, r#"{"type":"text","text":"a"}"#, "]}"),
+        ),
+        (
+            "escaped parts",
+            true,
+            in_message(user, r#"{"type":"text","text":"\""}"#, "]}"),
+        ),
+        (
+            "images",
+            true,
+            in_message(
+                user,
+                r#"{"type":"image_url","image_url":"data:image/png;base64,AAAA"}"#,
+                "]}",
+            ),
+        ),
+        (
+            "images with escapes",
+            true,
+            in_message(
+                user,
+                r#"{"type":"image_url","image_url":"data:image\/png;base64,AA\/\/"}"#,
+                "]}",
+            ),
+        ),
+        (
+            "files",
+            true,
+            in_message(
+                user,
+                r#"{"type":"file","file":{"filename":"a.pdf","file_data":"AAAA"}}"#,
+                "]}",
+            ),
+        ),
+        (
+            "two parts each",
+            true,
+            many(
+                model,
+                |index| {
+                    let role = if index % 2 == 0 { "user" } else { "assistant" };
+                    let part = r#"{"type":"text","text":"a"}"#;
+                    format!(r#"{{"role":"{role}","content":[{part},{part}]}}"#)
+                },
+                "]}",
+            ),
+        ),
+        (
+            "calls",
+            true,
+            many(
+                &format!("{model}{assistant}tool_calls\":["),
+                |index| format!(r#"{{"id":"{index}","function":{{"name":"a"}}}}"#),
+                &format!("]}}]{tool}"),
+            ),
+        ),
+        (
+            "calls of bad names",
+            true,
+            many(
+                &format!("{model}{assistant}tool_calls\":["),
+                |index| {
+                    format!(
+                        r#"{{"id":"|{index}","function":{{"name":".{index}","arguments":"{{\"a\":1}}"}}}}"#
+                    )
+                },
+                &format!("]}}]{tool}"),
+            ),
+        ),
+        (
+            "results",
+            true,
+            many(
+                model,
+                |index| format!(r#"{{"role":"tool","tool_call_id":"{index}","content":"a"}}"#),
+                &format!("]{tool}"),
+            ),
+        ),
+        (
+            "results of parts",
+            true,
+            many(
+                &format!(r#"{model}{{"role":"tool","tool_call_id":"a","content":["#),
+                same(r#"{"type":"text","text":"a"}"#),
+                &format!("]}}]{tool}"),
+            ),
+        ),
+        (
+            "calls before texts",
+            true,
+            many(
+                model,
+                |index| match index % 2 {
+                    0 => format!(
+                        r#"{{"role":"assistant","tool_calls":[{{"id":"{index}","function":{{"name":"a"}}}}]}}"#
+                    ),
+                    _ => r#"{"role":"assistant","content":"a"}"#.to_owned(),
+                },
+                &format!("]{tool}"),
+            ),
+        ),
+        (
+            "thoughts",
+            true,
+            in_message(
+                &format!("{assistant}thinking_blocks\":["),
+                r#"{"type":"thinking","thinking":"a","signature":"b"}"#,
+                "]}",
+            ),
+        ),
+        (
+            "tools",
+            true,
+            many(
+                r#"{"model":"m.x","messages":[],"tools":["#,
+                |index| format!(r#"{{"type":"function","function":{{"name":"{index}"}}}}"#),
+                "]}",
+            ),
+        ),
+        (
+            "tools of bad names",
+            true,
+            many(
+                r#"{"model":"m.x","messages":[],"tools":["#,
+                |index| format!(r#"{{"type":"function","function":{{"name":".{index}"}}}}"#),
+                "]}",
+            ),
+        ),
+        (
+            "allowed tools",
+            true,
+            many(
+                &format!(
+                    r#"{{"model":"m.x","messages":[]{},"tool_choice":{{"type":"allowed_tools","allowed_tools":{{"mode":"auto","tools":["#,
+                    &tool[..tool.len() - 1]
+                ),
+                |index| format!(r#"{{"function":{{"name":"{index}"}}}}"#),
+                "]}}}",
+            ),
+        ),
+        (
+            "stop",
+            false,
+            many(
+                r#"{"model":"m.x","messages":[],"stop":["#,
+                same(r#""a""#),
+                "]}",
+            ),
+        ),
+        (
+            "modalities",
+            true,
+            many(
+                r#"{"model":"m.x","messages":[],"modalities":["#,
+                same(r#""text""#),
+                "]}",
+            ),
+        ),
+        (
+            "wrong elements",
+            false,
+            many(r#"{"model":"m.x","messages":["#, same("1"), "]}"),
+        ),
+        (
+            "deep",
+            true,
+            format!(
+                r#"{{"model":"m.x","messages":[],"x":{}{}}}"#,
+                "[".repeat(SIZE / 2),
+                "]".repeat(SIZE / 2),
+            ),
+        ),
+        (
+            "deep in a message",
+            false,
+            format!(
+                r#"{{"model":"m.x","messages":[{{"role":"user","content":{}{}}}]}}"#,
+                "[".repeat(SIZE / 2),
+                "]".repeat(SIZE / 2),
+            ),
+        ),
+        (
+            "deep schema",
+            true,
+            format!(
+                r#"{{"model":"m.x","messages":[],"tools":[{{"type":"function","function":{{"name":"a","parameters":{{"a":{}{}}}}}}}]}}"#,
+                "[".repeat(SIZE / 2),
+                "]".repeat(SIZE / 2),
+            ),
+        ),
+        (
+            "unknown members",
+            false,
+            many(
+                r#"{"model":"m.x","messages":[],"a":1,"#,
+                |index| format!("\"k{index}\":0"),
+                "}",
+            ),
+        ),
+        (
+            "one text",
+            true,
+            format!(r#"{{"model":"m.x","messages":[{{"role":"user","content":"{text}"}}]}}"#),
+        ),
+        (
+            "one text of escapes",
+            true,
+            format!(r#"{{"model":"m.x","messages":[{{"role":"user","content":"{escaped}"}}]}}"#,),
+        ),
+        (
+            "arguments",
+            true,
+            format!(
+                r#"{{"model":"m.x","messages":[{{"role":"assistant","tool_calls":[{{"id":"a","function":{{"name":"a","arguments":"{{\"a\":\"{text}\"}}"}}}}]}}]{tool}"#,
+            ),
+        ),
+        (
+            "schema as a string",
+            true,
+            format!(
+                r#"{{"model":"m.x","messages":[],"response_format":{{"type":"json_schema","json_schema":{{"schema":{{"a":[{}0]}}}}}}}}"#,
+                "\"\",\n".repeat(SIZE / 4),
+            ),
+        ),
+        (
+            "description",
+            true,
+            format!(
+                r#"{{"model":"m.x","messages":[],"response_format":{{"type":"json_schema","json_schema":{{"description":"{escaped}","schema":{{}}}}}}}}"#,
+            ),
+        ),
+        (
+            "native fields",
+            true,
+            format!(
+                r#"{{"model":"anthropic.x","messages":[]{},"parallel_tool_calls":false,"additionalModelRequestFields":{{"a":"{text}"}}}}"#,
+                &tool[..tool.len() - 1],
+            ),
+        ),
+        (
+            "metadata",
+            true,
+            many(
+                r#"{"model":"m.x","messages":[],"metadata":{"#,
+                |index| format!("\"k{index}\":\"\""),
+                "}}",
+            ),
+        ),
+        (
+            "a long model",
+            false,
+            format!(r#"{{"model":"{escaped}","messages":[]}}"#),
+        ),
+        (
+            "a long role",
+            false,
+            format!(r#"{{"model":"m.x","messages":[{{"role":"{text}"}}]}}"#),
+        ),
+    ]
+}
+
+#[test]
+fn chat_completions() {
+    check(CHAT, &settings(), chats());
+}
+
+/// The same in Anthropic's form.
+fn messages(model: &str) -> Vec<(&'static str, bool, String)> {
+    let model = format!(r#"{{"model":"{model}","max_tokens":9,"messages":["#);
+    let tools = r#","tools":[{"name":"a","input_schema":{}}]}"#;
+    let before_messages = model.strip_suffix(r#""messages":["#).unwrap();
+    let user = r#"{"role":"user","content":["#;
+    let one = r#""messages":[{"role":"user","content":"a"}]"#;
+    let text = "a".repeat(SIZE);
+    let escaped = "\\n\\u0041".repeat(SIZE / 8);
+    let in_message = |item: &str, after: &str| {
+        many(
+            &format!("{model}{user}"),
+            same(item),
+            &format!("]}}]{after}"),
+        )
+    };
+    vec![
+        (
+            "turns",
+            true,
+            many(
+                &model,
+                |index| match index % 2 {
+                    0 => r#"{"role":"user","content":"a"}"#.to_owned(),
+                    _ => r#"{"role":"assistant","content":"b"}"#.to_owned(),
+                },
+                "]}",
+            ),
+        ),
+        (
+            "one side",
+            true,
+            many(&model, same(r#"{"role":"user","content":"a"}"#), "]}"),
+        ),
+        (
+            "parts",
+            true,
+            in_message(r#"{"type":"text","text":"a"}"#, "}"),
+        ),
+        (
+            "escaped parts",
+            true,
+            in_message(r#"{"type":"text","text":"\""}"#, "}"),
+        ),
+        (
+            "points",
+            true,
+            in_message(r#"{"type":"text","text":"a","cache_control":{}}"#, "}"),
+        ),
+        (
+            "scopes",
+            true,
+            in_message(
+                r#"{"type":"text","text":"a","cache_control":{"scope":1}}"#,
+                "}",
+            ),
+        ),
+        (
+            "images",
+            true,
+            in_message(
+                r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}"#,
+                "}",
+            ),
+        ),
+        (
+            "documents",
+            true,
+            in_message(
+                r#"{"type":"document","source":{"type":"text","data":"a"}}"#,
+                "}",
+            ),
+        ),
+        (
+            "a document of parts",
+            true,
+            many(
+                &format!(
+                    r#"{model}{user}{{"type":"document","source":{{"type":"content","content":["#
+                ),
+                same(r#"{"type":"text","text":"a"}"#),
+                "]}}]}]}",
+            ),
+        ),
+        (
+            "search results",
+            true,
+            in_message(
+                r#"{"type":"search_result","source":"a","title":"b","content":[{"type":"text","text":"c"}]}"#,
+                "}",
+            ),
+        ),
+        (
+            "uses",
+            true,
+            many(
+                &format!("{model}{user}"),
+                |index| format!(r#"{{"type":"tool_use","id":"{index}","name":"a"}}"#),
+                &format!("]}}]{tools}"),
+            ),
+        ),
+        (
+            "results",
+            true,
+            many(
+                &format!("{model}{user}"),
+                |index| format!(r#"{{"type":"tool_result","tool_use_id":"{index}"}}"#),
+                &format!("]}}]{tools}"),
+            ),
+        ),
+        (
+            "results with a text",
+            true,
+            in_message(
+                r#"{"type":"tool_result","tool_use_id":"a","content":"b"}"#,
+                tools,
+            ),
+        ),
+        (
+            "results of parts",
+            true,
+            many(
+                &format!(r#"{model}{user}{{"type":"tool_result","tool_use_id":"a","content":["#),
+                same(r#"{"type":"text","text":"a"}"#),
+                &format!("]}}]}}]{tools}"),
+            ),
+        ),
+        (
+            "thoughts",
+            true,
+            in_message(r#"{"type":"thinking","thinking":"a"}"#, "}"),
+        ),
+        (
+            "redacted thoughts",
+            true,
+            in_message(r#"{"type":"redacted_thinking","data":"a"}"#, "}"),
+        ),
+        (
+            "a redacted thought",
+            true,
+            format!(r#"{model}{user}{{"type":"redacted_thinking","data":"{text}"}}]}}]}}"#,),
+        ),
+        (
+            "instructions",
+            true,
+            many(
+                &format!(r#"{before_messages}{one},"system":["#),
+                same(r#"{"type":"text","text":"a"}"#),
+                "]}",
+            ),
+        ),
+        (
+            "tools",
+            true,
+            many(
+                &format!(r#"{before_messages}{one},"tools":["#),
+                |index| format!(r#"{{"name":"{index}","input_schema":{{}}}}"#),
+                "]}",
+            ),
+        ),
+        (
+            "tools of bad names",
+            true,
+            many(
+                &format!(r#"{before_messages}{one},"tools":["#),
+                |index| format!(r#"{{"name":".{index}","input_schema":{{}}}}"#),
+                "]}",
+            ),
+        ),
+        (
+            "stop sequences",
+            false,
+            many(
+                &format!(r#"{before_messages}{one},"stop_sequences":["#),
+                same(r#""a""#),
+                "]}",
+            ),
+        ),
+        (
+            "one text",
+            true,
+            format!(r#"{model}{{"role":"user","content":"{text}"}}]}}"#),
+        ),
+        (
+            "one text of escapes",
+            true,
+            format!(r#"{model}{{"role":"user","content":"{escaped}"}}]}}"#),
+        ),
+        (
+            "deep results",
+            false,
+            format!(
+                r#"{model}{user}{}{}]}}]{tools}"#,
+                r#"{"type":"tool_result","tool_use_id":"a","content":["#.repeat(SIZE / 55),
+                "]}".repeat(SIZE / 55),
+            ),
+        ),
+        (
+            "deep",
+            true,
+            format!(
+                r#"{before_messages}{one},"metadata":{}{}}}"#,
+                "[".repeat(SIZE / 2),
+                "]".repeat(SIZE / 2),
+            ),
+        ),
+        (
+            "unknown members",
+            false,
+            many(
+                &format!("{before_messages}{one},"),
+                |index| format!("\"k{index}\":0"),
+                "}",
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn messages_over_converse() {
+    check(MESSAGES, &settings(), messages("m.x"));
+    check(COUNT, &settings(), messages("m.x"));
+}
+
+#[test]
+fn embeddings() {
+    let model = r#"{"model":"cohere.embed-v4:0","input":["#;
+    check(
+        "/v1/embeddings",
+        &settings(),
+        vec![
+            ("texts", false, many(model, same(r#""a""#), "]}")),
+            ("tokens", false, many(model, same("1"), "]}")),
+            (
+                "one text",
+                true,
+                format!(r#"{model}"{}"]}}"#, "a".repeat(SIZE)),
+            ),
+            (
+                "one text of escapes",
+                true,
+                format!(r#"{model}"{}"]}}"#, "\\n".repeat(SIZE / 2)),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn bedrocks_own_forms() {
+    let guardrail = Guardrail {
+        id: "g".into(),
+        version: "1".into(),
+        trace: None,
+    };
+    let settings = Settings {
+        max_output_tokens: Some(100),
+        guardrail: Some(&guardrail),
+        ..settings()
+    };
+    let turn = r#"{"role":"user","content":[{"text":"a"}]}"#;
+    let shapes = || {
+        vec![
+            (
+                "turns",
+                true,
+                many(r#"{"model":"m.x","messages":["#, same(turn), "]}"),
+            ),
+            (
+                "members",
+                false,
+                many(r#"{"model":"m.x","#, |index| format!("\"k{index}\":0"), "}"),
+            ),
+            (
+                "configuration",
+                true,
+                format!(
+                    r#"{{"model":"m.x","inferenceConfig":{{"x":"{}"}}}}"#,
+                    "a".repeat(SIZE),
+                ),
+            ),
+            (
+                "deep",
+                true,
+                format!(
+                    r#"{{"model":"m.x","x":{}{}}}"#,
+                    "[".repeat(SIZE / 2),
+                    "]".repeat(SIZE / 2),
+                ),
+            ),
+            (
+                "native fields",
+                true,
+                format!(
+                    r#"{{"model":"m.x","additionalModelRequestFields":{{"x":"{}"}}}}"#,
+                    "a".repeat(SIZE),
+                ),
+            ),
+        ]
+    };
+    for target in [
+        "/",
+        "/model/m.x/converse",
+        "/model/amazon.nova-x/invoke",
+        "/model/anthropic.x/invoke-with-response-stream",
+    ] {
+        check(target, &settings, shapes());
+    }
+}
+
+fn check(target: &str, settings: &Settings<'_>, shapes: Vec<(&str, bool, String)>) {
+    let mut failed = Vec::new();
+    for (shape, taken, body) in shapes {
+        let (most, result) = cost(target, settings, &body);
+        let times = most as f64 / body.len() as f64;
+        if std::env::var_os("SHOW").is_some() {
+            println!(
+                "{target} {shape}: {times:.2} times, {:?}",
+                result.as_ref().map_err(|refusal| refusal.status)
+            );
+        }
+        if most > 2 * body.len() + LITTLE {
+            failed.push(format!("{shape}: {times:.2} times"));
+        }
+        if result.is_ok() != taken {
+            let message =
+                result.map_err(|refusal| refusal.message.chars().take(200).collect::<String>());
+            failed.push(format!("{shape}: {message:?}"));
+        }
+    }
+    assert!(failed.is_empty(), "{target}: {failed:#?}");
+}
+
+fn measure() -> usize {
+    PEAK.set(LIVE.get());
+    LIVE.get()
+}
+
+struct Counting;
+
+// SAFETY: all is done by the system's allocator; the counters are plain numbers.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(0, layout.size());
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count(layout.size(), new_size);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(ptr, layout, new_size) }
+    }
+}
+
+fn count(old: usize, new: usize) {
+    // What was allocated in another thread may be freed in this one.
+    let live = (LIVE.get() + new).saturating_sub(old);
+    LIVE.set(live);
+    PEAK.set(PEAK.get().max(live));
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    /// Bytes allocated and not freed by this thread, and the most there were since it was last measured.
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+    static PEAK: Cell<usize> = const { Cell::new(0) };
+}
