@@ -14,6 +14,7 @@ use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
 use crate::nginx::task::Outcome;
 use crate::nginx::timer::{Instant, Timer};
+use crate::room::Place;
 
 /// What belongs to one attempt.
 #[derive(Default)]
@@ -76,6 +77,8 @@ pub enum Awaited {
     BodyToInspect,
     /// The client's body, in PRECONTENT.
     BodyToPlan,
+    /// Room for a large body.
+    Room(Place),
     /// A thread that inspects a large body.
     Inspection(Outcome<Result<gateway::Request, Refusal>>),
     /// The first credentials.
@@ -92,7 +95,7 @@ pub struct Planned {
     pub plan: Plan,
     /// SHA-256 of the body to send; empty where nothing is signed.
     pub body_hash: String,
-    /// The body to send, where the client's was changed and is in a file.
+    /// The body to send, where the client's was changed and a file has it.
     pub file: Option<File>,
     /// The place of the source that authorizes, and what it gave; `None` where the client authorizes itself.
     pub credentials: Option<(usize, Current)>,

@@ -23,6 +23,7 @@ mod filter;
 mod models;
 mod nginx;
 mod rewrite;
+mod room;
 mod sign;
 mod variables;
 
@@ -46,10 +47,13 @@ use nginx::request::Request;
 /// well under a millisecond.
 pub const LARGE_BODY: usize = 256 << 10;
 
+#[global_allocator]
+static MEMORY: nginx::memory::Memory = nginx::memory::Memory;
+
 // One position in nginx's module list cannot serve both halves. Phase handlers run in reverse order: the handlers are
 // listed before mirror and rewrite, so they run after `set` and `if`, and a mirror gets the client's own request. Filters
 // are listed before the copy filter, which has then read files into memory.
-static mut COMMANDS: [ngx_command_t; 21] = directives::commands();
+static mut COMMANDS: [ngx_command_t; 22] = directives::commands();
 
 static HANDLER_CONTEXT: ngx_http_module_t = ngx_http_module_t {
     preconfiguration: Some(before_configuration),

@@ -1,6 +1,8 @@
 //! REWRITE phase: recognise the operation. Where the path does not name the model, the body is read for it, so that
 //! `map`, limit_req and access modules see `$bedrock_requested_model`. Nothing is refused here: access control comes first.
 
+use std::any::Any;
+
 use gateway::{Api, Refusal, inspect};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
 
@@ -8,8 +10,9 @@ use crate::attempt::{Awaited, Stage};
 use crate::context::{self, Handle};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
-use crate::nginx::task::Waits;
+use crate::nginx::task::{Outcome, Waits};
 use crate::nginx::{body, headers};
+use crate::room::{self, Entry, Share};
 use crate::{LARGE_BODY, location_conf, main_conf};
 
 /// The phase handler.
@@ -34,7 +37,8 @@ pub fn handler(request: Request) -> isize {
         return FAILED;
     };
     match context.attempt.stage.resumed() {
-        Some(Awaited::BodyToInspect) => return with_body(request, context),
+        Some(Awaited::BodyToInspect) => return with_body(request, context, None),
+        Some(Awaited::Room(place)) => return with_body(request, context, place.into_share()),
         Some(Awaited::Inspection(found)) => {
             let found = found.take();
             context.asked.inspected = Some(found.unwrap_or_else(|| Err(Refusal::from_status(500))));
@@ -63,7 +67,7 @@ pub fn handler(request: Request) -> isize {
         return DECLINED;
     }
     if body::is_read(request) {
-        return with_body(request, context);
+        return with_body(request, context, None);
     }
     read_body(request, context, Awaited::BodyToInspect)
 }
@@ -107,7 +111,8 @@ fn target(request: Request) -> String {
         .unwrap_or_else(|| request.target())
 }
 
-fn with_body(request: Request, mut context: Handle) -> isize {
+/// Looks at the body; `share` is what was waited for to do so.
+fn with_body(request: Request, mut context: Handle, share: Option<Share>) -> isize {
     let pieces = body::pieces(request);
     let api = location_conf(request)
         .and_then(|conf| conf.api)
@@ -125,21 +130,55 @@ fn with_body(request: Request, mut context: Handle) -> isize {
         context.asked.inspected = Some(look());
         return DECLINED;
     }
-    let pool = main_conf(request).and_then(|main| main.pool);
-    match pool.and_then(|pool| pool.run(request, Waits::InPhase, look, resume)) {
-        Some(found) => {
-            context.attempt.stage = Stage::Waits(Awaited::Inspection(found));
-            DONE
-        }
-        None => {
-            context.asked.inspected = Some(Err(Refusal::misconfigured(NO_THREAD)));
+    let worked = in_thread(request, context, pieces.len(), share, look, |found| {
+        Awaited::Inspection(found)
+    });
+    match worked {
+        Ok(()) => DONE,
+        Err(refusal) => {
+            context.asked.inspected = Some(Err(refusal));
             DECLINED
         }
     }
 }
 
+/// Has a thread work on a body of `length` bytes, once there is room for it: `share` is what was waited for. The phase goes
+/// on when it is done.
+///
+/// # Errors
+/// 500: no thread takes it.
+pub fn in_thread<T: Send + 'static>(
+    request: Request,
+    mut context: Handle,
+    length: usize,
+    share: Option<Share>,
+    work: impl FnOnce() -> T + Send + 'static,
+    awaited: impl FnOnce(Outcome<T>) -> Awaited,
+) -> Result<(), Refusal> {
+    let no_thread = || Refusal::misconfigured(NO_THREAD);
+    let main = main_conf(request).ok_or_else(no_thread)?;
+    let entry = match share {
+        Some(share) => Entry::Now(share),
+        None => room::enter(request, length, main.large_bodies()),
+    };
+    let share = match entry {
+        Entry::Now(share) => share,
+        Entry::Later(place) => {
+            context.attempt.stage = Stage::Waits(Awaited::Room(place));
+            request.park();
+            return Ok(());
+        }
+    };
+    let held: Option<Box<dyn Any>> = Some(Box::new(share));
+    let outcome = main
+        .pool
+        .and_then(|pool| pool.run(request, Waits::InPhase, held, work, resume));
+    context.attempt.stage = Stage::Waits(awaited(outcome.ok_or_else(no_thread)?));
+    Ok(())
+}
+
 /// For the log, when nginx's thread pool takes no more work.
-pub const NO_THREAD: &str =
+const NO_THREAD: &str =
     "no thread for a large request body: the thread pool's queue is full (see thread_pool)";
 
 /// Where Claude Code names its session.

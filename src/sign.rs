@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
 use gateway::settings::{Anthropic, Via};
-use gateway::{Body, Guardrail, Plan, Refusal, Settings, plan};
+use gateway::{Body, Guardrail, Plan, Refusal, Segment, Settings, Sink, plan_large};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, ngx_event_t};
 use zeroize::Zeroizing;
 
@@ -25,10 +25,10 @@ use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
-use crate::nginx::task::Waits;
 use crate::nginx::value::Value;
 use crate::nginx::{body, headers, upstream};
-use crate::rewrite::{FAILED, NO_THREAD, read_body, resume};
+use crate::rewrite::{FAILED, in_thread, read_body, resume};
+use crate::room::Share;
 use crate::{LARGE_BODY, location_conf, main_conf, models};
 
 /// The phase handler.
@@ -41,6 +41,10 @@ pub fn handler(request: Request) -> isize {
     };
     let awaited = context.attempt.stage.resumed();
     let overdue = matches!(awaited, Some(Awaited::Overdue));
+    let (awaited, share) = match awaited {
+        Some(Awaited::Room(place)) => (None, place.into_share()),
+        awaited => (awaited, None),
+    };
     let planned = match (awaited, context.asked.inspected.clone()) {
         (_, None) => return DECLINED,
         (_, Some(Err(refusal))) => Err(refusal),
@@ -74,9 +78,9 @@ pub fn handler(request: Request) -> isize {
                 main.sources.name(index)
             ))),
             Ok(Some((index, Found::Ready(current)))) => {
-                planned(request, context, conf, main, Some((index, current)))
+                planned(request, context, conf, main, Some((index, current)), share)
             }
-            Ok(None) => planned(request, context, conf, main, None),
+            Ok(None) => planned(request, context, conf, main, None, share),
             Err(refusal) => Err(refusal),
         },
     };
@@ -137,13 +141,14 @@ fn list_models(
     gateway::dialect::models::answer(&values.settings(), wanted)
 }
 
-/// Plans the call; `None` if a thread does so now.
+/// Plans the call; `None` if a thread does so, now or when it is its turn. `share` is what was waited for to do so.
 fn planned(
     request: Request,
-    mut context: Handle,
+    context: Handle,
     conf: &LocationConf,
     main: &'static MainConf,
     credentials: Option<(usize, Current)>,
+    share: Option<Share>,
 ) -> Result<Option<Planned>, Refusal> {
     let Some(asked) = context.request().cloned() else {
         return Err(Refusal::from_status(500));
@@ -158,7 +163,8 @@ fn planned(
     };
     let values = Values::evaluate(request, conf, main, auth)?;
     let pieces = body::pieces(request);
-    let large = pieces.len() > LARGE_BODY || pieces.in_file();
+    let length = pieces.len();
+    let large = length > LARGE_BODY || pieces.in_file();
     let directory = request.core_conf().and_then(body_directory);
     // What a thread uses must not be the request's own memory, which the event loop may touch meanwhile.
     let client_headers: Vec<(String, String)> = headers::client_headers(request)
@@ -174,17 +180,26 @@ fn planned(
             Refusal::misconfigured(format!("a large request body cannot be handled: {error}"))
         };
         let bytes = pieces.read().map_err(failed)?;
-        let plan = plan(&asked, &values.settings(), &headers, &bytes)?;
-        let file = match (&plan.body, pieces.in_file()) {
-            (Body::Spliced(_), true) => {
-                Some(write(&plan.body, &bytes, directory.as_ref()).map_err(failed)?)
-            }
-            _ => None,
-        };
+        let mut file = NewFile::in_directory(directory);
+        let sink: Option<&mut dyn Sink> = if large { Some(&mut file) } else { None };
+        let mut plan = plan_large(&asked, &values.settings(), &headers, &bytes, sink)?;
         let body_hash = match values.auth {
             gateway::Auth::Sign => plan.body.sha256_hex(&bytes),
             _ => String::new(),
         };
+        if let Body::Spliced(segments) = &plan.body
+            && (pieces.in_file() || large && !is_for_memory(segments))
+        {
+            let length = plan.body.len(bytes.len());
+            for piece in plan.body.pieces(&bytes) {
+                file.write(piece);
+            }
+            plan.body = Body::Written {
+                length,
+                sha256: body_hash.clone(),
+            };
+        }
+        let file = file.done().map_err(failed)?;
         Ok(Planned {
             plan,
             body_hash,
@@ -195,11 +210,9 @@ fn planned(
     if !large {
         return work().map(Some);
     }
-    let planning = main
-        .pool
-        .and_then(|pool| pool.run(request, Waits::InPhase, work, resume));
-    let planned = planning.ok_or_else(|| Refusal::misconfigured(NO_THREAD))?;
-    context.attempt.stage = Stage::Waits(Awaited::Planning(planned));
+    in_thread(request, context, length, share, work, |planned| {
+        Awaited::Planning(planned)
+    })?;
     Ok(None)
 }
 
@@ -417,18 +430,53 @@ fn body_directory(core: &ngx::ffi::ngx_http_core_loc_conf_t) -> Option<PathBuf> 
     crate::nginx::directory(core.client_body_temp_path).map(PathBuf::from)
 }
 
-/// The changed body in a new file without a name.
-fn write(body: &Body, original: &[u8], directory: Option<&PathBuf>) -> io::Result<File> {
-    let mut file = match directory {
-        Some(directory) => tempfile::tempfile_in(directory)?,
-        None => tempfile::tempfile()?,
-    };
-    for piece in body.pieces(original) {
-        file.write_all(piece)?;
-    }
-    Ok(file)
+/// Whether a changed body costs nginx little more memory than it has: a buffer for each piece, and what is new.
+fn is_for_memory(segments: &[Segment]) -> bool {
+    let new = segments
+        .iter()
+        .filter(|segment| matches!(segment, Segment::New(_)))
+        .map(Segment::len)
+        .sum::<usize>();
+    segments.len() <= MOST_PIECES && new <= MOST_NEW
 }
 
+/// A changed body in a new file without a name, which is made when there is something to write.
+struct NewFile {
+    directory: Option<PathBuf>,
+    file: Option<io::Result<File>>,
+}
+
+impl NewFile {
+    fn in_directory(directory: Option<PathBuf>) -> Self {
+        Self {
+            directory,
+            file: None,
+        }
+    }
+
+    /// The file, if anything was written.
+    fn done(self) -> io::Result<Option<File>> {
+        self.file.transpose()
+    }
+}
+
+impl Sink for NewFile {
+    fn write(&mut self, bytes: &[u8]) {
+        let directory = &self.directory;
+        let file = self.file.get_or_insert_with(|| match directory {
+            Some(directory) => tempfile::tempfile_in(directory),
+            None => tempfile::tempfile(),
+        });
+        if let Ok(open) = file
+            && let Err(error) = open.write_all(bytes)
+        {
+            *file = Err(error);
+        }
+    }
+}
+
+const MOST_PIECES: usize = 1024;
+const MOST_NEW: usize = 1 << 20;
 /// The place of a credential that no source of the configuration gave.
 const NO_SOURCE: usize = usize::MAX;
 const DECLINED: isize = NGX_DECLINED as isize;

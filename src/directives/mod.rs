@@ -41,6 +41,8 @@ pub struct MainConf {
     pub default_used: bool,
     /// nginx's thread pool, where it is used.
     pub pool: Option<task::Pool>,
+    /// `bedrock_large_bodies`
+    pub large_bodies: Option<usize>,
     /// The content handlers of all gateways.
     pub handlers: Vec<ContentHandler>,
     /// `bedrock_auth NAME` as they were read: name, and where it stands.
@@ -48,6 +50,11 @@ pub struct MainConf {
 }
 
 impl MainConf {
+    /// How many bytes of large bodies a worker works on at the same time.
+    pub fn large_bodies(&self) -> usize {
+        self.large_bodies.unwrap_or(64 << 20)
+    }
+
     /// With what the environment says.
     pub fn new() -> Self {
         let environment = match ENVIRONMENT.lock() {
@@ -63,6 +70,7 @@ impl MainConf {
             used: false,
             default_used: false,
             pool: None,
+            large_bodies: None,
             handlers: Vec::new(),
             named_sources: Vec::new(),
         }
@@ -89,6 +97,8 @@ struct Directive {
 enum Set {
     /// In http, server and location.
     Location(fn(&mut LocationConf, &Conf) -> Result<(), String>),
+    /// In http only.
+    Http(fn(&mut MainConf, &Conf) -> Result<(), String>),
     /// In http only, a block.
     HttpBlock(fn(&mut MainConf, &Conf) -> Result<(), String>),
 }
@@ -106,7 +116,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 20] = [
+static DIRECTIVES: [Directive; 21] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.on, flag(cf)?)),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -126,6 +136,7 @@ static DIRECTIVES: [Directive; 20] = [
     location(c"bedrock_hold_headers",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.hold_headers, flag(cf)?)),
     location(c"bedrock_ping",              NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.ping, ping(cf)?)),
     location(c"bedrock_response_text",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.response_text, size(cf)?)),
+    Directive { name: c"bedrock_large_bodies", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.large_bodies, large_bodies(cf)?)) },
     Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
 ];
 
@@ -142,6 +153,7 @@ pub const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
                 NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF,
                 NGX_HTTP_LOC_CONF_OFFSET,
             ),
+            Set::Http(_) => (NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET),
             Set::HttpBlock(_) => (
                 NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK,
                 NGX_HTTP_MAIN_CONF_OFFSET,
@@ -180,7 +192,9 @@ unsafe extern "C" fn set(
                 set(conf, &cf).and_then(|()| note_uses(&cf, conf))
             }
             // SAFETY: as above.
-            Set::HttpBlock(set) => set(unsafe { &mut *conf.cast::<MainConf>() }, &cf),
+            Set::Http(set) | Set::HttpBlock(set) => {
+                set(unsafe { &mut *conf.cast::<MainConf>() }, &cf)
+            }
         };
         match result {
             Ok(()) => ptr::null_mut(),
@@ -367,6 +381,14 @@ fn size(cf: &Conf) -> Result<usize, String> {
         .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|digits| digits.parse::<usize>().ok()?.checked_mul(unit))
         .ok_or_else(|| format!("has value \"{text}\": it must be a size such as 512, 64k or 24m"))
+}
+
+/// How many bytes of large bodies one worker works on at the same time.
+fn large_bodies(cf: &Conf) -> Result<usize, String> {
+    match size(cf)? {
+        0 => Err("has value \"0\": bodies would wait for ever".to_owned()),
+        size => Ok(size),
+    }
 }
 
 /// A time in nginx's notation.

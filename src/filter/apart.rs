@@ -21,8 +21,8 @@ pub fn begin(request: Request, mut context: Handle, whole: Whole) -> isize {
         move || whole.write()
     };
     let pool = main_conf(request).and_then(|main| main.pool);
-    let writing =
-        pool.and_then(|pool| pool.run(request, Waits::InFilter, work, Request::go_on_writing));
+    let writing = pool
+        .and_then(|pool| pool.run(request, Waits::InFilter, None, work, Request::go_on_writing));
     if let Some(written) = writing {
         context.attempt.stage = Stage::Writing(written);
         request.set_buffered(true);

@@ -40,6 +40,16 @@ pub fn cycle_log(level: Level, message: &str) {
     }
 }
 
+/// That log, for events that belong to no request.
+pub fn cycle_log_of() -> *mut ngx_log_t {
+    // SAFETY: as above.
+    unsafe {
+        ngx_cycle
+            .as_ref()
+            .map_or(std::ptr::null_mut(), |cycle| cycle.log)
+    }
+}
+
 /// # Safety
 /// `log` is null or a live `ngx_log_t`.
 unsafe fn write_at(log: *mut ngx_log_t, level: u64, message: &str) {

@@ -9,6 +9,7 @@ pub mod filters;
 pub mod guard;
 pub mod headers;
 pub mod log;
+pub mod memory;
 pub mod outgoing;
 pub mod posted;
 pub mod request;

@@ -1,5 +1,6 @@
 //! Work that would hold up the event loop, done in nginx's own thread pool.
 
+use std::any::Any;
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::ptr;
@@ -31,11 +32,12 @@ impl Pool {
     /// Runs `work` in a thread, then `resume` on the event loop, which finds there what the work has come to. The request is
     /// kept alive in between, in which nothing of it is sent. `None` if the work could not be queued.
     ///
-    /// `work` must not touch the request: it is for the bytes it was given.
+    /// `work` must not touch the request: it is for the bytes it was given. `held` is dropped on the event loop when it is done.
     pub fn run<T: Send + 'static>(
         self,
         request: Request,
         waits: Waits,
+        held: Option<Box<dyn Any>>,
         work: impl FnOnce() -> T + Send + 'static,
         resume: fn(Request),
     ) -> Option<Outcome<T>> {
@@ -45,30 +47,33 @@ impl Pool {
             let result = work();
             *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         });
-        self.post(request, waits, work, resume).then_some(outcome)
+        let context = Context {
+            request,
+            waits,
+            work: Some(work),
+            resume,
+            held,
+            stay: None,
+        };
+        self.post(context).then_some(outcome)
     }
 
     /// False if the work could not be queued.
-    fn post(self, request: Request, waits: Waits, work: Work, resume: fn(Request)) -> bool {
+    fn post(self, context: Context) -> bool {
+        let (request, waits) = (context.request, context.waits);
         // SAFETY: the pool is live; the task and its context are in the request's pool, which lives until `resume`.
         unsafe {
             let task = bits::ngx_thread_task_alloc(request.pool().cast(), size_of::<Context>());
             if task.is_null() {
                 return false;
             }
-            (*task).ctx.cast::<Context>().write(Context {
-                request,
-                waits,
-                work: Some(work),
-                resume,
-                stay: None,
-            });
+            (*task).ctx.cast::<Context>().write(context);
             (*task).handler = Some(in_thread);
             (*task).event.data = (*task).ctx;
             (*task).event.handler = Some(on_loop);
             let main = bits::request((*request.raw()).main);
             if bits::ngx_thread_task_post(self.0, task) != 0 {
-                (*(*task).ctx.cast::<Context>()).work = None;
+                (*task).ctx.cast::<Context>().drop_in_place();
                 return false;
             }
             stay((*task).ctx);
@@ -110,6 +115,8 @@ struct Context {
     waits: Waits,
     work: Option<Work>,
     resume: fn(Request),
+    /// What is let go when the work is done.
+    held: Option<Box<dyn Any>>,
     /// A worker that is told to quit does so when no timer is left: until the thread is done there is one.
     stay: Option<Timer>,
 }
@@ -154,6 +161,7 @@ unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
         let context: *mut Context = (*event).data.cast();
         let request = (*context).request;
         (*context).stay = None;
+        (*context).held = None;
         let connection = request.connection();
         let main = bits::request((*request.raw()).main);
         (*main).set_blocked((*main).blocked() - 1);
