@@ -65,10 +65,11 @@ const PROVEN: [&str; 4] = ["1.22.1", "1.26.3", "1.28.3", "1.30.6"];
 
 const HEADERS: &str = "#include <ngx_config.h>\n#include <ngx_core.h>\n#include <ngx_http.h>\n#include <ngx_thread_pool.h>\n";
 
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 9] = [
     "ngx_buf_t",
     "ngx_connection_t",
     "ngx_event_t",
+    "ngx_http_core_loc_conf_t",
     "ngx_http_headers_in_t",
     "ngx_http_request_t",
     "ngx_http_upstream_t",

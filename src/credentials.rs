@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::SystemTime;
 
-use bedrock_credentials::{Credential, Current, Environment, Keeper, Source, Update};
+use bedrock_credentials::{Credential, Current, Environment, Keeper, Kind, Source, Update};
 use gateway::Refusal;
 
 use crate::nginx::guard::{forced, guard_request};
@@ -72,6 +72,13 @@ impl Sources {
     /// The name of the source at a place.
     pub fn name(&self, index: usize) -> &str {
         self.list.get(index).map_or("", |source| &source.name)
+    }
+
+    /// Whether a source gives API keys, so that nothing is signed.
+    pub fn gives_api_key(&self, index: usize) -> bool {
+        let known = self.constants.get(index).and_then(Option::as_deref);
+        let kind = self.list.get(index).map(|source| &source.kind);
+        matches!(known, Some(Credential::ApiKey(_))) || matches!(kind, Some(Kind::ApiKey(_)))
     }
 
     fn constant(&self, index: usize) -> Option<Current> {

@@ -39,6 +39,7 @@ use ngx::ffi::{
 
 use directives::MainConf;
 use directives::location::LocationConf;
+use directives::merge;
 use nginx::conf::Conf;
 use nginx::guard::{forced, guard, quiet_panics};
 use nginx::request::Request;
@@ -53,7 +54,7 @@ static MEMORY: nginx::memory::Memory = nginx::memory::Memory;
 // One position in nginx's module list cannot serve both halves. Phase handlers run in reverse order: the handlers are
 // listed before mirror and rewrite, so they run after `set` and `if`, and a mirror gets the client's own request. Filters
 // are listed before the copy filter, which has then read files into memory.
-static mut COMMANDS: [ngx_command_t; 22] = directives::commands();
+static mut COMMANDS: [ngx_command_t; directives::COMMANDS] = directives::commands();
 
 static HANDLER_CONTEXT: ngx_http_module_t = ngx_http_module_t {
     preconfiguration: Some(before_configuration),
@@ -133,6 +134,10 @@ unsafe extern "C" fn before_configuration(cf: *mut ngx_conf_t) -> ngx_int_t {
             &raw const ngx_http_bedrock_filter_module,
             c"ngx_http_copy_filter_module",
         );
+        // SAFETY: nginx looks at the table when it meets the next directive, and nobody else does.
+        if let Some(table) = unsafe { (&raw mut COMMANDS).as_mut() } {
+            directives::observe(&conf, table);
+        }
         match variables::add(&conf) {
             true => OK,
             false => ERROR,
@@ -169,16 +174,13 @@ unsafe extern "C" fn merge_loc_conf(
         };
         // SAFETY: nginx calls this while it reads the configuration.
         let cf = unsafe { Conf::from_raw(cf) };
-        let handler = cf.content_handler();
-        here.handler = handler.get();
-        here.inherit(above);
-        if here.is_on()
-            && let Some(main) = main_conf_of(&cf)
-        {
-            main.handlers.push(handler);
-            main.default_used |= here.auth.is_none();
+        let merged =
+            main_conf_of(&cf).is_some_and(|main| merge::level(&cf, main, above, here).is_ok());
+        if merged {
+            ptr::null_mut()
+        } else {
+            ngx::core::NGX_CONF_ERROR.cast()
         }
-        ptr::null_mut()
     })
 }
 
@@ -189,21 +191,8 @@ unsafe extern "C" fn add_handlers(cf: *mut ngx_conf_t) -> ngx_int_t {
         let Some(main) = main_conf_of(&conf) else {
             return ERROR;
         };
-        for (name, place) in &main.named_sources {
-            if main.sources.find(name).is_none() {
-                conf.complain(&format!(
-                    "bedrock_auth names \"{name}\" at {place}, but there is no \"bedrock_credentials {name} {{ … }}\" \
-                     at http level"
-                ));
-                return ERROR;
-            }
-        }
-        // Now that all modules have set theirs.
-        for handler in main.handlers.drain(..) {
-            handler.replace(content::handler);
-        }
-        if main.used {
-            main.pool = nginx::task::Pool::require(&conf);
+        if merge::complete(&conf, main).is_err() {
+            return ERROR;
         }
         let added = conf.add_phase_handler(ngx_http_phases_NGX_HTTP_REWRITE_PHASE, rewrite_handler)
             && conf.add_phase_handler(ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, sign_handler);
@@ -278,7 +267,7 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
         // SAFETY: nginx calls this in a new process with its cycle.
         let main: Option<&MainConf> =
             unsafe { nginx::conf::main_conf_of_worker(cycle, bedrock_module()) };
-        if let Some(main) = main.filter(|main| main.used) {
+        if let Some(main) = main.filter(|main| !main.switches.is_empty()) {
             // The default source is the first.
             credentials::start(&main.sources, |index| index > 0 || main.default_used);
         }

@@ -26,8 +26,8 @@ pub fn handler(request: Request) -> isize {
         }
         return DECLINED;
     }
-    // Without a content handler there is nothing to send on: an error page, a static file.
-    let Some(conf) = conf.filter(|conf| conf.is_on() && request.has_content_handler()) else {
+    // Without proxy_pass nothing is sent on: an error page, a static file.
+    let Some(conf) = conf.filter(|conf| conf.is_gateway) else {
         if let Some(mut context) = context::find(request) {
             context.leave(request);
         }

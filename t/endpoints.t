@@ -11,14 +11,17 @@ __DATA__
 
 === a Host that is not the signed one
 --- config
-    location / { bedrock on; proxy_set_header Host other.host; proxy_pass http://bedrock; }
+    location / { bedrock on; set $other other.host; proxy_set_header Host $other; proxy_pass http://bedrock; }
 --- error_code: 403
 --- error_log eval
 qr/\[error\] .* the Host sent \(other\.host\) is not the one that was signed \(127\.0\.0\.1:\d+\): include bedrock_params/
 
 === a location's own proxy_set_header drops those of bedrock_params
 --- config
-    location / { bedrock on; proxy_set_header X-Any 1; proxy_pass http://bedrock; }
+    location / {
+        bedrock on; set $endpoint 127.0.0.1:$TEST_NGINX_SIM_PORT; bedrock_endpoint $endpoint;
+        proxy_set_header X-Any 1; proxy_pass http://bedrock;
+    }
 --- error_code: 403
 --- error_log
 the Host sent (bedrock) is not the one that was signed
@@ -31,14 +34,14 @@ x-any: 1
 
 === a path in proxy_pass
 --- config
-    location / { bedrock on; proxy_pass http://bedrock/v2/; }
+    location / { bedrock on; proxy_pass http://bedrock/v2$uri; }
 --- error_code: 404
 --- error_log
 the path sent is not the one that was signed: give proxy_pass no path
 
 === a lone slash in proxy_pass
 --- config
-    location / { bedrock on; proxy_pass http://bedrock/; }
+    location / { bedrock on; set $slash /; proxy_pass http://bedrock$slash; }
 --- request
 POST /p/model/any.model/converse
 {"messages":[{"role":"user","content":[]}]}

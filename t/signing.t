@@ -223,12 +223,12 @@ host: bedrock-runtime.us-west-2.amazonaws.com
 bedrock: credentials "default" could not be fetched
 bedrock: no credentials "default" yet
 
-=== no region anywhere
+=== no region in the variable, and no other
 --- bare
 --- env
 AWS_BEARER_TOKEN_BEDROCK=bedrock-api-key-EXAMPLE
 --- config
-    location / { bedrock on; proxy_pass http://127.0.0.1:$TEST_NGINX_SIM_PORT; }
+    location / { bedrock on; bedrock_region $http_x_region; proxy_pass http://127.0.0.1:$TEST_NGINX_SIM_PORT; }
 --- request
 POST /model/any.model/converse
 {"messages":[{"role":"user","content":[]}]}

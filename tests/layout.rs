@@ -50,6 +50,7 @@ fn rust_side() -> Vec<(&'static str, String, Vec<usize>)> {
         ngx_event_t.posted: set_posted,
         ngx_event_t.timer_set: set_timer_set,
         ngx_event_t.ready: set_ready,
+        ngx_http_core_loc_conf_t.noname: set_noname,
         ngx_http_request_t.headers_in.chunked: set_chunked,
         ngx_http_request_t.count: set_count,
         ngx_http_request_t.cached: set_cached,
@@ -107,12 +108,12 @@ fn every_member_is_where_c_has_it() {
         ngx_buf_t: pos last file_pos file_last start end tag file;
         ngx_chain_t: buf next;
         ngx_command_t: name type_ set conf offset post;
-        ngx_conf_t: args cycle pool conf_file log ctx handler handler_conf;
+        ngx_conf_t: args cycle pool conf_file log ctx cmd_type handler handler_conf;
         ngx_connection_t: data read write fd log;
         ngx_cycle_t: conf_ctx pool modules modules_n conf_prefix;
         ngx_event_t: data handler log queue;
         ngx_file_t: fd name log;
-        ngx_http_core_loc_conf_t: error_pages client_body_temp_path;
+        ngx_http_core_loc_conf_t: name handler locations error_pages client_body_temp_path;
         ngx_http_core_main_conf_t: phases;
         ngx_http_request_body_t: temp_file bufs buf rest;
         ngx_http_request_t: connection ctx main_conf srv_conf loc_conf read_event_handler write_event_handler upstream pool

@@ -7,13 +7,18 @@ use gateway::settings::Via;
 use gateway::{Api, Guardrail};
 use ngx::ffi::ngx_http_handler_pt;
 
+use super::observed::Lines;
 use crate::nginx::value::Value;
 
 /// The directives of one level; `None` where a directive was not given there.
 #[derive(Default)]
 pub struct LocationConf {
     /// `bedrock`
-    pub on: Option<bool>,
+    pub on: Option<Switch>,
+    /// It is on, and there is a `proxy_pass`: known when the whole configuration has been read.
+    pub is_gateway: bool,
+    /// nginx's own directives that matter here.
+    pub lines: Lines,
     /// `bedrock_api`; inside, `None` is `auto`.
     pub api: Option<Option<Api>>,
     /// `bedrock_region`
@@ -52,6 +57,15 @@ pub struct LocationConf {
     pub response_text: Option<usize>,
     /// What would make the answers here without this module: `proxy_pass`. Within `if` it is that of the location around.
     pub handler: ngx_http_handler_pt,
+}
+
+/// `bedrock`
+#[derive(Clone, Copy)]
+pub enum Switch {
+    /// `bedrock on`: its place in [`MainConf::switches`](super::MainConf).
+    On(usize),
+    /// `bedrock off`
+    Off,
 }
 
 /// `bedrock_auth`
@@ -103,12 +117,7 @@ impl LocationConf {
         inherit(&mut self.hold_headers, &above.hold_headers);
         inherit(&mut self.ping, &above.ping);
         inherit(&mut self.response_text, &above.response_text);
-        self.handler = self.handler.or(above.handler);
-    }
-
-    /// Whether this location is a gateway.
-    pub fn is_on(&self) -> bool {
-        self.on.unwrap_or(false)
+        self.lines.inherit(&above.lines);
     }
 
     /// How long a stream of ours may be silent.

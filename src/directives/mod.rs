@@ -1,7 +1,10 @@
 //! Text in nginx.conf to settings. Each directive is one line in [`DIRECTIVES`].
 
+mod check;
 pub mod credentials;
 pub mod location;
+pub mod merge;
+pub mod observed;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -14,17 +17,19 @@ use gateway::{Api, Guardrail};
 use ngx::ffi::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE12,
     NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF,
-    NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
+    NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_http_handler_pt,
+    ngx_str_t, ngx_uint_t,
 };
 
 use bedrock_credentials::{Environment, Given, Source};
 
 use crate::credentials::Sources;
+use crate::nginx::commands;
 use crate::nginx::conf::{Conf, ContentHandler};
 use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::value::Value;
-use location::{Auth, ClientAbort, LocationConf};
+use location::{Auth, ClientAbort, LocationConf, Switch};
 
 /// The name of the source that is used where none is named.
 pub const DEFAULT: &str = "default";
@@ -35,8 +40,12 @@ pub struct MainConf {
     pub sources: Sources,
     /// Region from the environment.
     pub region: String,
-    /// Whether any location is a gateway.
-    pub used: bool,
+    /// `bedrock on`, wherever it stands.
+    pub switches: Vec<SwitchedOn>,
+    /// What `proxy_pass` has nginx call for an answer.
+    pub proxy_handler: ngx_http_handler_pt,
+    /// Whether [`observed`] sees nginx's own directives.
+    pub observes: bool,
     /// Whether one of them may use the default source.
     pub default_used: bool,
     /// nginx's thread pool, where it is used.
@@ -67,7 +76,9 @@ impl MainConf {
         Self {
             region: region.unwrap_or_default().to_owned(),
             sources: Sources::new(environment),
-            used: false,
+            switches: Vec::new(),
+            proxy_handler: None,
+            observes: false,
             default_used: false,
             pool: None,
             large_bodies: None,
@@ -75,6 +86,14 @@ impl MainConf {
             named_sources: Vec::new(),
         }
     }
+}
+
+/// A `bedrock on`.
+pub struct SwitchedOn {
+    /// File and line.
+    pub place: String,
+    /// Whether it has made a gateway, or was complained about.
+    pub settled: bool,
 }
 
 /// A process that reads its configuration again may have lost its environment meanwhile.
@@ -117,7 +136,7 @@ const fn location(
 
 #[rustfmt::skip]
 static DIRECTIVES: [Directive; 21] = [
-    location(c"bedrock",                   NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.on, flag(cf)?)),
+    location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
     location(c"bedrock_endpoint",          NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.endpoint, endpoint_value(cf)?)),
@@ -140,9 +159,12 @@ static DIRECTIVES: [Directive; 21] = [
     Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
 ];
 
-/// The table as nginx wants it.
-pub const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
-    let mut commands = [ngx_command_t::empty(); DIRECTIVES.len() + 1];
+/// How many commands nginx may find: ours, those of [`observed`], and an empty one.
+pub const COMMANDS: usize = DIRECTIVES.len() + observed::NAMES.len() + 1;
+
+/// The table as nginx wants it, with room for the directives of other modules that are observed.
+pub const fn commands() -> [ngx_command_t; COMMANDS] {
+    let mut commands = [ngx_command_t::empty(); COMMANDS];
     let mut index = 0;
     while index < DIRECTIVES.len() {
         // Evaluated when the crate is compiled, where an index out of bounds would not compile.
@@ -174,6 +196,24 @@ pub const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
     commands
 }
 
+/// Adds the directives that are observed to the table: nginx is about to read its http {}.
+pub fn observe(cf: &Conf, table: &mut [ngx_command_t; COMMANDS]) {
+    let Some(room) = table.get_mut(DIRECTIVES.len()..) else {
+        return;
+    };
+    commands::stand_before(
+        cf,
+        crate::bedrock_module(),
+        &observed::NAMES,
+        observed::observe,
+        room,
+    );
+    if let Some(main) = crate::main_conf_of(cf) {
+        let proxy_pass = c"proxy_pass".to_bytes();
+        main.observes = commands::after(cf, crate::bedrock_module(), proxy_pass, false).is_some();
+    }
+}
+
 /// Called by nginx for each directive it meets.
 unsafe extern "C" fn set(
     cf: *mut ngx_conf_t,
@@ -189,7 +229,7 @@ unsafe extern "C" fn set(
             Set::Location(set) => {
                 // SAFETY: as above.
                 let conf = unsafe { &mut *conf.cast::<LocationConf>() };
-                set(conf, &cf).and_then(|()| note_uses(&cf, conf))
+                set(conf, &cf).and_then(|()| note_sources(&cf, conf))
             }
             // SAFETY: as above.
             Set::Http(set) | Set::HttpBlock(set) => {
@@ -207,18 +247,14 @@ unsafe extern "C" fn set(
     })
 }
 
-/// Tells the http level what has to be there once the whole configuration is read.
-fn note_uses(cf: &Conf, conf: &LocationConf) -> Result<(), String> {
+/// Notes the sources that have to be there once the whole configuration is read.
+fn note_sources(cf: &Conf, conf: &LocationConf) -> Result<(), String> {
     let Some(main) = crate::main_conf_of(cf) else {
         return Ok(());
     };
-    if conf.is_on() {
-        main.used = true;
-    }
     if cf.argument(0) == "bedrock_auth"
         && let Some(Auth::Source(Value::Text(name))) = &conf.auth
     {
-        main.default_used |= name == DEFAULT;
         main.named_sources.push((name.clone(), cf.place()));
     }
     Ok(())
@@ -232,6 +268,28 @@ fn once<T>(setting: &mut Option<T>, value: T) -> Result<(), String> {
             Ok(())
         }
     }
+}
+
+/// `bedrock`
+fn switch(conf: &mut LocationConf, cf: &Conf) -> Result<(), String> {
+    let on = flag(cf)?;
+    let main = crate::main_conf_of(cf).ok_or("is out of place")?;
+    let place = cf.place();
+    once(
+        &mut conf.on,
+        if on {
+            Switch::On(main.switches.len())
+        } else {
+            Switch::Off
+        },
+    )?;
+    if on {
+        main.switches.push(SwitchedOn {
+            place,
+            settled: false,
+        });
+    }
+    Ok(())
 }
 
 fn flag(cf: &Conf) -> Result<bool, String> {

@@ -137,7 +137,7 @@ fn is_error_of_nginx(request: Request) -> bool {
     let raised = request.raised_status();
     raised >= 400
         && raised == request.status()
-        && location_conf(request).is_some_and(|conf| conf.is_on() && request.has_content_handler())
+        && location_conf(request).is_some_and(|conf| conf.is_gateway)
 }
 
 /// Says in the error log if the request that left was not the one that was signed.

@@ -12,9 +12,24 @@ use ngx::ffi::{
     ngx_pool_cleanup_add, ngx_process, ngx_str_t,
 };
 
-/// What nginx calls for each line of a block.
-type LineHandler =
+use super::bits;
+use super::log::{self, Level};
+
+/// What nginx calls for a directive, or for each line of a block.
+pub type Handler =
     unsafe extern "C" fn(*mut ngx_conf_t, *mut ngx_command_t, *mut c_void) -> *mut c_char;
+
+/// A location as nginx's core has it.
+pub struct Location {
+    /// As it stands after `location`; empty above locations.
+    pub name: String,
+    /// It is an `if` or a `limit_except`.
+    pub is_block: bool,
+    /// There are locations in it, or such blocks.
+    pub has_locations: bool,
+    /// What makes the answer; in a block `None` stands for the location's.
+    pub handler: ngx_http_handler_pt,
+}
 
 /// A directive being read.
 #[derive(Clone, Copy)]
@@ -83,7 +98,7 @@ impl Conf {
         unsafe { ngx_pcalloc((*self.0).pool, size_of::<T>()).cast() }
     }
 
-    /// Says what is wrong, with file and line.
+    /// Says what is wrong, with file and line of the directive that is read.
     pub fn complain(&self, message: &str) {
         let mut text = ngx_str_t {
             len: message.len(),
@@ -99,6 +114,29 @@ impl Conf {
                 format.as_ptr(),
                 &raw mut text,
             );
+        }
+    }
+
+    /// Says what is wrong with a directive that was read before, at `place`.
+    pub fn complain_at(&self, level: Level, message: &str, place: &str) {
+        // SAFETY: cf is live, and has a log.
+        unsafe { log::write((*self.0).log, level, &format!("{message} in {place}")) }
+    }
+
+    /// The location, or the level above locations, that is read or merged now.
+    pub fn location(&self) -> Location {
+        // SAFETY: inside http {} cf->ctx is the level's context, in which each level has the core module's configuration.
+        unsafe {
+            let context: *const ngx_http_conf_ctx_t = (*self.0).ctx.cast();
+            let core = *(*context).loc_conf.add(ngx_http_core_module.ctx_index);
+            let members: *const ngx_http_core_loc_conf_t = core.cast();
+            let bits: *const bits::ngx_http_core_loc_conf_t = core.cast();
+            Location {
+                name: String::from_utf8_lossy(super::bytes(&(*members).name)).into_owned(),
+                is_block: (*bits).noname() != 0,
+                has_locations: !(*members).locations.is_null(),
+                handler: (*members).handler,
+            }
         }
     }
 
@@ -136,7 +174,7 @@ impl Conf {
 
     /// Reads the block that the directive opens: `handler` is called with `data` for each line. False if something in it
     /// was wrong, which has been reported.
-    pub fn read_block(&self, handler: LineHandler, data: *mut c_void) -> bool {
+    pub fn read_block(&self, handler: Handler, data: *mut c_void) -> bool {
         // SAFETY: cf is live; its handler is put back, as C modules do it.
         unsafe {
             let saved = *self.0;

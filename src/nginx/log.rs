@@ -1,17 +1,21 @@
 //! nginx's error log.
 
 use ngx::ffi::{
-    NGX_LOG_ALERT, NGX_LOG_ERR, NGX_LOG_INFO, ngx_cycle, ngx_int_t, ngx_log_error_core, ngx_log_t,
-    ngx_str_t, ngx_uint_t,
+    NGX_LOG_ALERT, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_cycle, ngx_int_t,
+    ngx_log_error_core, ngx_log_t, ngx_str_t, ngx_uint_t,
 };
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
+    /// nginx cannot start with this.
+    Emerg,
     /// Something is broken in this module.
     Alert,
     /// The administrator should know.
     Error,
+    /// It may be meant.
+    Warn,
     /// For those who look closer.
     Info,
 }
@@ -22,8 +26,10 @@ pub enum Level {
 /// `log` is null or a live `ngx_log_t`.
 pub unsafe fn write(log: *mut ngx_log_t, level: Level, message: &str) {
     let level = match level {
+        Level::Emerg => NGX_LOG_EMERG,
         Level::Alert => NGX_LOG_ALERT,
         Level::Error => NGX_LOG_ERR,
+        Level::Warn => NGX_LOG_WARN,
         Level::Info => NGX_LOG_INFO,
     };
     // SAFETY: as promised by the caller.

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod bits;
 pub mod body;
 pub mod chain;
+pub mod commands;
 pub mod conf;
 pub mod filters;
 pub mod guard;

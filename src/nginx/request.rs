@@ -95,12 +95,6 @@ impl Request {
         (!parent.is_null()).then_some(Self(parent))
     }
 
-    /// Whether the location has a handler such as `proxy_pass`.
-    pub fn has_content_handler(self) -> bool {
-        // SAFETY: the request is live.
-        unsafe { (*self.0).content_handler.is_some() }
-    }
-
     /// The method's name.
     pub fn method(self) -> &'static str {
         // SAFETY: the name lives as long as the request; every use ends before that.

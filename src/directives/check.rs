@@ -1,0 +1,377 @@
+//! What is wrong with a gateway's location as a whole, so that nginx says it when it reads its configuration. A mistake that
+//! makes every request fail ends that; one that may be meant is a warning.
+
+use gateway::bedrock::endpoint;
+use ngx::ffi::nginx_version;
+
+use super::location::{Auth, LocationConf};
+use super::observed::Line;
+use super::{DEFAULT, MainConf};
+use crate::nginx::conf::Location;
+use crate::nginx::log::Level;
+use crate::nginx::value::Value;
+
+/// What is wrong, and where.
+pub struct Finding {
+    /// [`Level::Emerg`]: no request can succeed. [`Level::Warn`]: it may be meant.
+    pub level: Level,
+    /// A sentence that says what would be right.
+    pub text: String,
+    /// File and line.
+    pub place: String,
+}
+
+impl Finding {
+    fn new(level: Level, place: &str, text: String) -> Self {
+        let place = place.to_owned();
+        Self { level, text, place }
+    }
+
+    /// A directive of nginx's that is wrong here.
+    fn of(level: Level, line: &Line, text: String) -> Self {
+        let text = format!("\"{}\" directive {text}", line.name());
+        Self::new(level, &line.place, text)
+    }
+}
+
+/// For a location that says `bedrock on` itself, at `place`, and is no gateway.
+pub fn no_gateway(conf: &LocationConf, location: &Location, place: &str) -> Option<Finding> {
+    let other = OTHER_PASSES.iter().find_map(|name| conf.lines.one(name));
+    let leaves = ["return", "rewrite", "try_files"]
+        .iter()
+        .find_map(|name| conf.lines.one(name));
+    let name = &location.name;
+    let (level, reason) = match (other, leaves) {
+        (Some(line), _) => (
+            Level::Emerg,
+            format!(
+                "{} at {} cannot send what is signed",
+                line.name(),
+                line.place
+            ),
+        ),
+        _ if location.handler.is_some() => (
+            Level::Warn,
+            "another directive makes the answer here, and nothing goes to Bedrock".to_owned(),
+        ),
+        // Locations in it may be gateways, or not: that is known when all are read.
+        _ if location.has_locations => return None,
+        (None, Some(line)) => (
+            Level::Warn,
+            format!("with {} alone it does nothing here", line.name()),
+        ),
+        (None, None) => (
+            Level::Emerg,
+            "without it nothing goes to Bedrock".to_owned(),
+        ),
+    };
+    let text = format!(
+        "\"bedrock on\" needs a proxy_pass in the same location \"{name}\": {reason}; add \"proxy_pass https://HOST;\", or \
+         remove \"bedrock on\""
+    );
+    Some(Finding::new(level, place, text))
+}
+
+/// For `bedrock on` at `place`, below which there is no gateway at all.
+pub fn no_gateway_below(place: &str) -> Finding {
+    let text =
+        "\"bedrock on\" does nothing: there is no proxy_pass in the locations that it holds for"
+            .to_owned();
+    Finding::new(Level::Warn, place, text)
+}
+
+/// For a gateway; `place` is that of its `bedrock on`.
+pub fn gateway(
+    conf: &LocationConf,
+    location: &Location,
+    main: &MainConf,
+    place: &str,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let name = &location.name;
+    let pass = conf.lines.one("proxy_pass");
+    // A block without one has its location's, which is looked at by itself.
+    if pass.is_none() && location.is_block {
+        return found;
+    }
+    if conf.region.is_none() && main.region.is_empty() {
+        let text = format!(
+            "\"bedrock on\" needs a region in location \"{name}\": set bedrock_region, or AWS_REGION in nginx's environment"
+        );
+        found.push(Finding::new(Level::Emerg, place, text));
+    } else if conf.region.is_none() && endpoint::check_region(&main.region).is_err() {
+        let text = format!(
+            "\"bedrock on\" needs a region in location \"{name}\", and \"{}\" in nginx's environment is none: it must be a \
+             name such as us-east-1",
+            main.region.escape_debug()
+        );
+        found.push(Finding::new(Level::Emerg, place, text));
+    }
+    let Some(pass) = pass else {
+        return found;
+    };
+    let signs = signs(conf, main);
+    found.extend(path_of(pass.word(1)).filter(|path| !path.contains('$')).map(|path| {
+        Finding::of(
+            Level::Emerg,
+            pass,
+            format!(
+                "has the path \"{path}\" in location \"{name}\", where Bedrock is called: give no path, not even \"/\", after \
+                 the host, or nginx sends another path than the one that is signed"
+            ),
+        )
+    }));
+    let signed_host = signed_host(conf, main);
+    let host = signed_host
+        .as_deref()
+        .and_then(|signed| host(conf, pass, signed, signs));
+    if host.is_none() {
+        found.extend(params(conf, location, pass, signed_host.as_deref()));
+    }
+    found.extend(host);
+    found.extend(request(conf, signs));
+    found.extend(beside(conf, location));
+    found
+}
+
+/// Whether requests are signed with keys; `None` if that is decided for each.
+fn signs(conf: &LocationConf, main: &MainConf) -> Option<bool> {
+    let name = match &conf.auth {
+        Some(Auth::Source(Value::Text(name))) => name,
+        None => DEFAULT,
+        Some(Auth::Bearer(_) | Auth::BearerValue(_)) => return Some(false),
+        Some(Auth::Off | Auth::Source(Value::Template(_))) => return None,
+    };
+    let index = main.sources.find(name)?;
+    Some(!main.sources.gives_api_key(index))
+}
+
+/// A mistake that breaks signatures.
+fn breaks(signs: Option<bool>) -> Level {
+    match signs {
+        Some(true) => Level::Emerg,
+        _ => Level::Warn,
+    }
+}
+
+/// The Host that is sent must be the one that is signed, where both can be told.
+fn host(conf: &LocationConf, pass: &Line, signed: &str, signs: Option<bool>) -> Option<Finding> {
+    let given = host_header(conf);
+    let (sent, line) = match given.map(|line| (line.word(2), line)) {
+        None => (host_of(pass.word(1)), pass),
+        Some(("$proxy_host", line)) => (host_of(pass.word(1)), line),
+        Some((value, line)) => (value, line),
+    };
+    if sent.contains('$') || sent == signed {
+        return None;
+    }
+    let dropped = conf
+        .lines
+        .one("proxy_set_header")
+        .filter(|_| given.is_none());
+    let dropped = dropped.map_or_else(String::new, |line| {
+        format!(
+            " (the proxy_set_header at {} drops those of the level above)",
+            line.place
+        )
+    });
+    Some(Finding::of(
+        breaks(signs),
+        line,
+        format!(
+            "has nginx send the Host \"{sent}\", and \"{signed}\" is signed: include bedrock_params in this location, or add \
+             \"proxy_set_header Host $bedrock_host;\"{dropped}"
+        ),
+    ))
+}
+
+/// The host that is signed, if it is the same for all requests.
+fn signed_host(conf: &LocationConf, main: &MainConf) -> Option<String> {
+    // A client that signs for itself has its own Host sent.
+    if matches!(conf.auth, Some(Auth::Off)) {
+        return None;
+    }
+    match (&conf.endpoint, &conf.region) {
+        (Some(Value::Text(endpoint)), _) => Some(endpoint.clone()),
+        (None, Some(Value::Text(region))) => Some(endpoint::host_of(region)),
+        (None, None) => (!main.region.is_empty()).then(|| endpoint::host_of(&main.region)),
+        (Some(Value::Template(_)), _) | (None, Some(Value::Template(_))) => None,
+    }
+}
+
+fn host_header(conf: &LocationConf) -> Option<&Line> {
+    let mut lines = conf.lines.of("proxy_set_header");
+    lines.find(|line| line.word(1).eq_ignore_ascii_case("host"))
+}
+
+/// What else of the request is not sent as it was signed.
+fn request(conf: &LocationConf, signs: Option<bool>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut find = |level, line: &Line, text: &str| {
+        found.push(Finding::of(level, line, text.to_owned()));
+    };
+    let given = |name, value: &str| conf.lines.one(name).filter(|line| line.word(1) == value);
+    if let Some(line) = conf.lines.one("proxy_method")
+        && line.word(1) != "POST"
+        && !line.word(1).contains('$')
+    {
+        find(
+            Level::Emerg,
+            line,
+            "changes the method, and Bedrock takes POST only: remove it",
+        );
+    }
+    if let Some(line) = given("proxy_pass_request_headers", "off") {
+        let text = "keeps back the headers that authorize requests to Bedrock: remove it";
+        find(Level::Emerg, line, text);
+    }
+    if let Some(line) = given("proxy_pass_request_body", "off") {
+        find(
+            Level::Emerg,
+            line,
+            "keeps back the body that Bedrock is asked with: remove it",
+        );
+    }
+    if let Some(line) = conf.lines.one("proxy_set_body") {
+        let level = match line.word(1).contains('$') {
+            true => Level::Warn,
+            false => breaks(signs),
+        };
+        find(level, line, "replaces the body that was signed: remove it");
+    }
+    for line in conf.lines.of("proxy_set_header") {
+        let (name, value) = (line.word(1).to_ascii_lowercase(), line.word(2));
+        let fixed = !value.contains('$');
+        let level = match name.as_str() {
+            "content-length" if fixed => Level::Emerg,
+            "x-amz-date" if fixed => breaks(signs),
+            "authorization" if value.is_empty() => breaks(signs),
+            // What is signed for all operations but invoke.
+            "content-type" if value == "application/json" => continue,
+            // nginx's own default, for a body whose length is known.
+            "transfer-encoding" if value.is_empty() => continue,
+            "authorization" | "content-length" | "content-type" | "transfer-encoding" => {
+                Level::Warn
+            }
+            name if name.starts_with("x-amz-") || name.starts_with("x-amzn-bedrock-") => {
+                Level::Warn
+            }
+            _ => continue,
+        };
+        let text = format!(
+            "overrides \"{}\", which the module signs and sends: remove it",
+            line.word(1)
+        );
+        find(level, line, &text);
+    }
+    found
+}
+
+/// What `bedrock_params` would set, and nobody has.
+fn params(
+    conf: &LocationConf,
+    location: &Location,
+    pass: &Line,
+    signed_host: Option<&str>,
+) -> Option<Finding> {
+    let has = |name| conf.lines.one(name).is_some();
+    let mut missing = Vec::new();
+    // nginx's own is the host of proxy_pass, which is right if that is the endpoint's name.
+    let own_host = host_of(pass.word(1));
+    if host_header(conf).is_none() && !own_host.contains('$') && signed_host != Some(own_host) {
+        missing.push("proxy_set_header Host $bedrock_host");
+    }
+    let version = conf
+        .lines
+        .one("proxy_http_version")
+        .map(|line| line.word(1));
+    let default = if nginx_version >= WITH_HTTP_1_1 {
+        "1.1"
+    } else {
+        "1.0"
+    };
+    if version.unwrap_or(default) == "1.0" {
+        missing.push("proxy_http_version 1.1");
+    }
+    if pass.word(1).starts_with("https://") {
+        let tls = [
+            ("proxy_ssl_server_name", "proxy_ssl_server_name on"),
+            ("proxy_ssl_verify", "proxy_ssl_verify on"),
+        ];
+        missing.extend(
+            tls.iter()
+                .filter(|(name, _)| !has(*name))
+                .map(|(_, line)| line),
+        );
+    }
+    (!missing.is_empty()).then(|| {
+        let text = format!(
+            "is in location \"{}\" without bedrock_params: include it there or above, or set what it would: \"{}\"",
+            location.name,
+            missing.join("; ")
+        );
+        Finding::of(Level::Warn, pass, text)
+    })
+}
+
+/// What takes requests away from the gateway, or never gets any.
+fn beside(conf: &LocationConf, location: &Location) -> Vec<Finding> {
+    let name = &location.name;
+    let dead = OTHER_PASSES.iter().filter_map(|name| conf.lines.one(name));
+    let dead = dead.map(|line| {
+        let text =
+            format!("does nothing beside proxy_pass in location \"{name}\": remove one of them");
+        Finding::of(Level::Warn, line, text)
+    });
+    // An `if`, `rewrite` or `break` before it may lead past it.
+    let passed = location.has_locations
+        || ["break", "rewrite"]
+            .iter()
+            .any(|name| conf.lines.one(name).is_some());
+    let answers = conf.lines.one("return").filter(|_| !passed).map(|line| {
+        let text = format!("answers every request in location \"{name}\", so none goes to Bedrock: remove it, or \"bedrock on\"");
+        Finding::of(Level::Warn, line, text)
+    });
+    dead.chain(answers).collect()
+}
+
+/// What stands after the host in a `proxy_pass`, if anything does.
+fn path_of(url: &str) -> Option<&str> {
+    let rest = after_scheme(url);
+    let path = match rest.strip_prefix("unix:") {
+        Some(socket) => socket.split_once(':').map_or("", |(_, path)| path),
+        None => rest.get(rest.find(['/', '?'])?..)?,
+    };
+    Some(path).filter(|path| !path.is_empty())
+}
+
+/// nginx's `$proxy_host`.
+fn host_of(url: &str) -> &str {
+    let rest = after_scheme(url);
+    let host = match rest.starts_with("unix:") {
+        true => "localhost",
+        false => rest.split(['/', '?']).next().unwrap_or_default(),
+    };
+    let port = if url.starts_with("https://") {
+        ":443"
+    } else {
+        ":80"
+    };
+    host.strip_suffix(port).unwrap_or(host)
+}
+
+fn after_scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+/// Directives that make the answer in proxy_pass's place.
+const OTHER_PASSES: [&str; 5] = [
+    "fastcgi_pass",
+    "grpc_pass",
+    "memcached_pass",
+    "scgi_pass",
+    "uwsgi_pass",
+];
+
+/// nginx 1.29.7, from which on `proxy_http_version` is 1.1 unless it is set.
+const WITH_HTTP_1_1: u32 = 1_029_007;
