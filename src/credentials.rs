@@ -101,7 +101,7 @@ fn lasting(credential: Arc<Credential>) -> Current {
 pub enum Found {
     /// A credential in force.
     Ready(Current),
-    /// None yet: the first is on its way.
+    /// None yet: the first attempt to fetch one is under way.
     Awaited,
 }
 
@@ -123,6 +123,7 @@ struct Slot {
     /// For the log.
     name: String,
     current: Option<Current>,
+    /// The last attempt to fetch any has failed.
     failed: bool,
     waiting: Vec<Request>,
 }
@@ -186,7 +187,7 @@ pub fn stop() {
 /// The credential of a source now.
 ///
 /// # Errors
-/// 503: what there was has expired and no new one came; the log says why.
+/// 503: none could be fetched, or what there was has expired and no new one came; the log says why.
 pub fn find(sources: &Sources, index: usize) -> Result<Found, Refusal> {
     if let Some(current) = sources.constant(index) {
         return Ok(Found::Ready(current));
@@ -209,6 +210,10 @@ pub fn find(sources: &Sources, index: usize) -> Result<Found, Refusal> {
                     "credentials \"{}\" have expired and could not be renewed",
                     sources.name(index)
                 ))),
+                None if slot.failed => Err(unavailable(format!(
+                    "no {}: they could not be fetched, a line above says why",
+                    slot.name
+                ))),
                 None => Ok(Found::Awaited),
             },
         }
@@ -223,7 +228,7 @@ pub fn unavailable(log: String) -> Refusal {
     }
 }
 
-/// Resumes `request` when the source has a credential.
+/// Resumes `request` when the first attempt to fetch a credential is over.
 pub fn wait(index: usize, request: Request) {
     WORKER.with_borrow_mut(|worker| {
         let slots = worker.iter_mut().flat_map(|worker| &mut worker.slots);
@@ -291,7 +296,7 @@ fn take_updates() {
         }
     });
     // One at a time: what one request does may end another that waits.
-    while let Some(request) = next_served() {
+    while let Some(request) = next_answered() {
         guard_request(request, FAILED, || {
             forced(request, "served");
             let connection = request.connection();
@@ -301,12 +306,12 @@ fn take_updates() {
     }
 }
 
-/// Takes a request out of those that wait for a source which has a credential now.
-fn next_served() -> Option<Request> {
+/// Takes a request out of those that wait for a source which has a credential now, or is known to have none.
+fn next_answered() -> Option<Request> {
     WORKER.with_borrow_mut(|worker| {
         let slots = worker.iter_mut().flat_map(|worker| &mut worker.slots);
         slots
-            .filter(|slot| slot.current.is_some())
+            .filter(|slot| slot.current.is_some() || slot.failed)
             .find_map(|slot| slot.waiting.pop())
     })
 }

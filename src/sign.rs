@@ -74,7 +74,7 @@ pub fn handler(request: Request) -> isize {
                 return DONE;
             }
             Ok(Some((index, Found::Awaited))) => Err(unavailable(format!(
-                "no credentials \"{}\" yet; lines above say why they could not be fetched",
+                "no credentials \"{}\" yet: the first attempt to fetch them is still under way",
                 main.sources.name(index)
             ))),
             Ok(Some((index, Found::Ready(current)))) => {

@@ -216,12 +216,13 @@ host: bedrock-runtime.us-west-2.amazonaws.com
 
 === no credentials anywhere
 --- config
-    location / { bedrock on; bedrock_auth default; bedrock_credentials_timeout 1s; proxy_pass http://bedrock; }
+    location / { bedrock on; bedrock_auth default; proxy_pass http://bedrock; }
 --- error_code: 503
 --- sent_count: 0
+--- timeout: 2
 --- error_log
-bedrock: credentials "default" could not be fetched
-bedrock: no credentials "default" yet
+bedrock: credentials "default" could not be fetched: nothing found in the API key of the environment (AWS_BEARER_TOKEN_BEDROCK is not set)
+bedrock: no credentials "default": they could not be fetched, a line above says why
 
 === no region in the variable, and no other
 --- bare

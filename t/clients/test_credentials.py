@@ -320,8 +320,8 @@ def test_a_role_that_is_refused(gateway, aws):
     """What STS says is in the log."""
     aws.external_id = "another"
     block = f"{STATIC} role_arn {ROLE}; sts_endpoint {aws.url};"
-    one = gateway(block, server=LOCATION.replace("on;", "on; bedrock_credentials_timeout 1s;", 1))
-    check_that_it_is_unavailable(one, quick=False)
+    one = gateway(block)
+    check_that_it_is_unavailable(one)
     assert errors(one, 'credentials "it"') and errors(one, "another external id"), one.errors()
 
 
@@ -436,24 +436,73 @@ def test_an_endpoint_that_fails_and_recovers(gateway, upstream, aws, mood):
 
 @MOODS
 def test_an_endpoint_that_fails_at_first(gateway, upstream, aws, mood):
+    """A request waits for an attempt that is under way; once that has failed none waits, and success is picked up."""
     if mood == "down":
         aws.down()
     else:
         aws.mood, aws.seconds = mood, 60
-    server = LOCATION.replace("on;", "on; bedrock_credentials_timeout 700ms;", 1)
-    one = gateway("source container;", container(aws), server)
-    began = time.monotonic()
-    check_that_it_is_unavailable(one, quick=False)
-    assert 0.6 < time.monotonic() - began < 1.5
-    assert errors(one, 'no credentials "it" yet')
-    if mood != "slow":
+    if mood == "slow":
+        one = gateway("source container;", container(aws), LOCATION.replace("on;", "on; bedrock_credentials_timeout 700ms;", 1))
+        began = time.monotonic()
+        check_that_it_is_unavailable(one, quick=False)
+        assert 0.6 < time.monotonic() - began < 1.5
+        assert errors(one, 'no credentials "it" yet')
+    else:
+        one = gateway("source container;", container(aws))
         assert eventually(lambda: errors(one, 'credentials "it" could not be fetched')), one.errors()
+        for _ in range(10):
+            check_that_it_is_unavailable(one)
+        assert errors(one, 'no credentials "it": they could not be fetched'), one.errors()
     assert aws.fetches() < 30, "asks without pause"
     aws.mood = "ok"
     if mood == "down":
         aws.up()
     assert eventually(lambda: status(one) == 200, 15), one.errors()
     check_secrets(one, aws)
+
+
+def test_no_credentials_anywhere(gateway, upstream, tmp_path):
+    """Said as soon as it is known, before any request; then every request fails at once, until there are some."""
+    profiles = tmp_path / "profiles"
+    one = gateway("", {"AWS_SHARED_CREDENTIALS_FILE": str(profiles), "AWS_EC2_METADATA_DISABLED": "true"})
+    assert eventually(lambda: errors(one, 'credentials "default" could not be fetched')), one.errors()
+    for place in (
+        "AWS_BEARER_TOKEN_BEDROCK is not set",
+        "AWS_ACCESS_KEY_ID is not set",
+        f'the profile "default" (/dev/null has no such keys, {profiles} is not there)',
+        "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
+        "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+        "AWS_EC2_METADATA_DISABLED turns it off",
+        "name another source with bedrock_credentials and bedrock_auth",
+    ):
+        assert errors(one, place), one.errors()
+    for _ in range(10):
+        check_that_it_is_unavailable(one)
+    put(profiles, f"[default]\naws_access_key_id={KEY_ID}\naws_secret_access_key={SECRET}\n")
+    assert eventually(lambda: status(one) == 200, 15), one.errors()
+    works(one, upstream)
+
+
+@pytest.mark.parametrize("role", ["", f"role_arn {ROLE};"], ids=["keys", "role"])
+def test_no_credentials_for_the_first_step(gateway, role):
+    one = gateway(f"source default; {role}", {"AWS_EC2_METADATA_DISABLED": "true"})
+    assert eventually(lambda: errors(one, 'credentials "it" could not be fetched: nothing found in')), one.errors()
+    check_that_it_is_unavailable(one)
+
+
+def test_requests_that_wait_learn_that_there_are_none(gateway, upstream, tmp_path):
+    """The attempt that they wait for fails: they wait no longer, whatever their location allows."""
+    script = process(tmp_path, "A", "B")
+    script.write_text("#!/bin/sh\nsleep 1\nexit 3\n")
+    one = gateway(f"source process {script};", server=LOCATION.replace("on;", "on; bedrock_credentials_timeout 15s;", 1))
+    began = time.monotonic()
+    for client in [send(one) for _ in range(20)]:
+        with client, client.makefile("rb") as answer:
+            assert answer.read().startswith(b"HTTP/1.1 503 "), one.errors()
+    assert time.monotonic() - began < 3
+    assert not upstream.requests
+    process(tmp_path, KEY_ID, SECRET)
+    assert eventually(lambda: status(one) == 200, 15), one.errors()
 
 
 # Requests that wait.
@@ -691,8 +740,8 @@ def test_a_process_that_fails(gateway, aws, tmp_path):
     """What it printed is not in the log, its status is."""
     script = process(tmp_path, "A", "a-secret-that-must-not-be-logged")
     script.write_text(script.read_text() + "echo 'no network' >&2; exit 3\n")
-    one = gateway(f"source process {script};", server=LOCATION.replace("on;", "on; bedrock_credentials_timeout 300ms;", 1))
-    check_that_it_is_unavailable(one, quick=False)
+    one = gateway(f"source process {script};")
+    check_that_it_is_unavailable(one)
     assert errors(one, "no network"), one.errors()
     assert "must-not" not in one.errors()
 

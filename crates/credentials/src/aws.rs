@@ -8,6 +8,7 @@ use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_sts as sts;
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -17,7 +18,7 @@ use aws_types::region::Region;
 
 use crate::process::Process;
 use crate::source::{Kind, Role, Source};
-use crate::{Credential, Current, Environment};
+use crate::{Credential, Current, Environment, chain};
 
 /// Fetches the credentials of one source.
 pub struct Fetcher {
@@ -63,9 +64,20 @@ impl Fetcher {
                 self.provider.insert(provider).clone()
             }
         };
+        let keys = provider.provide_credentials().await;
+        if !matches!(&keys, Ok(keys) if keys.expiry().is_some()) {
+            // It would remember what it read in the profile files, and they may say something else the next time.
+            self.provider = None;
+        }
+        let keys = keys.map_err(|error| match (&self.source.kind, &error) {
+            (Kind::Default, CredentialsError::CredentialsNotLoaded(_)) => {
+                chain::found_nothing(&self.environment)
+            }
+            _ => reasons(error),
+        })?;
         match &self.source.role {
-            None => provider.provide_credentials().await.map_err(reasons),
-            Some(role) => self.assume(role, provider).await,
+            None => Ok(keys),
+            Some(role) => self.assume(role, keys).await,
         }
     }
 
@@ -94,21 +106,20 @@ impl Fetcher {
                     .build(),
             ),
             Kind::Process(command) => SharedCredentialsProvider::new(Process(command.clone())),
-            _ => SharedCredentialsProvider::new(
-                DefaultCredentialsChain::builder()
-                    .configure(config)
-                    .build()
-                    .await,
-            ),
+            _ => {
+                let mut chain = DefaultCredentialsChain::builder().configure(config);
+                if let Some(region) = self.named_region() {
+                    // Otherwise it would ask the instance metadata service, and wait for it.
+                    chain = chain.region(Region::new(region.to_owned()));
+                }
+                SharedCredentialsProvider::new(chain.build().await)
+            }
         })
     }
 
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-    async fn assume(
-        &self,
-        role: &Role,
-        keys: SharedCredentialsProvider,
-    ) -> Result<Credentials, String> {
+    async fn assume(&self, role: &Role, keys: Credentials) -> Result<Credentials, String> {
+        let keys = SharedCredentialsProvider::new(keys);
         let answer = sts::Client::new(&self.sts_config(Some(keys)))
             .assume_role()
             .role_arn(&role.arn)
@@ -165,12 +176,14 @@ impl Fetcher {
     }
 
     fn region(&self) -> Region {
+        Region::new(self.named_region().unwrap_or("us-east-1").to_owned())
+    }
+
+    fn named_region(&self) -> Option<&str> {
         let named = self.source.sts_region.as_deref();
-        let region = named
+        named
             .or_else(|| self.environment.get("AWS_REGION"))
             .or_else(|| self.environment.get("AWS_DEFAULT_REGION"))
-            .unwrap_or("us-east-1");
-        Region::new(region.to_owned())
     }
 }
 

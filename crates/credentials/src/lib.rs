@@ -12,6 +12,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod block;
+#[cfg(feature = "aws")]
+mod chain;
 mod keeper;
 #[cfg(feature = "aws")]
 mod process;
