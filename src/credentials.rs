@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::SystemTime;
 
-use bedrock_credentials::{Credential, Current, Environment, Keeper, Kind, Source, Update};
+use bedrock_credentials::{Credential, Current, Environment, Given, Keeper, Kind, Source, Update};
 use gateway::Refusal;
 
 use crate::nginx::guard::{forced, guard_request};
@@ -22,13 +22,33 @@ use crate::rewrite::{FAILED, resume};
 /// All sources of a configuration.
 pub struct Sources {
     environment: Environment,
-    list: Vec<Source>,
-    /// Credentials that are known for good, by the place of their source.
-    constants: Vec<Option<Arc<Credential>>>,
-    /// What files held when the configuration was read.
-    firsts: Vec<Option<Arc<Credential>>>,
-    by_name: HashMap<String, usize>,
+    list: Vec<Known>,
+    /// The places of those that have a block, by its name.
+    blocks: HashMap<String, usize>,
 }
+
+/// A source, and what the configuration alone tells of it.
+struct Known {
+    called: Called,
+    source: Source,
+    /// A credential that is known for good.
+    constant: Option<Arc<Credential>>,
+    /// What files held when the configuration was read.
+    first: Option<Arc<Credential>>,
+}
+
+/// What a source is called.
+enum Called {
+    /// `default`
+    Default,
+    /// By the name of its block.
+    Block(String),
+    /// Not at all: a key in a directive, at this file and line.
+    Key(String),
+}
+
+/// `default`: it is always there.
+pub const DEFAULT: usize = 0;
 
 impl Sources {
     /// With the default source only.
@@ -36,11 +56,9 @@ impl Sources {
         let mut sources = Self {
             environment,
             list: Vec::new(),
-            constants: Vec::new(),
-            firsts: Vec::new(),
-            by_name: HashMap::new(),
+            blocks: HashMap::new(),
         };
-        sources.add(Source::default_chain());
+        sources.add(Called::Default, Source::default_chain());
         sources
     }
 
@@ -49,44 +67,67 @@ impl Sources {
         &self.environment
     }
 
-    /// Adds a source; `None` if there is one with its name.
-    pub fn add(&mut self, source: Source) -> Option<usize> {
-        let index = self.list.len();
-        if self.by_name.contains_key(&source.name) {
+    /// Adds a block's source; `None` if there is one with its name.
+    pub fn add_block(&mut self, name: &str, source: Source) -> Option<usize> {
+        if self.blocks.contains_key(name) {
             return None;
         }
-        self.by_name.insert(source.name.clone(), index);
-        self.constants
-            .push(source.constant(&self.environment).map(Arc::new));
-        self.firsts
-            .push(source.at_first(&self.environment).map(Arc::new));
-        self.list.push(source);
+        let index = self.add(Called::Block(name.to_owned()), source);
+        self.blocks.insert(name.to_owned(), index);
         Some(index)
     }
 
-    /// The place of the source called `name`.
-    pub fn find(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+    /// Adds an API key that stands in a directive at `place`.
+    pub fn add_key(&mut self, place: String, key: Given) -> usize {
+        self.add(Called::Key(place), Source::api_key(key))
     }
 
-    /// The name of the source at a place.
-    pub fn name(&self, index: usize) -> &str {
-        self.list.get(index).map_or("", |source| &source.name)
+    fn add(&mut self, called: Called, source: Source) -> usize {
+        self.list.push(Known {
+            called,
+            constant: source.constant(&self.environment).map(Arc::new),
+            first: source.at_first(&self.environment).map(Arc::new),
+            source,
+        });
+        self.list.len() - 1
+    }
+
+    /// The place of the block's source that is called `name`.
+    pub fn block(&self, name: &str) -> Option<usize> {
+        self.blocks.get(name).copied()
+    }
+
+    /// The name of the source at a place; a key in a directive has none.
+    pub fn name(&self, index: usize) -> Option<&str> {
+        match &self.list.get(index)?.called {
+            Called::Default => Some("default"),
+            Called::Block(name) => Some(name),
+            Called::Key(_) => None,
+        }
+    }
+
+    /// What the log calls the source at a place.
+    pub fn label(&self, index: usize) -> String {
+        match self.list.get(index).map(|known| &known.called) {
+            Some(Called::Key(place)) => format!("the key of bedrock_auth at {place}"),
+            _ => format!("credentials \"{}\"", self.name(index).unwrap_or_default()),
+        }
     }
 
     /// Whether a source gives API keys, so that nothing is signed.
     pub fn gives_api_key(&self, index: usize) -> bool {
-        let known = self.constants.get(index).and_then(Option::as_deref);
-        let kind = self.list.get(index).map(|source| &source.kind);
-        matches!(known, Some(Credential::ApiKey(_))) || matches!(kind, Some(Kind::ApiKey(_)))
+        self.list.get(index).is_some_and(|known| {
+            matches!(known.constant.as_deref(), Some(Credential::ApiKey(_)))
+                || matches!(known.source.kind, Kind::ApiKey(_))
+        })
     }
 
     fn constant(&self, index: usize) -> Option<Current> {
-        self.constants.get(index)?.clone().map(lasting)
+        self.list.get(index)?.constant.clone().map(lasting)
     }
 
     fn first(&self, index: usize) -> Option<Current> {
-        self.firsts.get(index)?.clone().map(lasting)
+        self.list.get(index)?.first.clone().map(lasting)
     }
 }
 
@@ -138,7 +179,7 @@ pub fn start(sources: &Sources, wanted: impl Fn(usize) -> bool) {
         .filter(|index| sources.constant(*index).is_none() && wanted(*index))
         .map(|index| Slot {
             index,
-            name: format!("credentials \"{}\"", sources.name(index)),
+            name: sources.label(index),
             current: sources.first(index),
             ..Slot::default()
         })
@@ -148,7 +189,7 @@ pub fn start(sources: &Sources, wanted: impl Fn(usize) -> bool) {
     }
     let fetched: Vec<Source> = slots
         .iter()
-        .filter_map(|slot| sources.list.get(slot.index).cloned())
+        .filter_map(|slot| Some(sources.list.get(slot.index)?.source.clone()))
         .collect();
     if fetched.iter().any(Source::runs_commands) {
         leave_children();
@@ -199,16 +240,16 @@ pub fn find(sources: &Sources, index: usize) -> Result<Found, Refusal> {
             .and_then(|worker| worker.slots.iter().find(|slot| slot.index == index));
         match slot {
             None => Err(Refusal::misconfigured(format!(
-                "credentials \"{}\" are not fetched: no location names them but by a variable",
-                sources.name(index)
+                "{} are not fetched by this worker; lines above say why",
+                sources.label(index)
             ))),
             Some(slot) => match &slot.current {
                 Some(current) if current.is_valid(SystemTime::now()) => {
                     Ok(Found::Ready(current.clone()))
                 }
                 Some(_) => Err(unavailable(format!(
-                    "credentials \"{}\" have expired and could not be renewed",
-                    sources.name(index)
+                    "{} have expired and could not be renewed",
+                    sources.label(index)
                 ))),
                 None if slot.failed => Err(unavailable(format!(
                     "no {}: they could not be fetched, a line above says why",

@@ -268,8 +268,9 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
         let main: Option<&MainConf> =
             unsafe { nginx::conf::main_conf_of_worker(cycle, bedrock_module()) };
         if let Some(main) = main.filter(|main| !main.switches.is_empty()) {
-            // The default source is the first.
-            credentials::start(&main.sources, |index| index > 0 || main.default_used);
+            credentials::start(&main.sources, |index| {
+                index != credentials::DEFAULT || main.default_used
+            });
         }
         OK
     })

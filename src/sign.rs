@@ -19,8 +19,8 @@ use crate::attempt::{Awaited, Expected, Planned, Stage, Used};
 use crate::content;
 use crate::context::{self, Handle};
 use crate::credentials::{self, Found, unavailable};
+use crate::directives::MainConf;
 use crate::directives::location::{Auth, LocationConf};
-use crate::directives::{DEFAULT, MainConf};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::outgoing::Outgoing;
@@ -74,8 +74,8 @@ pub fn handler(request: Request) -> isize {
                 return DONE;
             }
             Ok(Some((index, Found::Awaited))) => Err(unavailable(format!(
-                "no credentials \"{}\" yet: the first attempt to fetch them is still under way",
-                main.sources.name(index)
+                "no {} yet: the first attempt to fetch them is still under way",
+                main.sources.label(index)
             ))),
             Ok(Some((index, Found::Ready(current)))) => {
                 planned(request, context, conf, main, Some((index, current)), share)
@@ -308,25 +308,29 @@ fn credentials_for(
     conf: &LocationConf,
     main: &'static MainConf,
 ) -> Result<Option<(usize, Found)>, Refusal> {
-    let name = match &conf.auth {
+    let index = match &conf.auth {
         Some(Auth::Off) => return Ok(None),
-        Some(Auth::Bearer(index)) => {
-            return credentials::find(&main.sources, *index).map(|found| Some((*index, found)));
-        }
         Some(Auth::BearerValue(value)) => {
             let key = Zeroizing::new(evaluate(request, value, "bedrock_auth")?);
             return api_key(key).map(|current| Some((NO_SOURCE, Found::Ready(current))));
         }
-        Some(Auth::Source(value)) => evaluate(request, value, "bedrock_auth")?,
-        None => DEFAULT.to_owned(),
+        Some(Auth::Bearer(index)) => *index,
+        Some(Auth::Block(name)) => block(main, name)?,
+        // What it gives may be the client's word, so it names what the operator has named, and nothing else.
+        Some(Auth::BlockValue(value)) => block(main, &evaluate(request, value, "bedrock_auth")?)?,
+        None | Some(Auth::Default) => credentials::DEFAULT,
     };
-    let index = main.sources.find(&name).ok_or_else(|| {
+    credentials::find(&main.sources, index).map(|found| Some((index, found)))
+}
+
+/// The place of a block's source.
+fn block(main: &MainConf, name: &str) -> Result<usize, Refusal> {
+    main.sources.block(name).ok_or_else(|| {
         Refusal::misconfigured(format!(
             "bedrock_auth: there is no bedrock_credentials \"{}\"",
             name.escape_debug()
         ))
-    })?;
-    credentials::find(&main.sources, index).map(|found| Some((index, found)))
+    })
 }
 
 /// A key that variables gave; one that is no word is none.

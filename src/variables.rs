@@ -154,9 +154,7 @@ fn operation(context: &Context) -> Text<'_> {
 /// The name of the credential source; a key in `bedrock_auth bearer` has none.
 fn source(context: &Context, request: Request) -> Text<'_> {
     let used = context.attempt.credentials.as_ref()?;
-    let name = main_conf(request)?.sources.name(used.index);
-    // A block's name is one word, that of a bearer key is not.
-    text(Some(name).filter(|name| !name.contains(' ')))
+    text(main_conf(request)?.sources.name(used.index))
 }
 
 /// Whole seconds until the credentials expire.

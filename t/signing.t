@@ -141,6 +141,76 @@ bedrock_auth: there is no bedrock_credentials "nobody"
 --- error_log
 bedrock_auth: there is no bedrock_credentials ""
 
+=== names that nobody wrote are no names: the place of a bearer key
+--- config
+    location / { bedrock on; bedrock_auth $http_x_team; proxy_pass http://bedrock; }
+    location /key/ { bedrock on; bedrock_auth bearer bedrock-api-key-EXAMPLE; proxy_pass http://bedrock; }
+--- more_headers eval
+"X-Team: bearer key at $ENV{TEST_NGINX_SERVROOT}/conf/nginx.conf:58"
+--- request eval
+["POST /model/any.model/converse\n{}"]
+--- error_code: 500
+--- sent_count: 0
+--- error_log
+bedrock_auth: there is no bedrock_credentials "bearer key at
+
+=== names that nobody wrote are no names: default, with keys in the environment
+--- env
+AWS_ACCESS_KEY_ID=AKIDEXAMPLE
+AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
+--- config
+    location / { bedrock on; bedrock_auth $http_x_team; proxy_pass http://bedrock; }
+    location /default/ { bedrock on; bedrock_auth default; proxy_pass http://bedrock; }
+    location /unset/ { bedrock on; bedrock_auth default; proxy_pass http://bedrock; }
+--- more_headers
+X-Team: default
+--- error_code: 500
+--- sent_count: 0
+--- error_log
+bedrock_auth: there is no bedrock_credentials "default"
+
+=== other words of bedrock_auth are no names either
+--- config
+    location / { bedrock on; bedrock_auth $http_x_team; proxy_pass http://bedrock; }
+--- request eval
+[('POST /model/any.model/converse
+{"messages":[{"role":"user","content":[]}]}') x 4]
+--- more_headers eval
+["X-Team: off\nAuthorization: Bearer mine\n", "X-Team: bearer\n", "X-Team: Test\n", "X-Team: test \n"]
+--- error_code eval
+[500, 500, 500, 200]
+--- sent_count eval
+[0, 0, 0, 1]
+--- no_error_log: [alert]
+
+=== the default chain under a name, for a variable
+--- env
+AWS_ACCESS_KEY_ID=AKIDEXAMPLE
+AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
+--- http_config
+    bedrock_credentials chain { source default; }
+    map $http_x_team $keys { red chain; }
+--- config
+    location / { bedrock on; bedrock_auth $keys; proxy_pass http://bedrock; add_header X-Source $bedrock_credentials; }
+--- more_headers
+X-Team: red
+--- sent eval
+qr/Credential=AKIDEXAMPLE/
+--- response_headers
+X-Source: chain
+
+=== bearer keys of one line of the configuration
+--- user_files
+>>> auth.conf
+bedrock_auth bearer bedrock-api-key-EXAMPLE;
+--- config
+    location /a/ { bedrock on; include ../html/auth.conf; proxy_pass http://bedrock; }
+    location / { bedrock on; include ../html/auth.conf; proxy_pass http://bedrock; add_header X-Source "[$bedrock_credentials]"; }
+--- sent
+authorization: Bearer bedrock-api-key-EXAMPLE
+--- response_headers
+X-Source: []
+
 === keys from the environment
 --- env
 AWS_ACCESS_KEY_ID=AKIDEXAMPLE

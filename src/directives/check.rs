@@ -4,9 +4,10 @@
 use gateway::bedrock::endpoint;
 use ngx::ffi::nginx_version;
 
+use super::MainConf;
 use super::location::{Auth, LocationConf};
 use super::observed::Line;
-use super::{DEFAULT, MainConf};
+use crate::credentials;
 use crate::nginx::conf::Location;
 use crate::nginx::log::Level;
 use crate::nginx::value::Value;
@@ -136,13 +137,12 @@ pub fn gateway(
 
 /// Whether requests are signed with keys; `None` if that is decided for each.
 fn signs(conf: &LocationConf, main: &MainConf) -> Option<bool> {
-    let name = match &conf.auth {
-        Some(Auth::Source(Value::Text(name))) => name,
-        None => DEFAULT,
+    let index = match &conf.auth {
+        None | Some(Auth::Default) => credentials::DEFAULT,
+        Some(Auth::Block(name)) => main.sources.block(name)?,
         Some(Auth::Bearer(_) | Auth::BearerValue(_)) => return Some(false),
-        Some(Auth::Off | Auth::Source(Value::Template(_))) => return None,
+        Some(Auth::Off | Auth::BlockValue(_)) => return None,
     };
-    let index = main.sources.find(name)?;
     Some(!main.sources.gives_api_key(index))
 }
 

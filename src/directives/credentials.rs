@@ -38,14 +38,13 @@ pub fn read_block(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
         .source
         .ok_or_else(|| format!("\"{name}\": has no source: add \"source static;\" or another"))?;
     let source = Source::read(
-        &name,
         &source,
         argument.as_deref(),
         &block.parameters,
         main.sources.environment(),
     )
     .map_err(|what| format!("\"{name}\": {what}"))?;
-    match main.sources.add(source) {
+    match main.sources.add_block(&name, source) {
         Some(_) => Ok(()),
         None => Err(format!("\"{name}\" is duplicate")),
     }

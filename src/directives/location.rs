@@ -71,9 +71,13 @@ pub enum Switch {
 /// `bedrock_auth`
 #[derive(Clone)]
 pub enum Auth {
-    /// A credential source, by name.
-    Source(Value),
-    /// A Bedrock API key: the place of the source it became.
+    /// `default`
+    Default,
+    /// The source of a block, by its name.
+    Block(String),
+    /// The source of a block whose name variables give.
+    BlockValue(Value),
+    /// A Bedrock API key: the place of its source.
     Bearer(usize),
     /// A Bedrock API key that variables give.
     BearerValue(Value),

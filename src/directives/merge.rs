@@ -3,12 +3,11 @@
 use std::ptr;
 
 use super::location::{Auth, LocationConf, Switch};
-use super::{DEFAULT, MainConf, check};
+use super::{MainConf, check};
 use crate::content;
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
 use crate::nginx::task;
-use crate::nginx::value::Value;
 
 /// What the level above says holds here, too; then this level is complete, and is looked at.
 ///
@@ -40,8 +39,7 @@ pub fn level(
         .unwrap_or_default();
     let found = if here.is_gateway {
         main.handlers.push(handler);
-        main.default_used |= here.auth.is_none()
-            || matches!(&here.auth, Some(Auth::Source(Value::Text(name))) if name == DEFAULT);
+        main.default_used |= matches!(&here.auth, None | Some(Auth::Default));
         check::gateway(here, &location, main, &place)
     } else if own.is_some() && !location.name.is_empty() {
         check::no_gateway(here, &location, &place)
@@ -68,7 +66,7 @@ pub fn level(
 /// No request can succeed; why has been said.
 pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
     for (name, place) in &main.named_sources {
-        if main.sources.find(name).is_none() {
+        if main.sources.block(name).is_none() {
             cf.complain(&format!(
                 "bedrock_auth names \"{name}\" at {place}, but there is no \"bedrock_credentials {name} {{ … }}\" at http \
                  level"

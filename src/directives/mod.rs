@@ -21,7 +21,7 @@ use ngx::ffi::{
     ngx_str_t, ngx_uint_t,
 };
 
-use bedrock_credentials::{Environment, Given, Source};
+use bedrock_credentials::{Environment, Given};
 
 use crate::credentials::Sources;
 use crate::nginx::commands;
@@ -31,7 +31,7 @@ use crate::nginx::task;
 use crate::nginx::value::Value;
 use location::{Auth, ClientAbort, LocationConf, Switch};
 
-/// The name of the source that is used where none is named.
+/// How `bedrock_auth` calls the source that is used where none is named.
 pub const DEFAULT: &str = "default";
 
 /// What is kept at http level.
@@ -54,7 +54,7 @@ pub struct MainConf {
     pub large_bodies: Option<usize>,
     /// The content handlers of all gateways.
     pub handlers: Vec<ContentHandler>,
-    /// `bedrock_auth NAME` as they were read: name, and where it stands.
+    /// Names of blocks in `bedrock_auth` as they were read: name, and where it stands.
     pub named_sources: Vec<(String, String)>,
 }
 
@@ -253,7 +253,7 @@ fn note_sources(cf: &Conf, conf: &LocationConf) -> Result<(), String> {
         return Ok(());
     };
     if cf.argument(0) == "bedrock_auth"
-        && let Some(Auth::Source(Value::Text(name))) = &conf.auth
+        && let Some(Auth::Block(name)) = &conf.auth
     {
         main.named_sources.push((name.clone(), cf.place()));
     }
@@ -527,16 +527,17 @@ fn auth(cf: &Conf) -> Result<Auth, String> {
             let key = Given::read(&cf.full_value(cf.argument(2)))
                 .map_err(|what| format!("failed: {what}"))?;
             let main = crate::main_conf_of(cf).ok_or("is out of place")?;
-            // No block can have this name: it is no single word.
-            let name = format!("bearer key at {}", cf.place());
-            let index = main.sources.add(Source::api_key(&name, key));
-            Ok(Auth::Bearer(index.ok_or("is given twice on one line")?))
+            Ok(Auth::Bearer(main.sources.add_key(cf.place(), key)))
         }
         ("bearer", _) => {
             Err("needs the key: \"bedrock_auth bearer KEY\" or \"bearer file:PATH\"".to_owned())
         }
         ("off", 2) => Ok(Auth::Off),
-        (_, 2) => Ok(Auth::Source(Value::parse(cf, 1)?)),
+        (DEFAULT, 2) => Ok(Auth::Default),
+        (_, 2) => Ok(match Value::parse(cf, 1)? {
+            Value::Text(name) => Auth::Block(name),
+            value @ Value::Template(_) => Auth::BlockValue(value),
+        }),
         (other, _) => Err(format!(
             "has an extra parameter after \"{other}\": only \"bearer\" takes one"
         )),

@@ -18,7 +18,6 @@ impl Source {
     /// # Errors
     /// A sentence that says what is wrong and what to do.
     pub fn read(
-        name: &str,
         source: &str,
         argument: Option<&str>,
         parameters: &Parameters,
@@ -121,7 +120,6 @@ impl Source {
             _ => Kind::Default,
         };
         let source = Self {
-            name: name.to_owned(),
             kind,
             role,
             sts_region: text("sts_region"),
@@ -256,7 +254,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), Zeroizing::new((*value).to_owned())))
             .collect();
-        Source::read("s", source, argument, &parameters, environment)
+        Source::read(source, argument, &parameters, environment)
     }
 
     #[test]

@@ -9,8 +9,6 @@ use crate::{ApiKey, Credential, Environment};
 /// A source of credentials, checked.
 #[derive(Clone)]
 pub struct Source {
-    /// The block's name.
-    pub name: String,
     /// Where the keys are.
     pub kind: Kind,
     /// A role to take on with them.
@@ -70,17 +68,16 @@ pub struct Role {
 impl Source {
     /// The source that is used where none is configured.
     pub fn default_chain() -> Self {
-        Self::plain("default", Kind::Default)
+        Self::plain(Kind::Default)
     }
 
     /// A Bedrock API key without a block of its own.
-    pub fn api_key(name: &str, key: Given) -> Self {
-        Self::plain(name, Kind::ApiKey(key))
+    pub fn api_key(key: Given) -> Self {
+        Self::plain(Kind::ApiKey(key))
     }
 
-    fn plain(name: &str, kind: Kind) -> Self {
+    fn plain(kind: Kind) -> Self {
         Self {
-            name: name.to_owned(),
             kind,
             role: None,
             sts_region: None,
@@ -183,7 +180,7 @@ mod tests {
     fn the_environments_keys_and_api_key_are_known_at_once() {
         let environment =
             Environment::from([("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "S")]);
-        let source = Source::plain("s", Kind::Environment);
+        let source = Source::plain(Kind::Environment);
         assert!(matches!(
             source.constant(&environment),
             Some(Credential::Keys(_))
