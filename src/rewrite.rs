@@ -3,7 +3,8 @@
 
 use std::any::Any;
 
-use gateway::{Api, Refusal, inspect};
+use gateway::target::of_decoded_path;
+use gateway::{Api, Refusal, Target, inspect};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
 
 use crate::attempt::{Awaited, Stage};
@@ -55,9 +56,9 @@ pub fn handler(request: Request) -> isize {
     let found = inspect(Some(api), request.method(), &target, None);
     context.asked.api = Some(api);
     let needs_body = matches!(&found, Ok(found) if found.needs_body());
-    let known = context
-        .request()
-        .is_some_and(|known| !known.needs_body() && known.api == api && known.target == target);
+    let known = context.request().is_some_and(|known| {
+        !known.needs_body() && known.api == api && known.target == Target::read(&target)
+    });
     if needs_body && known {
         // An attempt before this one has read the body.
         return DECLINED;
@@ -107,6 +108,7 @@ unsafe extern "C" fn body_is_read(r: *mut ngx_http_request_t) {
 fn target(request: Request) -> String {
     request
         .rewritten_path()
+        .map(|path| of_decoded_path(&path))
         .filter(|path| Api::of(path) != Api::Converse)
         .unwrap_or_else(|| request.target())
 }

@@ -382,6 +382,55 @@ x-amz-security-token: mine
 x-signed: 1
 authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20200101/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token;x-signed, Signature=00
 
+=== bedrock_auth off sends what was checked, and nothing behind a fragment
+--- config
+    location / { bedrock on; bedrock_auth off; bedrock_allow_models amazon.*; proxy_pass http://bedrock; }
+--- raw_request eval
+"POST /p/model/amazon.nova-lite-v1:0/count-tokens#/model/anthropic.opus/converse HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nConnection: close\r\n"
+. "Authorization: Bearer bedrock-api-key-EXAMPLE\r\n\r\n{\"input\":{}}"
+--- error_code_like: ^(200|400)$
+--- sent
+POST /model/amazon.nova-lite-v1:0/count-tokens
+--- access_log
+count_tokens api=native model=amazon.nova-lite-v1:0 requested=amazon.nova-lite-v1:0
+
+=== nor the model that the fragment hides
+--- config
+    location / { bedrock on; bedrock_auth off; bedrock_allow_models amazon.*; proxy_pass http://bedrock; }
+--- raw_request eval
+"POST /model/anthropic.opus/converse#/model/amazon.nova-lite-v1:0/count-tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n"
+. "Authorization: Bearer bedrock-api-key-EXAMPLE\r\n\r\n{}"
+--- error_code: 403
+--- sent_count: 0
+
+=== bedrock_auth off behind a rewrite: what nginx decoded is no second request
+--- config
+    location / {
+        rewrite (?s)^/team(/.*)$ $1 break;
+        bedrock on; bedrock_auth off; proxy_pass http://bedrock;
+    }
+--- request
+POST /team/model/any.model/converse%3Fx%20HTTP/1.1%0D%0AHost:x%0D%0A%0D%0APOST%20/denied
+{"messages":[{"role":"user","content":[]}]}
+--- more_headers
+Authorization: Bearer bedrock-api-key-EXAMPLE
+--- error_code_like: ^40[03]$
+--- sent_count: 0
+
+=== bedrock_auth off behind a rewrite
+--- config
+    location / {
+        rewrite ^/team(/.*)$ $1 break;
+        bedrock on; bedrock_auth off; proxy_pass http://bedrock;
+    }
+--- request
+POST /team/model/any.model/converse?a=1
+{"messages":[{"role":"user","content":[]}]}
+--- more_headers
+Authorization: Bearer bedrock-api-key-EXAMPLE
+--- sent
+POST /model/any.model/converse
+
 === bedrock_auth off changes no body
 --- config
     location / { bedrock on; bedrock_auth off; proxy_pass http://bedrock; }

@@ -24,6 +24,7 @@ pub mod refusal;
 pub mod relay;
 pub mod request;
 pub mod settings;
+pub mod target;
 
 pub use body::{Body, Segment, Sink};
 pub use dialect::Api;
@@ -33,3 +34,4 @@ pub use refusal::{ErrorAnswer, Refusal};
 pub use relay::{End, Flow, Relay, Whole};
 pub use request::{Request, inspect};
 pub use settings::{Auth, Guardrail, Settings};
+pub use target::Target;

@@ -237,24 +237,13 @@ impl Plan {
                 "This gateway does not sign, so it cannot change this request as its rules demand.",
             ));
         }
-        let (path, query) = request
-            .target
-            .split_once('?')
-            .map_or((request.target.as_str(), None), |(path, query)| {
-                (path, Some(query))
-            });
-        let marker = match self.operation {
-            Operation::ApplyGuardrail => "/guardrail/",
-            Operation::VendorApi { api, .. } => api.path(),
-            _ => "/model/",
-        };
-        let start = path.rfind(marker).unwrap_or(0);
-        path.get(start..)
-            .unwrap_or(path)
-            .clone_into(&mut self.target);
-        if let Some(query) = query {
-            self.target = format!("{}?{query}", self.target);
+        let target = request.target.from(request.prefix);
+        if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Refusal::validation(
+                "The path or the query has characters that must be percent-encoded.",
+            ));
         }
+        target.clone_into(&mut self.target);
         let signed = signed_headers(authorization);
         if signed.clone().any(|name| name.eq_ignore_ascii_case("host"))
             && let Some(host) = value(headers, "host")

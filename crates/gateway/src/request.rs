@@ -1,8 +1,9 @@
 //! The first look at a request: what is asked, of which model.
 
 use crate::bedrock::{Operation, path};
-use crate::dialect::{Api, anthropic, body, openai, path_of};
+use crate::dialect::{Api, anthropic, body, openai};
 use crate::refusal::Refusal;
+use crate::target::{Target, path_of};
 
 /// A request as understood so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub struct Request {
     pub guardrail: Option<(String, String)>,
     /// Whether it asked for a stream.
     pub stream: bool,
-    /// The path and query exactly as they came.
-    pub target: String,
+    /// What it was sent to.
+    pub target: Target,
+    /// Where in its path Bedrock's own begins, if it has that.
+    pub prefix: usize,
 }
 
 impl Request {
@@ -42,19 +45,22 @@ pub fn inspect(
     body: Option<&[u8]>,
 ) -> Result<Request, Refusal> {
     let api = api.unwrap_or_else(|| Api::of(target));
-    let path = path_of(target);
+    let target = Target::read(target);
+    let path = target.path();
     let mut request = Request {
         api,
         operation: None,
         requested_model: None,
         guardrail: None,
         stream: false,
-        target: target.to_owned(),
+        target: target.clone(),
+        prefix: 0,
     };
     // Anthropic's Messages may yet go through invoke instead: that depends on the model that is called.
     let of_body = match api {
         Api::Native => {
             let found = path::recognise(path)?.ok_or_else(no_operation)?;
+            request.prefix = found.prefix;
             request.operation = Some(found.operation);
             request.requested_model = found.model;
             request.guardrail = found.guardrail;
@@ -80,7 +86,7 @@ pub fn inspect(
             anthropic::Endpoint::Models(model) => list_models(&mut request, model)?,
         },
     };
-    let methods = methods(api, target);
+    let methods = methods_of(api, path);
     if !methods.split(", ").any(|right| right == method) {
         return Err(Refusal::new(
             405,
@@ -100,12 +106,11 @@ pub fn inspect(
 
 /// The methods that a request to `target` may have, as a list for `Allow`.
 pub fn methods(api: Api, target: &str) -> &'static str {
-    let lists_models = || {
-        matches!(
-            openai::endpoint(path_of(target)),
-            openai::Endpoint::Models(_)
-        )
-    };
+    methods_of(api, path_of(target))
+}
+
+fn methods_of(api: Api, path: &str) -> &'static str {
+    let lists_models = || matches!(openai::endpoint(path), openai::Endpoint::Models(_));
     match api {
         Api::OpenAi | Api::Anthropic if lists_models() => "GET, HEAD",
         _ => "POST",

@@ -16,6 +16,8 @@ pub struct NativePath {
     pub model: Option<String>,
     /// Guardrail id and version, decoded.
     pub guardrail: Option<(String, String)>,
+    /// How many bytes of the path stand before Bedrock's own.
+    pub prefix: usize,
 }
 
 /// Recognises a native path (without query). `None`: it is none of Bedrock's.
@@ -23,7 +25,7 @@ pub struct NativePath {
 /// # Errors
 /// An id that is empty or does not decode to UTF-8.
 pub fn recognise(path: &str) -> Result<Option<NativePath>, Refusal> {
-    if let Some((_, rest)) = path.rsplit_once("/model/") {
+    if let Some((prefix, rest)) = path.rsplit_once("/model/") {
         for operation in Operation::OF_MODELS {
             if let Some(id) = rest.strip_suffix(operation.verb())
                 && let Some(id) = id.strip_suffix('/')
@@ -32,11 +34,12 @@ pub fn recognise(path: &str) -> Result<Option<NativePath>, Refusal> {
                     operation,
                     model: Some(decode(id)?),
                     guardrail: None,
+                    prefix: prefix.len(),
                 }));
             }
         }
     }
-    if let Some((_, rest)) = path.rsplit_once("/guardrail/")
+    if let Some((prefix, rest)) = path.rsplit_once("/guardrail/")
         && let Some(rest) = rest.strip_suffix("/apply")
         && let Some((id, version)) = rest.rsplit_once("/version/")
     {
@@ -44,12 +47,14 @@ pub fn recognise(path: &str) -> Result<Option<NativePath>, Refusal> {
             operation: Operation::ApplyGuardrail,
             model: None,
             guardrail: Some((decode(id)?, decode(version)?)),
+            prefix: prefix.len(),
         }));
     }
     Ok(VendorApi::of_path(path).map(|api| NativePath {
         operation: Operation::VendorApi { api, stream: false },
         model: None,
         guardrail: None,
+        prefix: path.len().saturating_sub(api.path().len()),
     }))
 }
 

@@ -16,6 +16,7 @@ use std::fmt;
 use crate::bedrock::event::Event;
 use crate::bedrock::path;
 use crate::refusal::{ErrorAnswer, Refusal};
+use crate::target::path_of;
 
 /// A dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +81,6 @@ impl Api {
             Self::Anthropic => anthropic::error::answer(refusal, request_id),
         }
     }
-}
-
-/// The path in a request's target. nginx takes what follows `#` for no part of it either.
-pub fn path_of(target: &str) -> &str {
-    target.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// What the answer has to know of the request: how it is to be written.
