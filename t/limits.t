@@ -151,3 +151,99 @@ Authorization: Bearer bedrock-api-key-EXAMPLE
 --- response_headers
 X-Amzn-ErrorType: AccessDeniedException
 --- sent_count: 0
+
+=== more tokens among more fields than can be read
+--- config
+    location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
+--- request eval
+"POST /model/any.model/converse\n" . '{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{'
+. join('', map { "\"k$_\":1," } 0 .. 10000) . '"max_tokens":9999}}'
+--- error_code: 403
+--- response_body_like: additionalModelRequestFields cannot be read
+--- sent_count: 0
+
+=== more tokens in an array
+--- config
+    location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
+--- request
+POST /model/any.model/converse
+{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":[{"max_tokens":9999}]}
+--- error_code: 403
+--- sent_count: 0
+
+=== more tokens deep in a model's own fields
+--- config
+    location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
+--- request
+POST /model/any.model/converse
+{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{"generation_config":{"MAX_NEW_TOKENS":101}}}
+--- error_code: 403
+--- response_body_like: additionalModelRequestFields asks for more output tokens in MAX_NEW_TOKENS
+--- sent_count: 0
+
+=== several answers to an invoke
+--- config
+    location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
+--- request
+POST /model/mistral.large/invoke
+{"messages":[],"n":3}
+--- error_code: 403
+--- response_headers
+X-Amzn-ErrorType: AccessDeniedException
+--- response_body chop
+{"message":"This gateway limits output tokens, and cannot do so here: n asks for more than one answer."}
+--- sent_count: 0
+
+=== several answers on Bedrock's own OpenAI path
+--- config
+    location / { bedrock on; bedrock_api native; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
+--- request
+POST /openai/v1/chat/completions
+{"model":"any.model","messages":[],"n":3}
+--- error_code: 403
+--- sent_count: 0
+
+=== a response in the background
+--- request
+POST /openai/v1/responses
+{"model":"any.model","input":"Hi","background":true}
+--- error_code: 403
+--- response_body_like: takes no background responses
+--- sent_count: 0
+
+=== a budget for thinking above the limit
+--- config
+    location / { bedrock on; bedrock_max_output_tokens 3000; proxy_pass http://bedrock; }
+--- request
+POST /model/anthropic.claude-sonnet-4-v1:0/invoke
+{"anthropic_version":"bedrock-2023-05-31","messages":[{"role":"user","content":"Hi"}],"max_tokens":20000,"thinking":{"type":"enabled","budget_tokens":16000}}
+--- sent_body
+{"anthropic_version":"bedrock-2023-05-31","messages":[{"role":"user","content":"Hi"}],"max_tokens":3000,"thinking":{"type":"enabled","budget_tokens":1500}}
+
+=== no room for thinking
+--- config
+    location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
+--- request
+POST /model/anthropic.claude-sonnet-4-v1:0/converse
+{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{"reasoning_config":{"type":"enabled","budget_tokens":2000},"top_k":5}}
+--- sent_body
+{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{"top_k":5},"inferenceConfig":{"maxTokens":100}}
+
+=== content that a guardrail would not look at
+--- config
+    location / { bedrock on; bedrock_guardrail gr1 7; proxy_pass http://bedrock; }
+--- request
+POST /model/any.model/converse
+{"messages":[{"role":"user","content":[{"guardContent":{"text":{"text":"a"}}},{"text":"b"}]}]}
+--- error_code: 403
+--- response_body_like: puts a guardrail on every request
+--- sent_count: 0
+
+=== tags that would narrow a guardrail
+--- config
+    location / { bedrock on; bedrock_guardrail gr1 7; proxy_pass http://bedrock; }
+--- request
+POST /model/any.model/invoke
+{"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"},"prompt":"Hi"}
+--- sent_body
+{"prompt":"Hi"}

@@ -156,3 +156,281 @@ fn each_attempt_is_planned_as_if_it_were_the_first() {
         assert_eq!(attempt(&second), fallback);
     }
 }
+
+/// What goes on of a request, or the status of its refusal.
+fn outcome(target: &str, rules: &Settings<'_>, body: &str) -> Result<String, u16> {
+    planned(target, rules, &[JSON], body)
+        .map(|plan| sent(&plan, body))
+        .map_err(|refusal| refusal.status)
+}
+
+fn limited_to(cap: u64) -> Settings<'static> {
+    Settings {
+        max_output_tokens: Some(cap),
+        ..settings()
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_refused() {
+    let rules = limited_to(100);
+    let many: String = (0..10_001).map(|i| format!("\"k{i}\":1,")).collect();
+    for fields in [
+        format!(r#"{{{many}"max_tokens":9999}}"#),
+        r#"[{"max_tokens":9999}]"#.to_owned(),
+        r#""max_tokens""#.to_owned(),
+        "7".to_owned(),
+        r#"{"MAX_TOKENS":101}"#.to_owned(),
+        r#"{"max\u005ftokens":101}"#.to_owned(),
+        r#"{"parameters":{"max_new_tokens":101}}"#.to_owned(),
+        r#"{"generation_config":{"a":[[{"max_new_tokens":101}]]}}"#.to_owned(),
+        r#"{"max_tokens":null}"#.to_owned(),
+        r#"{"n":2}"#.to_owned(),
+        r#"{"x":{"best_of":3}}"#.to_owned(),
+        r#"{"num_generations":5}"#.to_owned(),
+        r#"{"candidate_count":"1"}"#.to_owned(),
+        r#"{"thinking_budget":101}"#.to_owned(),
+        r#"{"thinking":[{"budget_tokens":101}]}"#.to_owned(),
+        r#"{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"high"}}"#.to_owned(),
+        format!(
+            r#"{{"a":{}{{"max_tokens":9999}}{}}}"#,
+            "[".repeat(2000),
+            "]".repeat(2000)
+        ),
+    ] {
+        let fields = format!(r#""additionalModelRequestFields":{fields}"#);
+        let shown = &fields[..fields.len().min(200)];
+        for (target, body) in [
+            (
+                "/model/m/converse",
+                format!(r#"{{"messages":[],{fields}}}"#),
+            ),
+            (
+                "/chat",
+                format!(r#"{{"model":"m","messages":[],{fields}}}"#),
+            ),
+        ] {
+            assert_eq!(outcome(target, &rules, &body), Err(403), "{shown}");
+        }
+        // OpenAI's clients are told that this must be an object.
+        let body =
+            format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],{fields}}}"#);
+        let status = outcome("/v1/chat/completions", &rules, &body).unwrap_err();
+        assert!(matches!(status, 400 | 403), "{shown}: {status}");
+    }
+    for fields in [
+        r#"{"top_k":500,"n":1,"tools":[{"input_schema":{"properties":{"max_tokens":{}}}}]}"#,
+        r#"{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"}}"#,
+        "null",
+        "{}",
+    ] {
+        let body = format!(r#"{{"additionalModelRequestFields":{fields}}}"#);
+        let goes_on = outcome("/model/m/converse", &rules, &body).unwrap();
+        assert!(goes_on.contains(&format!(r#""additionalModelRequestFields":{fields},"#)));
+    }
+}
+
+#[test]
+fn an_invoke_cannot_ask_for_more_under_another_name() {
+    let rules = limited_to(100);
+    for (model, more) in [
+        ("mistral.m", r#""n":2"#),
+        ("mistral.m", r#""max_completion_tokens":101"#),
+        ("mistral.m", r#""parameters":{"max_new_tokens":101}"#),
+        ("mistral.m", r#""generation_config":{"max_new_tokens":101}"#),
+        ("mistral.m", r#""Max_Tokens":101"#),
+        ("cohere.command-r", r#""num_generations":2"#),
+        ("meta.llama3", r#""max_tokens":101"#),
+        ("meta.llama3", r#""best\u005fof":2"#),
+        (
+            "amazon.nova-lite",
+            r#""inferenceConfig":{"max_new_tokens":101}"#,
+        ),
+        ("amazon.nova-lite", r#""inferenceConfig":{"MaxTokens":101}"#),
+        (
+            "amazon.nova-2-lite",
+            r#""inferenceConfig":{"reasoningConfig":{"maxReasoningEffort":"high"}}"#,
+        ),
+        (
+            "amazon.titan-text-x",
+            r#""textGenerationConfig":{"maxTokens":101}"#,
+        ),
+        ("anthropic.c", r#""max_tokens_to_sample":101"#),
+        ("anthropic.c", r#""thinking":[{"budget_tokens":101}]"#),
+    ] {
+        let body = format!(r#"{{"messages":[{{"max_tokens":999}}],{more}}}"#);
+        for verb in ["invoke", "invoke-with-response-stream"] {
+            let target = format!("/model/{model}/{verb}");
+            assert_eq!(outcome(&target, &rules, &body), Err(403), "{model} {body}");
+            assert_eq!(
+                outcome(&target, &settings(), &body).as_ref(),
+                Ok(&body),
+                "{model}"
+            );
+        }
+    }
+    // Bedrock's own OpenAI and Anthropic paths.
+    let native = |api: &str, more: &str| {
+        let body = format!(r#"{{"model":"m","messages":[],"input":[{{"n":5}}],{more}}}"#);
+        let target = format!("/{api}");
+        let request = inspect(
+            Some(gateway::Api::Native),
+            "POST",
+            &target,
+            Some(body.as_bytes()),
+        )
+        .unwrap();
+        plan(&request, &rules, &[JSON], body.as_bytes())
+            .map(|plan| sent(&plan, &body))
+            .map_err(|refusal| refusal.status)
+    };
+    for (api, more) in [
+        ("openai/v1/chat/completions", r#""n":2"#),
+        ("openai/v1/chat/completions", r#""max_new_tokens":101"#),
+        (
+            "openai/v1/chat/completions",
+            r#""extra_body":{"max_tokens":101}"#,
+        ),
+        ("openai/v1/responses", r#""max_tokens":101"#),
+        ("openai/v1/responses", r#""background":true"#),
+        ("openai/v1/responses", r#""background":1"#),
+        ("openai/v1/responses", r#""backgr\u006fund":true"#),
+        ("anthropic/v1/messages", r#""max_tokens_to_sample":101"#),
+    ] {
+        assert_eq!(native(api, more), Err(403), "{api} {more}");
+    }
+    for (api, more) in [
+        ("openai/v1/chat/completions", r#""n":1,"max_tokens":100"#),
+        (
+            "openai/v1/responses",
+            r#""background":false,"max_output_tokens":9"#,
+        ),
+        ("anthropic/v1/messages", r#""max_tokens":7"#),
+    ] {
+        assert!(native(api, more).unwrap().contains(more), "{api} {more}");
+    }
+}
+
+#[test]
+fn background_responses_are_never_sent() {
+    let body = r#"{"model":"m","input":"x","background":true}"#;
+    assert_eq!(outcome("/openai/v1/responses", &settings(), body), Err(403));
+}
+
+#[test]
+fn no_request_narrows_what_the_guardrail_looks_at() {
+    let guardrail = Guardrail {
+        id: "gr1".into(),
+        version: "2".into(),
+        trace: None,
+    };
+    let rules = Settings {
+        guardrail: Some(&guardrail),
+        ..settings()
+    };
+    for body in [
+        r#"{"messages":[{"content":[{"guardContent":{"text":{"text":"x"}}},{"text":"y"}]}]}"#,
+        r#"{"messages":[],"system":[{"guard\u0043ontent":{}}]}"#,
+        r#"{"messages":[],"additionalModelRequestFields":{"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"}}}"#,
+        r#"{"messages":[],"additionalModelRequestFields":[{"Amazon-Bedrock-x":1}]}"#,
+    ] {
+        assert_eq!(
+            outcome("/model/m/converse", &rules, body),
+            Err(403),
+            "{body}"
+        );
+        assert_eq!(
+            outcome("/model/m/converse", &settings(), body).as_deref(),
+            Ok(body)
+        );
+    }
+    let body = r#"{"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"},"prompt":"y","AMAZON-bedrock-guardrailDetails":1,"amazon\u002dbedrock-x":{}}"#;
+    for (target, goes_on) in [
+        ("/model/m/invoke", r#"{"prompt":"y"}"#),
+        (
+            "/model/meta.l/invoke-with-response-stream",
+            r#"{"prompt":"y"}"#,
+        ),
+    ] {
+        assert_eq!(outcome(target, &rules, body).as_deref(), Ok(goes_on));
+        assert_eq!(outcome(target, &settings(), body).as_deref(), Ok(body));
+    }
+    assert_eq!(
+        outcome("/model/m/invoke", &rules, r#"[{"prompt":"y"}]"#),
+        Err(400)
+    );
+}
+
+#[test]
+fn a_budget_for_thinking_fits_below_the_limit_or_goes() {
+    let thinks = r#"{"type":"enabled","budget_tokens":8000}"#;
+    let lower = r#"{"type":"enabled","budget_tokens":1500}"#;
+    let management = r#"{"edits":[{"type":"clear_thinking_20251015"}]}"#;
+    for (cap, wanted) in [(3000, Some(lower)), (500, None), (10_000, Some(thinks))] {
+        let rules = limited_to(cap);
+        let max = cap.min(9000);
+        let member = wanted.map_or(String::new(), |json| format!(r#","thinking":{json}"#));
+        // Invoke, native; Bedrock's own Messages.
+        let rest = r#""messages":[]"#;
+        let body = format!(r#"{{{rest},"max_tokens":9000,"thinking":{thinks}}}"#);
+        let goes_on = format!(r#"{{{rest},"max_tokens":{max}{member}}}"#);
+        assert_eq!(
+            outcome("/model/anthropic.c/invoke", &rules, &body),
+            Ok(goes_on)
+        );
+        // Messages through invoke, with what depends on thinking.
+        let user = r#""messages":[{"role":"user","content":"x"}]"#;
+        let body = format!(
+            r#"{{"model":"anthropic.c",{user},"max_tokens":9000,"thinking":{thinks},"context_management":{management}}}"#
+        );
+        let goes_on = outcome("/v1/messages", &rules, &body).unwrap();
+        let kept = wanted.map(|json| format!(r#""thinking":{json}"#));
+        match &kept {
+            Some(kept) => assert!(
+                goes_on.contains(kept) && goes_on.contains(management),
+                "{goes_on}"
+            ),
+            None => assert!(!goes_on.contains("thinking"), "{goes_on}"),
+        }
+        // Messages through Converse.
+        let through_converse = Settings {
+            anthropic: gateway::settings::Anthropic {
+                via: gateway::settings::Via::Converse,
+                beta: None,
+            },
+            ..rules.clone()
+        };
+        let goes_on = outcome("/v1/messages", &through_converse, &body).unwrap();
+        match &kept {
+            Some(kept) => assert!(goes_on.contains(kept), "{goes_on}"),
+            None => assert!(!goes_on.contains("thinking"), "{goes_on}"),
+        }
+        // Converse, and OpenAI's clients: both spellings.
+        for name in ["thinking", "reasoning_config"] {
+            let fields = format!(r#""additionalModelRequestFields":{{"{name}":{thinks}}}"#);
+            let wanted = wanted.map_or("{}".to_owned(), |json| format!(r#"{{"{name}":{json}}}"#));
+            let wanted = format!(r#""additionalModelRequestFields":{wanted}"#);
+            for (target, body) in [
+                (
+                    "/model/anthropic.c/converse",
+                    format!(r#"{{{rest},"inferenceConfig":{{"maxTokens":9000}},{fields}}}"#),
+                ),
+                (
+                    "/v1/chat/completions",
+                    format!(r#"{{"model":"anthropic.c",{user},"max_tokens":9000,{fields}}}"#),
+                ),
+            ] {
+                let goes_on = outcome(target, &rules, &body).unwrap();
+                assert!(goes_on.contains(&wanted), "{target} {goes_on}");
+                let limit = format!(r#""maxTokens":{max}"#);
+                assert!(goes_on.contains(&limit), "{target} {goes_on}");
+            }
+        }
+    }
+    // Without a limit of the operator's nothing changes.
+    let body = format!(r#"{{"messages":[],"max_tokens":100,"thinking":{thinks}}}"#);
+    assert_eq!(
+        outcome("/model/anthropic.c/invoke", &settings(), &body),
+        Ok(body.clone())
+    );
+}

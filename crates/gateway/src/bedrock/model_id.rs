@@ -99,12 +99,13 @@ pub fn foundation_model(id: &str) -> Option<&str> {
     let id = match id.strip_prefix("arn:") {
         None => id,
         Some(arn) => {
-            let resource = arn.rsplit(':').find(|part| part.contains('/'))?;
-            let (kind, _) = resource.split_once('/')?;
+            // arn:partition:service:region:account:resource, of which `arn:` is gone.
+            let resource = arn.splitn(5, ':').nth(4)?;
+            let (kind, id) = resource.split_once('/')?;
             if !matches!(kind, "foundation-model" | "inference-profile") {
                 return None;
             }
-            arn.split_once('/')?.1
+            id
         }
     };
     // A profile id carries the region group first: `us.anthropic.…`.
@@ -212,6 +213,16 @@ mod tests {
                 "arn:aws:bedrock:us-east-1:1:application-inference-profile/us.x",
                 None,
             ),
+            (
+                "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2:1",
+                Some("anthropic.claude-v2:1"),
+            ),
+            // One reading of an ARN: its sixth part says what it is.
+            (
+                "arn:aws:bedrock:us-east-1:1:imported-model/cohere.embed-x:foundation-model/y",
+                None,
+            ),
+            ("arn:aws:foundation-model/cohere.embed-x", None),
         ] {
             assert_eq!(foundation_model(id), model);
         }

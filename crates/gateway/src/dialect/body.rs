@@ -49,15 +49,18 @@ pub fn text(body: &[u8]) -> Result<&str, Refusal> {
         .map_err(|_| Refusal::validation("The request body is not a JSON object: it is not UTF-8."))
 }
 
+/// 400: a member that counts occurs twice, and parsers do not agree on which one does.
+pub fn twice(what: String) -> Refusal {
+    Refusal::validation(format!("The request body is ambiguous: {what}."))
+}
+
 fn member<'a, T: Deserialize<'a>>(
     object: &Object<'a>,
     text: &'a str,
     name: &str,
     kind: &str,
 ) -> Result<Option<T>, Refusal> {
-    let member = object
-        .only(name)
-        .map_err(|what| Refusal::validation(format!("The request body is ambiguous: {what}.")))?;
+    let member = object.only(name).map_err(twice)?;
     let value = member.and_then(|member| text.get(member.value.clone()));
     value
         .map_or(Ok(None), serde_json::from_str)

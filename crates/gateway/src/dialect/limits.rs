@@ -1,9 +1,12 @@
-//! The operator's limits, which hold in every form that a request can take.
+//! The operator's limits, which hold in every form that a request can take. What cannot be checked is refused.
 
 use std::borrow::Cow;
 
+use super::body::twice;
+use super::fields::{self, Excess, unenforceable};
 use super::forms::Elements;
 use super::parameter::Path;
+use super::thinking::{self, Fitted};
 use crate::bedrock::converse::ConverseRequest;
 use crate::bedrock::model_id;
 use crate::json::edit::Edit;
@@ -15,7 +18,8 @@ use crate::settings::{Guardrail, Settings};
 /// Puts the operator's token limit and guardrail into a Converse request.
 ///
 /// # Errors
-/// 403 where the limit could be got round: a prompt's own settings, or the model's native fields.
+/// 403 where one of them could be got round: by a prompt's own settings, the model's native fields, or content that the
+/// guardrail would not look at; 400 where a member that counts occurs twice.
 pub fn limit_converse(
     edit: &mut Edit<'_, '_>,
     object: &Object<'_>,
@@ -23,7 +27,20 @@ pub fn limit_converse(
     model: Option<&str>,
     settings: &Settings<'_>,
 ) -> Result<(), Refusal> {
+    let value = |name: &str| -> Result<Option<&str>, Refusal> {
+        let member = object.only(name).map_err(twice)?;
+        Ok(member.and_then(|member| text.get(member.value.clone())))
+    };
+    let native_fields =
+        || value(NATIVE_FIELDS).map(|fields| fields.filter(|fields| *fields != "null"));
     if let Some(guardrail) = settings.guardrail {
+        for name in ["messages", "system"] {
+            let narrows = |content| fields::has_member(content, |name| name == "guardContent");
+            if value(name)?.is_some_and(narrows) {
+                return Err(narrowed("guardContent"));
+            }
+        }
+        native_fields()?.map_or(Ok(()), leave_guardrail_alone)?;
         edit.set("guardrailConfig", &guardrail_config(guardrail));
     }
     let Some(cap) = settings.max_output_tokens else {
@@ -32,17 +49,14 @@ pub fn limit_converse(
     if model.is_some_and(model_id::is_prompt) {
         return Err(prompt_has_its_own());
     }
-    let member = object.only("inferenceConfig").map_err(twice)?;
-    let old = member.and_then(|member| text.get(member.value.clone()));
-    if let Some(new) = capped(old.unwrap_or("{}"), "maxTokens", cap) {
-        edit.set_to("inferenceConfig", new);
+    let inference = limited(value("inferenceConfig")?, "maxTokens", cap)?;
+    if let Cow::Owned(new) = &inference.json {
+        edit.set("inferenceConfig", new);
     }
-    let fields = object
-        .only("additionalModelRequestFields")
-        .map_err(twice)?
-        .and_then(|member| text.get(member.value.clone()));
-    if fields.is_some_and(|fields| !native_fields_keep_to(fields, cap)) {
-        return Err(native_fields_ask_for_more());
+    if let Some(fields) = native_fields()?
+        && let Cow::Owned(new) = native_fields_within(fields, inference.max_tokens, cap)?
+    {
+        edit.set(NATIVE_FIELDS, &new);
     }
     Ok(())
 }
@@ -56,7 +70,10 @@ pub fn limit_request(
     model: &str,
     settings: &Settings<'_>,
 ) -> Result<(), Refusal> {
+    let native_fields = &mut request.native_fields;
     if let Some(guardrail) = settings.guardrail {
+        let given = native_fields.given.as_deref();
+        given.map_or(Ok(()), leave_guardrail_alone)?;
         request.guardrail = Some(guardrail_config(guardrail).into());
     }
     let Some(cap) = settings.max_output_tokens else {
@@ -65,12 +82,26 @@ pub fn limit_request(
     if model_id::is_prompt(model) {
         return Err(prompt_has_its_own());
     }
-    let asked = request.inference.max_tokens.unwrap_or(cap);
-    request.inference.max_tokens = Some(asked.min(cap));
-    let fields = request.native_fields.given.as_deref();
-    if fields.is_some_and(|fields| !native_fields_keep_to(fields, cap)) {
-        return Err(native_fields_ask_for_more());
+    let max_tokens = request.inference.max_tokens.unwrap_or(cap).min(cap);
+    request.inference.max_tokens = Some(max_tokens);
+    if let Some(fields) = native_fields.given.take() {
+        let within = native_fields_within(&fields, max_tokens, cap)?;
+        native_fields.given = Some(match within {
+            Cow::Owned(new) => new.into(),
+            Cow::Borrowed(_) => fields,
+        });
     }
+    native_fields.added.retain_mut(|(name, value)| {
+        if !thinking::NAMES.contains(name) {
+            return true;
+        }
+        match thinking::fitted(value, max_tokens, cap) {
+            Fitted::As(Cow::Owned(new)) => *value = new.into(),
+            Fitted::As(Cow::Borrowed(_)) => {}
+            Fitted::Out => return false,
+        }
+        true
+    });
     Ok(())
 }
 
@@ -96,12 +127,100 @@ pub fn stop_sequences<'a>(
     Ok(found)
 }
 
-fn prompt_has_its_own() -> Refusal {
-    unenforceable("a managed prompt brings its own limit for output tokens")
+/// An object of the request that has the limit in it.
+pub(super) struct Limited<'a> {
+    /// The object's text.
+    pub json: Cow<'a, str>,
+    /// The limit, as it is there now.
+    pub max_tokens: u64,
 }
 
-fn native_fields_ask_for_more() -> Refusal {
-    unenforceable("additionalModelRequestFields asks for more output tokens")
+/// The object `old` with its member `name` at most `cap`; an object of that alone where it is none.
+///
+/// # Errors
+/// 403: it asks for more under another name.
+pub(super) fn limited<'a>(
+    old: Option<&'a str>,
+    name: &str,
+    cap: u64,
+) -> Result<Limited<'a>, Refusal> {
+    let Some((old, object)) = old.and_then(|old| Some((old, object::parse(old).ok()?))) else {
+        return Ok(Limited {
+            json: format!("{{\"{name}\":{cap}}}").into(),
+            max_tokens: cap,
+        });
+    };
+    fields::refuse(fields::excess(&object, old, cap, &[name]))?;
+    let mut edit = Edit::new(&object);
+    let max_tokens = cap_member(&mut edit, &object, old, name, cap);
+    let json = text_of(edit, old);
+    Ok(Limited { json, max_tokens })
+}
+
+/// Sets the member `name` to `cap` unless it is within that already; what it is then.
+pub(super) fn cap_member(
+    edit: &mut Edit<'_, '_>,
+    object: &Object<'_>,
+    text: &str,
+    name: &str,
+    cap: u64,
+) -> u64 {
+    // Of two members with the name neither is trusted.
+    let member = object.only(name).ok().flatten();
+    let asked = member.and_then(|member| text.get(member.value.clone()));
+    fields::within(asked, cap).unwrap_or_else(|| {
+        edit.set(name, &cap.to_string());
+        cap
+    })
+}
+
+/// The fields that Converse merges into a model's native request, with a budget for thinking that fits the limit.
+fn native_fields_within(
+    native_fields: &str,
+    max_tokens: u64,
+    cap: u64,
+) -> Result<Cow<'_, str>, Refusal> {
+    let object = fields::object_of(native_fields, NATIVE_FIELDS).map_err(unenforceable)?;
+    let mut edit = Edit::new(&object);
+    thinking::fit(&mut edit, &object, native_fields, max_tokens, cap)?;
+    let excess = fields::excess(&object, native_fields, cap, &thinking::NAMES);
+    if let Some(excess) = excess {
+        return Err(unenforceable(match excess {
+            Excess::Tokens(name) => {
+                format!("{NATIVE_FIELDS} asks for more output tokens in {name}")
+            }
+            other => format!("{NATIVE_FIELDS}: {other}"),
+        }));
+    }
+    Ok(text_of(edit, native_fields))
+}
+
+/// What an edit makes of the text.
+fn text_of<'a>(edit: Edit<'_, '_>, old: &'a str) -> Cow<'a, str> {
+    let body = edit.into_body(old.len());
+    if body == crate::body::Body::Unchanged {
+        return Cow::Borrowed(old);
+    }
+    Cow::Owned(String::from_utf8(body.joined(old.as_bytes())).unwrap_or_default())
+}
+
+/// Members that Bedrock itself reads from a model's native request say what the guardrail looks at.
+fn leave_guardrail_alone(native_fields: &str) -> Result<(), Refusal> {
+    match fields::has_member(native_fields, fields::is_bedrocks) {
+        true => Err(narrowed(NATIVE_FIELDS)),
+        false => Ok(()),
+    }
+}
+
+/// The operator's guardrail would not look at all of the request.
+fn narrowed(by: &str) -> Refusal {
+    Refusal::denied(format!(
+        "This gateway puts a guardrail on every request, and {by} would take a part of this one from it."
+    ))
+}
+
+fn prompt_has_its_own() -> Refusal {
+    unenforceable("a managed prompt brings its own limit for output tokens")
 }
 
 pub(super) fn guardrail_config(guardrail: &Guardrail) -> String {
@@ -115,83 +234,7 @@ pub(super) fn guardrail_config(guardrail: &Guardrail) -> String {
     config.to_string()
 }
 
-/// An object's text with member `name` at most `cap`; `None` if it is so already.
-pub(super) fn capped(text: &str, name: &str, cap: u64) -> Option<String> {
-    let Ok(object) = object::parse(text) else {
-        return Some(format!("{{\"{name}\":{cap}}}"));
-    };
-    // Of two members with the name neither is trusted.
-    if let Ok(Some(member)) = object.only(name)
-        && within(text.get(member.value.clone()), cap)
-    {
-        return None;
-    }
-    let mut edit = Edit::new(&object);
-    edit.set(name, &cap.to_string());
-    let bytes = edit.into_body(text.len()).joined(text.as_bytes());
-    String::from_utf8(bytes).ok()
-}
-
-/// Whether a value is a whole number from 1 to `cap`. Anything else in its place might be read as more.
-pub(super) fn within(value: Option<&str>, cap: u64) -> bool {
-    value
-        .and_then(|value| value.parse().ok())
-        .is_some_and(|value: u64| value >= 1 && value <= cap)
-}
-
-/// Whether an object has every member of these names within `cap`.
-pub(super) fn keeps_to(text: &str, names: &[&str], cap: u64) -> bool {
-    let Ok(object) = object::parse(text) else {
-        return true;
-    };
-    object
-        .members
-        .iter()
-        .filter(|member| names.contains(&member.name.as_ref()))
-        .all(|member| within(text.get(member.value.clone()), cap))
-}
-
-/// Whether the fields that Converse merges into a model's native request leave its own limit alone.
-fn native_fields_keep_to(fields: &str, cap: u64) -> bool {
-    let Ok(object) = object::parse(fields) else {
-        return true;
-    };
-    // Every member of a name, as which of two counts is not known.
-    let nested = object
-        .members
-        .iter()
-        .filter(|member| {
-            ["inferenceConfig", "textGenerationConfig"].contains(&member.name.as_ref())
-        })
-        .filter_map(|member| fields.get(member.value.clone()));
-    std::iter::once(fields)
-        .chain(nested)
-        .all(|object| keeps_to(object, &NATIVE_LIMITS, cap))
-}
-
-pub(super) fn unenforceable(why: &str) -> Refusal {
-    Refusal::denied(format!(
-        "This gateway limits output tokens, and cannot do so here: {why}."
-    ))
-}
-
-pub(super) fn twice(what: String) -> Refusal {
-    Refusal::validation(format!("The request body is ambiguous: {what}."))
-}
-
-/// What models call their limit of output tokens.
-const NATIVE_LIMITS: [&str; 10] = [
-    "max_tokens",
-    "maxTokens",
-    "max_new_tokens",
-    "max_gen_len",
-    "max_tokens_to_sample",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "maxOutputTokens",
-    "maxTokenCount",
-    "max_length",
-];
+const NATIVE_FIELDS: &str = "additionalModelRequestFields";
 
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html>
 const MOST_STOP_SEQUENCES: usize = 2500;

@@ -4,12 +4,14 @@
 pub mod anthropic;
 pub mod body;
 pub mod converse;
+pub(crate) mod fields;
 pub mod forms;
 pub mod limits;
 pub mod models;
 pub mod native;
 pub mod openai;
 pub mod parameter;
+pub(crate) mod thinking;
 
 use std::fmt;
 

@@ -1,11 +1,15 @@
 //! Requests in Bedrock's own form: what the operator's rules change in them, and what they may bring along.
 
+use std::borrow::Cow;
+
 use super::vendor;
 use crate::bedrock::Operation;
 use crate::bedrock::model_id::Vendor;
 use crate::body::Body;
-use crate::dialect::body::{object, text};
-use crate::dialect::limits::{capped, keeps_to, limit_converse, twice, unenforceable, within};
+use crate::dialect::body::{object, text, twice};
+use crate::dialect::fields::{self, unenforceable};
+use crate::dialect::limits::{cap_member, limit_converse, limited};
+use crate::dialect::thinking;
 use crate::json::edit::Edit;
 use crate::json::object::Object;
 use crate::refusal::Refusal;
@@ -21,7 +25,6 @@ pub fn body(
     settings: &Settings<'_>,
     body: &[u8],
 ) -> Result<Body, Refusal> {
-    let cap = settings.max_output_tokens;
     match operation {
         Operation::Converse | Operation::ConverseStream => {
             let object = object(body)?;
@@ -29,10 +32,9 @@ pub fn body(
             limit_converse(&mut edit, &object, text(body)?, model, settings)?;
             Ok(edit.into_body(body.len()))
         }
-        Operation::Invoke | Operation::InvokeStream => match cap {
-            Some(cap) => capped_invoke(model.and_then(Vendor::of), cap, body),
-            None => Ok(Body::Unchanged),
-        },
+        Operation::Invoke | Operation::InvokeStream => {
+            invoke(model.and_then(Vendor::of), settings, body)
+        }
         // Nothing is generated.
         Operation::CountTokens | Operation::ApplyGuardrail | Operation::ListModels => {
             Ok(Body::Unchanged)
@@ -43,63 +45,84 @@ pub fn body(
     }
 }
 
-fn capped_invoke(vendor: Option<Vendor>, cap: u64, body: &[u8]) -> Result<Body, Refusal> {
-    let Some(vendor) = vendor else {
-        return Err(unenforceable(
-            "the model's id does not show whose request format it takes; use Converse",
-        ));
-    };
-    if vendor == Vendor::Embedding {
+fn invoke(vendor: Option<Vendor>, settings: &Settings<'_>, body: &[u8]) -> Result<Body, Refusal> {
+    // Who makes embeddings generates nothing.
+    let cap = settings
+        .max_output_tokens
+        .filter(|_| vendor != Some(Vendor::Embedding));
+    if cap.is_none() && settings.guardrail.is_none() {
         return Ok(Body::Unchanged);
     }
-    let object = object(body)?;
+    let format = || {
+        vendor.ok_or_else(|| {
+            unenforceable(
+                "the model's id does not show whose request format it takes; use Converse",
+            )
+        })
+    };
+    let limit = cap.map(|cap| Ok((cap, format()?))).transpose()?;
+    let (object, text) = (object(body)?, text(body)?);
     let mut edit = Edit::new(&object);
-    cap_invoke(&mut edit, &object, text(body)?, vendor, cap)?;
+    if settings.guardrail.is_some() {
+        guard(&mut edit);
+    }
+    if let Some((cap, vendor)) = limit {
+        let own = cap_invoke(&mut edit, &object, text, vendor, cap)?;
+        fields::refuse(fields::excess(&object, text, cap, own))?;
+    }
     Ok(edit.into_body(body.len()))
 }
 
-/// Puts the limit into the field of the model's own format.
+/// Takes out what would tell Bedrock how much of the request the operator's guardrail is to look at.
+pub fn guard(edit: &mut Edit<'_, '_>) {
+    edit.retain(|name| !fields::is_bedrocks(name));
+}
+
+/// Puts the limit into the field of the model's own format; the names of the members that are within it then.
 ///
 /// # Errors
-/// 400 where that field occurs twice; 403 where the limit could be got round.
+/// 400 where such a member occurs twice; 403 where the limit could be got round.
 pub fn cap_invoke(
     edit: &mut Edit<'_, '_>,
     object: &Object<'_>,
     text: &str,
     vendor: Vendor,
     cap: u64,
-) -> Result<(), Refusal> {
-    let (outer, name) = match vendor {
+) -> Result<&'static [&'static str], Refusal> {
+    let own: &[&str] = match vendor {
         Vendor::Anthropic if object.only("messages").map_err(twice)?.is_none() => {
-            (None, "max_tokens_to_sample")
+            &["max_tokens_to_sample"]
         }
-        Vendor::Nova => (Some("inferenceConfig"), "maxTokens"),
-        Vendor::TitanText => (Some("textGenerationConfig"), "maxTokenCount"),
-        Vendor::Meta => (None, "max_gen_len"),
-        _ => (None, "max_tokens"),
+        Vendor::Anthropic => &["max_tokens", "thinking", "reasoning_config"],
+        Vendor::Nova => &["inferenceConfig"],
+        Vendor::TitanText => &["textGenerationConfig"],
+        Vendor::Meta => &["max_gen_len"],
+        _ => &["max_tokens"],
     };
-    match outer {
-        Some(outer) => {
-            let member = object.only(outer).map_err(twice)?;
+    let Some(name) = own.first() else {
+        return Ok(own);
+    };
+    let member = object.only(name).map_err(twice)?;
+    let inner = match vendor {
+        Vendor::Nova => Some("maxTokens"),
+        Vendor::TitanText => Some("maxTokenCount"),
+        _ => None,
+    };
+    match inner {
+        Some(inner) => {
             let old = member.and_then(|member| text.get(member.value.clone()));
-            let old = old.unwrap_or("{}");
-            // Nova took this name before; with both, which one counts is not documented.
-            if !keeps_to(old, &["max_new_tokens"], cap) {
-                return Err(unenforceable("max_new_tokens asks for more output tokens"));
-            }
-            if let Some(new) = capped(old, name, cap) {
-                edit.set_to(outer, new);
+            if let Cow::Owned(new) = limited(old, inner, cap)?.json {
+                edit.set(name, &new);
             }
         }
         None => {
-            let member = object.only(name).map_err(twice)?;
-            let old = member.and_then(|member| text.get(member.value.clone()));
-            if !within(old, cap) {
-                edit.set(name, &cap.to_string());
+            let max_tokens = cap_member(edit, object, text, name, cap);
+            if vendor == Vendor::Anthropic {
+                thinking::fit(edit, object, text, max_tokens, cap)?;
             }
         }
     }
-    Ok(())
+    Ok(own)
 }
 
 #[cfg(test)]

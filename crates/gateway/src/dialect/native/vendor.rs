@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::request::guard;
 use crate::bedrock::VendorApi;
 use crate::body::Body;
-use crate::dialect::body::{object, text};
-use crate::dialect::limits::{twice, within};
+use crate::dialect::body::{object, text, twice};
+use crate::dialect::limits::cap_member;
+use crate::dialect::{fields, thinking};
 use crate::json::edit::Edit;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -30,7 +32,17 @@ pub fn body(
         let member = object.only(name).map_err(twice)?;
         Ok(member.and_then(|member| text.get(member.value.clone())))
     };
+    if api == VendorApi::OpenAiResponses
+        && !matches!(value("background")?, None | Some("false" | "null"))
+    {
+        return Err(Refusal::denied(
+            "This gateway takes no background responses: what they cost would never be known here.",
+        ));
+    }
     let mut edit = Edit::new(&object);
+    if settings.guardrail.is_some() {
+        guard(&mut edit);
+    }
     let named: Option<String> = value("model")?.and_then(|name| serde_json::from_str(name).ok());
     if named.as_deref() != Some(model) {
         edit.set("model", &Value::from(model).to_string());
@@ -39,18 +51,20 @@ pub fn body(
         let names = limits(api);
         let mut sent = Vec::new();
         for name in names {
-            if let Some(value) = value(name)? {
-                sent.push((name, value));
-            }
+            sent.extend(value(name)?.map(|_| *name));
         }
-        if let (true, Some(name)) = (sent.is_empty(), names.first()) {
-            edit.set(name, &cap.to_string());
+        if sent.is_empty() {
+            sent.extend(names.first());
         }
-        for (name, value) in sent {
-            if !within(Some(value), cap) {
-                edit.set(name, &cap.to_string());
-            }
+        let limits = sent
+            .iter()
+            .map(|name| cap_member(&mut edit, &object, text, name, cap));
+        let max_tokens = limits.min().unwrap_or(cap);
+        if api == VendorApi::AnthropicMessages {
+            thinking::fit(&mut edit, &object, text, max_tokens, cap)?;
+            sent.extend(thinking::NAMES);
         }
+        fields::refuse(fields::excess(&object, text, cap, &sent))?;
     }
     Ok(edit.into_body(body.len()))
 }

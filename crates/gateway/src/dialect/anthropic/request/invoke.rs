@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::with_bodys_betas;
 use crate::bedrock::model_id::Vendor;
 use crate::body::Body;
-use crate::dialect::limits::twice;
+use crate::dialect::body::twice;
 use crate::dialect::native::request::cap_invoke;
 use crate::json::edit::Edit;
 use crate::json::object::{self, Object};
@@ -30,6 +30,7 @@ pub fn body(
 ) -> Result<Body, Refusal> {
     let mut edit = edit(object, text, betas, settings)?;
     if let Some(cap) = settings.max_output_tokens {
+        // What else could be asked for is not among the fields that go on.
         cap_invoke(&mut edit, object, text, Vendor::Anthropic, cap)?;
     }
     Ok(edit.into_body(text.len()))

@@ -1,0 +1,262 @@
+//! Which fields of a model's own request format say how much it may generate. Every vendor has names of its own for that, and
+//! some take more than they document, so fields are known by what their names are made of, in whatever spelling and place.
+
+use std::fmt;
+
+use crate::json::members::{Members, scalar};
+use crate::json::object::{self, Object};
+use crate::refusal::Refusal;
+
+/// What a field asks for that a limit does not allow; its name is the client's, as far as it can be shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// More than the limit, or something that cannot be compared with it.
+    #[error("{0} asks for more output tokens")]
+    Tokens(String),
+    /// More answers than one, each of them up to the limit.
+    #[error("{0} asks for more than one answer")]
+    Answers(String),
+    /// Reasoning with which the model takes no limit.
+    #[error("{0} asks for reasoning that takes no limit")]
+    Reasoning(String),
+}
+
+/// The refusal of what asks for too much.
+///
+/// # Errors
+/// 403: something does.
+pub fn refuse(excess: Option<Excess>) -> Result<(), Refusal> {
+    excess.map_or(Ok(()), |excess| Err(unenforceable(excess)))
+}
+
+/// 403: the limit cannot be made to hold.
+pub fn unenforceable(why: impl fmt::Display) -> Refusal {
+    Refusal::denied(format!(
+        "This gateway limits output tokens, and cannot do so here: {why}."
+    ))
+}
+
+/// A value that is a whole number from 1 to `cap`. Anything else in its place might be read as more.
+pub fn within(value: Option<&str>, cap: u64) -> Option<u64> {
+    let value = value?.parse().ok()?;
+    (1..=cap).contains(&value).then_some(value)
+}
+
+/// Looks through a request in a model's own format, but for the conversation, what describes tools and answers, and the
+/// members that `passed_over` names: those are dealt with otherwise.
+pub fn excess(object: &Object<'_>, text: &str, cap: u64, passed_over: &[&str]) -> Option<Excess> {
+    let looked_at = |name: &str| !CONTENT.contains(&name) && !passed_over.contains(&name);
+    let mut members = object.members.iter().filter(|m| looked_at(&m.name));
+    members.find_map(|member| {
+        let value = text.get(member.value.clone()).unwrap_or_default();
+        of_field(&member.name, value, cap).or_else(|| excess_in(value, cap))
+    })
+}
+
+/// Looks through all of a value.
+pub fn excess_in(json: &str, cap: u64) -> Option<Excess> {
+    Members::of(json).find_map(|(name, value)| of_field(&name, value, cap))
+}
+
+/// Whether a value has a member whose name `fits`, at any depth.
+pub fn has_member(json: &str, fits: impl Fn(&str) -> bool) -> bool {
+    Members::of(json).any(|(name, _)| fits(&name))
+}
+
+/// The object that `json` is.
+///
+/// # Errors
+/// It is none, or has more members than can be looked through.
+pub fn object_of<'a>(json: &'a str, name: &str) -> Result<Object<'a>, String> {
+    object::parse(json).map_err(|what| format!("{name} cannot be read: {what}"))
+}
+
+/// Whether Bedrock itself, and not the model, reads a member of a model's native request.
+pub fn is_bedrocks(name: &str) -> bool {
+    let prefix = name.get(..BEDROCKS.len()).unwrap_or_default();
+    prefix.eq_ignore_ascii_case(BEDROCKS)
+}
+
+fn of_field(name: &str, value: &str, cap: u64) -> Option<Excess> {
+    let plain: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(LONGEST_NAME)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    let value = scalar(value);
+    let shown = || match plain.len() {
+        1..LONGEST_NAME if name.bytes().all(|byte| byte.is_ascii_graphic()) => name.to_owned(),
+        _ => "a field".to_owned(),
+    };
+    if limits_tokens(&plain) && within(Some(value), cap).is_none() {
+        return Some(Excess::Tokens(shown()));
+    }
+    if multiplies(&plain) && !matches!(value, "1" | "null") {
+        return Some(Excess::Answers(shown()));
+    }
+    let bounded = |value: &str| matches!(value, "\"low\"" | "\"medium\"" | "null");
+    // Nova takes no limit beside the highest effort.
+    (plain == "maxreasoningeffort" && !bounded(value)).then(|| Excess::Reasoning(shown()))
+}
+
+/// `max_tokens`, `maxTokenCount`, `max_new_tokens`, `max_gen_len`, `budget_tokens`, `num_predict` …
+fn limits_tokens(plain: &str) -> bool {
+    let has = |part: &str| plain.contains(part);
+    let any = |parts: &[&str]| parts.iter().any(|part| has(part));
+    has("budget")
+        || has("predict")
+        || (has("tok") && any(&["max", "min", "limit", "new", "num"]))
+        || (has("max")
+            && any(&[
+                "len",
+                "output",
+                "completion",
+                "generat",
+                "response",
+                "answer",
+            ]))
+}
+
+/// `n`, `best_of`, `num_generations`, `candidate_count` …
+fn multiplies(plain: &str) -> bool {
+    let numbered = ["numberof", "num", "n"]
+        .iter()
+        .find_map(|prefix| plain.strip_prefix(prefix))
+        .and_then(|what| what.strip_suffix('s'));
+    let counted = plain.strip_suffix("count");
+    let is_answer = |what: Option<&str>| what.is_some_and(|what| ANSWERS.contains(&what));
+    matches!(plain, "n" | "bestof") || is_answer(numbered) || is_answer(counted)
+}
+
+const ANSWERS: [&str; 11] = [
+    "answer",
+    "candidate",
+    "choice",
+    "completion",
+    "generation",
+    "output",
+    "response",
+    "result",
+    "returnsequence",
+    "sample",
+    "sequence",
+];
+
+/// Members in which names are the client's own: conversations, tools, schemas, labels.
+const CONTENT: [&str; 23] = [
+    "chat_history",
+    "documents",
+    "functions",
+    "input",
+    "inputText",
+    "instructions",
+    "logit_bias",
+    "message",
+    "messages",
+    "metadata",
+    "outputConfig",
+    "output_config",
+    "preamble",
+    "prompt",
+    "response_format",
+    "stop",
+    "stop_sequences",
+    "system",
+    "text",
+    "toolConfig",
+    "tool_choice",
+    "tool_results",
+    "tools",
+];
+
+/// Longer than any name that is looked for.
+const LONGEST_NAME: usize = 64;
+const BEDROCKS: &str = "amazon-bedrock-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_known_in_every_spelling() {
+        for name in [
+            "max_tokens",
+            "MAX_TOKENS",
+            "max-tokens",
+            "maxTokens",
+            "maxTokenCount",
+            "max_new_tokens",
+            "maxNewTokens",
+            "max_completion_tokens",
+            "max_output_tokens",
+            "max_tokens_to_sample",
+            "max_gen_len",
+            "max_length",
+            "max_generation_length",
+            "min_tokens",
+            "budget_tokens",
+            "thinking_budget",
+            "n_predict",
+            "num_predict",
+            "token_limit",
+        ] {
+            let json = format!(r#"{{"a":[{{"{name}":101}}]}}"#);
+            let found = excess_in(&json, 100);
+            assert_eq!(found, Some(Excess::Tokens(name.to_owned())), "{name}");
+            assert_eq!(excess_in(&json, 101), None, "{name}");
+            for value in [
+                "-1", "0", "1e3", "1.5", "\"9\"", "[9]", "{}", "null", "true",
+            ] {
+                let json = format!(r#"{{"{name}":{value}}}"#);
+                assert!(excess_in(&json, 100).is_some(), "{json}");
+            }
+        }
+        for name in [
+            "temperature",
+            "top_k",
+            "top_p",
+            "stop",
+            "skip_special_tokens",
+            "seed",
+            "stream",
+            "n_words",
+            "maximum",
+            "anthropic_beta",
+            "trigger",
+        ] {
+            assert_eq!(excess_in(&format!(r#"{{"{name}":9999}}"#), 100), None);
+        }
+    }
+
+    #[test]
+    fn several_answers_are_more_than_one_limit() {
+        for name in [
+            "n",
+            "N",
+            "best_of",
+            "num_generations",
+            "numResults",
+            "num_return_sequences",
+            "candidate_count",
+            "candidateCount",
+            "numberOfResponses",
+            "n_choices",
+        ] {
+            for (value, fine) in [("1", true), ("null", true), ("2", false), ("1.0", false)] {
+                let json = format!(r#"{{"{name}":{value}}}"#);
+                assert_eq!(excess_in(&json, 100).is_none(), fine, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_conversation_and_schemas_are_the_clients_own() {
+        let text = r#"{"messages":[{"max_tokens":999}],"tools":[{"properties":{"n":{}}}],"system":{"n":2},
+            "output_config":{"budget":{}},"x":{"n":2}}"#;
+        let object = object::parse(text).unwrap();
+        let found = excess(&object, text, 100, &[]);
+        assert_eq!(found, Some(Excess::Answers("n".to_owned())));
+        assert_eq!(excess(&object, text, 100, &["x"]), None);
+    }
+}
