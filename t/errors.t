@@ -234,3 +234,106 @@ POST /model/sim.throttled/converse
 {"messages":[{"role":"user","content":[]}]}
 --- error_code: 429
 --- response_body_like: Too many requests
+
+=== AWS's verdict on the gateway's signature, which quotes the request
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / {
+            default_type application/json;
+            add_header x-amzn-ErrorType InvalidSignatureException always;
+            return 403 '{"message":"It does not match.\\n\\nThe Canonical String should have been\\n\'POST\\nx-amz-security-token:TOKEN-EXAMPLE\\n\'"}';
+        }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- request eval
+[map { "POST /$_\n" . '{"model":"any.model","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"max_tokens":5}' }
+    'model/any.model/converse', 'model/any.model/converse-stream', 'model/any.model/invoke', 'plain',
+    'v1/chat/completions', 'v1/messages', 'openai/v1/responses']
+--- error_code eval
+[(502) x 7]
+--- response_body_unlike eval
+[(qr/ignature|Canonical|TOKEN/) x 7]
+--- error_log
+AWS does not accept the gateway's credentials or signature: InvalidSignatureException (403): It does not match.
+x-amz-security-token:***
+--- no_error_log
+TOKEN-EXAMPLE
+
+=== the client's own credentials are judged to its face
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / {
+            default_type application/json;
+            add_header x-amzn-ErrorType InvalidSignatureException always;
+            return 403 '{"message":"It does not match."}';
+        }
+    }
+--- config
+    location / { bedrock on; bedrock_auth off; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- more_headers
+Authorization: AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=00
+--- error_code: 403
+--- response_headers
+X-Amzn-ErrorType: InvalidSignatureException
+--- response_body chop
+{"message":"It does not match."}
+
+=== a verdict that nginx keeps in its cache
+--- http_config
+    proxy_cache_path html/cache keys_zone=answers:1m;
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / { default_type application/json; return 403 '{"__type":"x#SignatureDoesNotMatch","message":"TOKEN-EXAMPLE"}'; }
+    }
+--- config
+    location / {
+        bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        proxy_cache answers; proxy_cache_methods POST; proxy_cache_key $request_uri; proxy_cache_valid any 1m;
+    }
+--- request eval
+[(qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[]}]})) x 2]
+--- error_code eval
+[502, 502]
+--- response_body_unlike eval
+[(qr/TOKEN/) x 2]
+--- error_log
+SignatureDoesNotMatch (403)
+
+=== a permission error says what is missing, and not who asked
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / {
+            default_type application/json;
+            add_header x-amzn-ErrorType AccessDeniedException always;
+            return 403 '{"message":"User: arn:aws:sts::123456789012:assumed-role/Gateway/i-1 is not authorized to perform: bedrock:InvokeModel"}';
+        }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- error_code: 403
+--- response_headers
+X-Amzn-ErrorType: AccessDeniedException
+--- response_body chop
+{"message":"User: the gateway is not authorized to perform: bedrock:InvokeModel"}
+--- error_log
+AWS refuses this to the gateway: AccessDeniedException (403): User: arn:aws:sts::123456789012:assumed-role/Gateway/i-1
+
+=== a permission error about a model passes
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / {
+            default_type application/json;
+            add_header x-amzn-ErrorType AccessDeniedException always;
+            return 403 "{\"message\": \"You don't have access to the model with the specified model ID.\"}";
+        }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- error_code: 403
+--- response_body chop
+{"message": "You don't have access to the model with the specified model ID."}

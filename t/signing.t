@@ -57,7 +57,9 @@ qr{SignedHeaders=content-type;host;x-amz-date;x-amzn-bedrock-trace,}
     }
 --- config
     location / { bedrock on; bedrock_auth session; proxy_pass http://bedrock; }
---- error_code: 403
+--- error_code: 502
+--- error_log
+AWS does not accept the gateway's credentials or signature: UnrecognizedClientException (403): The security token
 --- sent eval
 ['x-amz-security-token: the+token/=', qr{Credential=ASIAEXAMPLE/.*SignedHeaders=content-type;host;x-amz-date;x-amz-security-token,}]
 
@@ -79,11 +81,15 @@ qr{SignedHeaders=content-type;host;x-amz-date;x-amzn-bedrock-trace,}
     bedrock_credentials wrong { source static; access_key_id AKIDEXAMPLE; secret_access_key wrong; }
 --- config
     location / { bedrock on; bedrock_auth wrong; proxy_pass http://bedrock; }
---- error_code: 403
+--- error_code: 502
 --- response_headers
-X-Amzn-ErrorType: InvalidSignatureException
+X-Amzn-ErrorType: ServiceUnavailableException
+--- response_body chop
+{"message":"The gateway got no valid answer from Bedrock."}
 --- access_log
 exception=InvalidSignatureException
+--- error_log
+AWS does not accept the gateway's credentials or signature: InvalidSignatureException (403): The request signature
 
 === a Bedrock API key
 --- config
@@ -115,9 +121,11 @@ authorization: Bearer bedrock-api-key-EXAMPLE
 --- more_headers eval
 ["X-Team: red\n", "X-Team: blue\n"]
 --- error_code eval
-[200, 403]
+[200, 502]
 --- response_headers eval
-['', 'X-Amzn-ErrorType: UnrecognizedClientException']
+['', 'X-Amzn-ErrorType: ServiceUnavailableException']
+--- no_error_log
+[alert]
 
 === a name that no block has
 --- http_config
@@ -227,9 +235,11 @@ AWS_SECRET_ACCESS_KEY=x
 AWS_SESSION_TOKEN=the-token
 --- config
     location / { bedrock on; bedrock_auth default; proxy_pass http://bedrock; }
---- error_code: 403
+--- error_code: 502
 --- sent
 x-amz-security-token: the-token
+--- error_log
+AWS does not accept the gateway's credentials or signature
 
 === a source that is the environment
 --- env

@@ -1,5 +1,6 @@
 //! Answers that become errors: in the client's dialect, or through `error_page` at another place.
 
+use gateway::bedrock::verdict::is_expired;
 use gateway::request::methods;
 use gateway::{Api, Refusal};
 use ngx::ffi::{NGX_DONE, ngx_chain_t, ngx_event_t};
@@ -7,7 +8,6 @@ use ngx::ffi::{NGX_DONE, ngx_chain_t, ngx_event_t};
 use super::{ERROR, OK, complain, send_down, swallow};
 use crate::attempt::Stage;
 use crate::context::{self, Afterwards, Handle};
-use crate::location_conf;
 use crate::nginx::chain::Output;
 use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::guard::{forced, guard_request};
@@ -15,6 +15,7 @@ use crate::nginx::log::Level;
 use crate::nginx::posted::Posted;
 use crate::nginx::request::{HeldBack, Request};
 use crate::nginx::upstream::Upstream;
+use crate::{credentials, location_conf};
 
 /// Writes nginx's error, or our own refusal, as the client's dialect has it.
 pub fn own_error(request: Request, mut context: Handle) -> isize {
@@ -83,6 +84,7 @@ fn send_replacement(request: Request, mut context: Handle) -> isize {
 /// The first frame was an exception (or none came): its status is the answer's, and `error_page` may take it.
 pub fn fail_held(request: Request, context: Handle, refusal: Refusal) -> isize {
     complain(request, context);
+    renew_expired(request, context);
     let result = instead_of_answer(request, context, refusal);
     if result == ERROR || result > OK {
         return ERROR;
@@ -93,6 +95,24 @@ pub fn fail_held(request: Request, context: Handle, refusal: Refusal) -> isize {
     }
     end_upstream(request, context);
     send_replacement(request, context)
+}
+
+/// AWS says that our credentials have expired: new ones are fetched.
+fn renew_expired(request: Request, context: Handle) {
+    let attempt = &context.attempt;
+    let exception = attempt.facts().and_then(|facts| facts.exception.as_deref());
+    if let (Some(used), Some(exception)) = (&attempt.credentials, exception)
+        && is_expired(exception)
+    {
+        credentials::refresh(used.index);
+        request.log(
+            Level::Error,
+            &format!(
+                "bedrock: AWS says that the credentials have expired ({}); fetching new ones",
+                exception.escape_debug()
+            ),
+        );
+    }
 }
 
 /// The answer is whole: the upstream is not waited for, once nginx is done with the event that it is in.

@@ -7,12 +7,12 @@ use gateway::{Plan, Refusal};
 use super::{OK, failure, ping};
 use crate::attempt::{Followed, Stage};
 use crate::context::{self, Handle};
+use crate::location_conf;
 use crate::nginx::filters::next_header_filter;
 use crate::nginx::guard::forced;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::{self, Upstream};
-use crate::{credentials, location_conf};
 
 /// The header filter.
 pub fn header(request: Request) -> isize {
@@ -26,11 +26,10 @@ pub fn header(request: Request) -> isize {
     }
     forced(request, "header");
     // What the cache keeps is Bedrock's answer, which has to be written in the client's form each time.
-    let rewrites = |context: &Handle| {
-        let plan = context.attempt.plan.as_ref();
-        plan.is_some_and(Plan::rewrites_answer)
-    };
-    let rewrites_cached = request.is_from_cache() && known.as_ref().is_some_and(rewrites);
+    let status = Upstream::of(request).map_or(0, Upstream::status);
+    let rewrites = |plan: &Plan| plan.rewrites_answer(status);
+    let rewrites_cached = request.is_from_cache()
+        && known.is_some_and(|context| context.attempt.plan.as_ref().is_some_and(rewrites));
     // A filter after this one, such as Lua's, may end the answer with an error while Bedrock's is under way.
     let active = Upstream::of(request)
         .filter(|upstream| rewrites_cached || upstream.is_active())
@@ -87,9 +86,6 @@ pub fn header(request: Request) -> isize {
         true => Followed::FromCache(relay),
         false => Followed::FromBedrock(relay),
     });
-    if let Some(refusal) = rejected_credentials(request, context) {
-        return failure::instead_of_answer(request, context, refusal);
-    }
     if request.is_main() && watched {
         ping::watch(request, context);
     }
@@ -113,23 +109,6 @@ fn no_answer(request: Request, context: Handle, upstream: Upstream) -> isize {
         failure::end_upstream(request, context);
     }
     result
-}
-
-/// AWS says that our credentials have expired: new ones are fetched, and the client learns only that it may try again.
-fn rejected_credentials(request: Request, context: Handle) -> Option<Refusal> {
-    let used = context.attempt.credentials.as_ref()?;
-    let exception = context.attempt.facts()?.exception.as_deref()?;
-    if !EXPIRED.contains(&exception) {
-        return None;
-    }
-    credentials::refresh(used.index);
-    request.log(
-        Level::Error,
-        &format!(
-            "bedrock: AWS says that the credentials have expired ({exception}); fetching new ones"
-        ),
-    );
-    Some(Refusal::from_status(502))
 }
 
 /// Whether nginx, or a phase handler, made this answer out of an error status.
@@ -176,4 +155,3 @@ fn check_what_was_sent(request: Request, plan: &gateway::Plan, upstream: Upstrea
 }
 
 const HOST: &[u8] = b"Host: ";
-const EXPIRED: [&str; 2] = ["ExpiredTokenException", "ExpiredToken"];

@@ -163,12 +163,7 @@ fn passed(
         let bytes = buffer.bytes();
         let mut cut = None;
         match push(context, bytes, &mut unwritten) {
-            Flow::Hold => {
-                if let Stage::Held(held) = &mut context.attempt.stage {
-                    held.extend_from_slice(bytes);
-                }
-            }
-            Flow::Go => {}
+            Flow::Hold | Flow::Go => {}
             Flow::Fail(refusal) => return Step::Fail(refusal),
             Flow::Cut(intact) => cut = Some(intact),
             // Only what writes the answer anew can tell of its failure.
@@ -183,6 +178,9 @@ fn passed(
         }
         if cut.is_none() && holds(context) {
             // Kept for later, or the flush that nginx sends before the first bytes.
+            if let Stage::Held(held) = &mut context.attempt.stage {
+                held.extend_from_slice(bytes);
+            }
             buffer.consume();
             continue;
         }

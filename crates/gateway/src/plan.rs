@@ -149,6 +149,7 @@ pub fn plan_large<'a>(
             max_frame_size: settings.max_frame_size,
             response_text: settings.response_text,
             hold: settings.hold_headers,
+            own: settings.auth != Auth::Client,
         },
     };
     match settings.auth {
@@ -210,9 +211,9 @@ impl Plan {
         Relay::new(&self.answer, status, header, now)
     }
 
-    /// Whether the answer goes on in another form than Bedrock's.
-    pub fn rewrites_answer(&self) -> bool {
-        self.answer.reply != Reply::AsSent
+    /// Whether an answer with this status may go on otherwise than Bedrock sent it.
+    pub fn rewrites_answer(&self, status: u16) -> bool {
+        self.answer.reply != Reply::AsSent || (self.answer.own && status >= 400)
     }
 
     /// The client signed for itself, so nothing it signed may change.

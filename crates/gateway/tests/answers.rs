@@ -6,7 +6,7 @@ mod common;
 mod stream;
 
 use common::settings;
-use gateway::{Api, Facts, Refusal, Settings};
+use gateway::{Api, Auth, Facts, Refusal, Settings};
 use stream::{Client, Ending, SDK, SSE, fed, frame, relay, stream_relay};
 
 const CONVERSE: Client = Client {
@@ -34,7 +34,9 @@ fn passing(
     let bytes = body.as_bytes();
     let feed = |pieces: Vec<&[u8]>| {
         let relay = relay(client, settings, status, headers);
-        assert!(!relay.holds() && !relay.is_stream() && relay.rewrites_as().is_none());
+        // An error waits until it is sure that it is not about the gateway.
+        assert_eq!(relay.holds(), status >= 400);
+        assert!(!relay.is_stream() && relay.rewrites_as().is_none());
         let seen = fed(relay, pieces, true);
         assert_eq!((seen.sent.as_slice(), seen.ending), (bytes, Ending::Clean));
         assert_eq!(seen.facts.stream, None);
@@ -148,6 +150,106 @@ fn an_http_error_passes_and_tells_its_exception() {
             let facts = passing(client, &settings(), 429, &headers, body);
             assert_eq!(facts.exception.as_deref(), exception, "{client:?} {body}");
             assert_eq!(facts.total_tokens(), None);
+        }
+    }
+}
+
+/// What AWS says of a signature, with the token that it quotes.
+const QUOTED: &str = r#"{"message":"The request signature we calculated does not match the signature you provided.\n\nThe Canonical String for this request should have been\n'POST\nx-amz-security-token:SECRET"}"#;
+
+#[test]
+fn what_aws_says_of_the_gateways_credentials_reaches_nobody() {
+    let own = settings();
+    let clients = Settings {
+        auth: Auth::Client,
+        ..settings()
+    };
+    let denied = r#"{"message":"User: arn:aws:sts::123456789012:assumed-role/Gateway/x is not authorized to perform: bedrock:InvokeModel"}"#;
+    for client in [SDK, SSE, CONVERSE, INVOKE, COUNT] {
+        for (status, name, body, gets) in [
+            (403, Some("InvalidSignatureException"), QUOTED, 502),
+            (403, None, QUOTED, 502),
+            (403, Some("SignatureDoesNotMatch:http://x/"), "{}", 502),
+            (403, Some("UnrecognizedClientException"), "{}", 502),
+            (403, Some("ExpiredTokenException"), "{}", 502),
+            (400, Some("IncompleteSignature"), "{}", 502),
+            (403, Some("InvalidClientTokenId"), "{}", 502),
+            (403, Some("AccessDeniedException"), QUOTED, 502),
+            (403, Some("MissingAuthenticationToken"), "", 502),
+            (
+                403,
+                None,
+                r#"{"__type":"x#InvalidSignatureException"}"#,
+                502,
+            ),
+            (401, None, "<html>", 502),
+            (403, Some("AccessDeniedException"), denied, 403),
+        ] {
+            let mut headers = vec![JSON];
+            headers.extend(name.map(|name| ("x-amzn-errortype", name)));
+            for cut in [1, 7, 4096] {
+                let relay = relay(client, &own, status, &headers);
+                let seen = fed(relay, body.as_bytes().chunks(cut), true);
+                let Ending::Error(sent, exception) = seen.ending else {
+                    panic!("{client:?} {name:?} {body}: {:?}", seen.ending);
+                };
+                assert_eq!((sent, seen.sent.as_slice()), (gets, &b""[..]), "{body}");
+                assert!(!exception.contains("Signature"), "{exception}");
+            }
+            if client.sse {
+                continue;
+            }
+            let relay = relay(client, &clients, status, &headers);
+            assert!(!relay.holds());
+            let seen = fed(relay, [body.as_bytes()], true);
+            let passed = (seen.sent.as_slice(), seen.ending);
+            assert_eq!(passed, (body.as_bytes(), Ending::Clean));
+        }
+    }
+}
+
+#[test]
+fn an_exception_about_the_gateway_is_cut_out_of_a_stream() {
+    let event = |kind: &str, name: &str, payload: &str| {
+        let kinds = match kind {
+            "event" => ("event", ":event-type"),
+            _ => ("exception", ":exception-type"),
+        };
+        frame(&[(":message-type", kinds.0), (kinds.1, name)], payload)
+    };
+    let start = event("event", "messageStart", r#"{"role":"assistant"}"#);
+    for (name, payload) in [
+        ("invalidSignatureException", r#"{"message":"x"}"#),
+        ("accessDeniedException", QUOTED),
+        ("somethingNew", QUOTED),
+    ] {
+        let bad = event("exception", name, payload);
+        for client in [SDK, SSE] {
+            let stream = stream_relay(client, &settings());
+            let seen = fed(stream, [bad.as_slice()], true);
+            let neutral = "ServiceUnavailableException".to_owned();
+            assert_eq!(seen.ending, Ending::Error(502, neutral), "{name}");
+            let both = [start.clone(), bad.clone()].concat();
+            let mut stream = stream_relay(client, &settings());
+            let mut written = Vec::new();
+            let flow = stream.push(&both, &mut written);
+            let written = String::from_utf8_lossy(&written);
+            assert!(
+                !written.contains("ignature") && !written.contains("SECRET"),
+                "{written}"
+            );
+            match client.sse {
+                true => assert!(
+                    written.contains("serverException") || written.contains("ServerException"),
+                    "{written}"
+                ),
+                false => assert_eq!(flow, gateway::Flow::Cut(start.len())),
+            }
+            let line = stream.complaint().unwrap();
+            assert!(
+                line.contains("AWS does not accept") && !line.contains("SECRET"),
+                "{line}"
+            );
         }
     }
 }

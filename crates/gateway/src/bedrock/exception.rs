@@ -92,16 +92,6 @@ pub fn of_answer(status: u16, name: Option<&str>, body: &[u8]) -> Refusal {
     let (default_name, default_message) = for_status(status);
     let message = message_in(body);
     let name = name.map_or(default_name, |name| Cow::Owned(name.to_owned()));
-    if OF_CREDENTIALS.contains(&name.as_ref()) {
-        return Refusal {
-            log: Some(format!(
-                // AWS's own message may quote the request's headers, a session token among them.
-                "AWS does not accept the gateway's credentials or signature: {} ({status})",
-                name.escape_debug()
-            )),
-            ..Refusal::from_status(502)
-        };
-    }
     Refusal::new(status, name, message.map_or(default_message, Cow::Owned))
 }
 
@@ -119,18 +109,6 @@ struct Body {
     #[serde(default, rename = "Message")]
     upper_message: Option<String>,
 }
-
-/// Errors about who signed, and how. <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
-const OF_CREDENTIALS: [&str; 8] = [
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "IncompleteSignatureException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationTokenException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-];
 
 const MODELLED: [(&str, u16); 11] = [
     ("ValidationException", 400),

@@ -13,6 +13,7 @@ pub mod signing;
 mod signing_key;
 pub mod usage;
 mod vendor_api;
+pub mod verdict;
 
 pub use operation::Operation;
 pub use vendor_api::VendorApi;

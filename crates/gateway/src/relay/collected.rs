@@ -1,7 +1,7 @@
 //! An answer that has to be whole before it can be written in the client's form.
 
 use super::{Answer, End, Flow, broken};
-use crate::bedrock::exception;
+use crate::bedrock::{exception, verdict};
 use crate::dialect::native::response::Observer;
 use crate::dialect::{Meta, Reply};
 use crate::facts::Facts;
@@ -108,11 +108,12 @@ impl Whole {
     /// What the client gets instead: the exception that it is, or 502 if it is not what Bedrock should have sent.
     pub fn write(&self) -> Result<Vec<u8>, Refusal> {
         if self.status >= 400 {
-            return Err(exception::of_answer(
-                self.status,
-                self.exception.as_deref(),
-                &self.body,
-            ));
+            let name = self.exception.as_deref();
+            // Only who may use the gateway's own credentials has a dialect that is translated.
+            let hidden = verdict::hidden(self.status, name, &self.body);
+            return Err(
+                hidden.unwrap_or_else(|| exception::of_answer(self.status, name, &self.body))
+            );
         }
         let mut written = Vec::new();
         let result = match std::str::from_utf8(&self.body) {

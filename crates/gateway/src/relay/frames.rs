@@ -2,7 +2,8 @@
 
 use eventstream::{Decoder, Limits};
 
-use super::{Answer, End, Flow, broken};
+use super::{Answer, End, Flow, Log, broken};
+use crate::bedrock::verdict;
 use crate::dialect::native::stream::{Corrupt, Observer, Progress, Seen};
 use crate::dialect::{EventWriter, Meta};
 use crate::facts::{Facts, StreamStatus};
@@ -16,6 +17,8 @@ pub struct Frames {
     written: Written,
     /// Whether the answer's header still waits for the first frame.
     holding: bool,
+    /// Whether the gateway authorized the request.
+    own: bool,
 }
 
 /// The events in the client's form.
@@ -39,6 +42,7 @@ impl Frames {
                 failed: false,
             },
             holding: answer.hold,
+            own: answer.own,
         }
     }
 
@@ -68,7 +72,7 @@ impl Frames {
         &mut self,
         bytes: &[u8],
         facts: &mut Facts,
-        fault: &mut Option<Corrupt>,
+        log: &mut Log<'_>,
         out: &mut Vec<u8>,
     ) -> Flow {
         let mut rest = bytes;
@@ -88,18 +92,32 @@ impl Frames {
                         writer.event(&incoming, out);
                     }
                 }
-                Ok(Seen::Exception(_, refusal)) if self.holding => {
-                    return Flow::Fail(*refusal);
-                }
                 Ok(Seen::Exception(name, refusal)) => {
+                    let said = refusal.message.as_bytes();
+                    let hidden = match self.own {
+                        true => verdict::hidden(refusal.status, Some(name), said),
+                        false => None,
+                    };
+                    if self.holding {
+                        return Flow::Fail(hidden.unwrap_or(*refusal));
+                    }
                     // It is the last frame, whether the upstream ends after it or not.
-                    if self.written.tell(name, &refusal, out) {
+                    let told = match &hidden {
+                        None => self.written.tell(name, &refusal, out),
+                        Some(hidden) => self.written.tell(SERVER_EXCEPTION, hidden, out),
+                    };
+                    if told {
+                        *log.verdict = hidden.and_then(|hidden| hidden.log);
                         return Flow::Stop;
+                    }
+                    if let Some(hidden) = hidden {
+                        *log.verdict = hidden.log;
+                        return Flow::Cut(intact);
                     }
                 }
                 Err(error) => {
                     facts.stream = Some(StreamStatus::Corrupt);
-                    *fault = Some(error);
+                    *log.fault = Some(error);
                     let refusal = Refusal {
                         code: Some("stream_corrupt"),
                         ..broken("Bedrock's answer was damaged on the way.")

@@ -3,6 +3,7 @@
 mod collected;
 mod events;
 mod frames;
+mod screened;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,7 @@ use collected::Collected;
 pub use collected::Whole;
 use events::Events;
 use frames::Frames;
+use screened::Screened;
 
 /// What the plan already knows of the answer.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Answer {
     pub max_frame_size: usize,
     pub response_text: usize,
     pub hold: bool,
+    /// Whether the gateway authorized the request, so that what AWS says of that is not for the client.
+    pub own: bool,
 }
 
 /// Follows one answer: reads its facts, and where the client speaks another form, writes it in that.
@@ -34,6 +38,8 @@ pub struct Relay {
     /// Why the stream was called corrupt; for the log.
     fault: Option<Corrupt>,
     complained: bool,
+    /// What AWS said of the gateway in a stream; for the log.
+    verdict: Option<String>,
 }
 
 #[derive(Debug)]
@@ -44,6 +50,8 @@ enum Form {
     Events(Events),
     /// Any other answer, whose bytes pass as they are.
     Passed(native::response::Observer),
+    /// An error whose bytes pass as they are once it is sure that they may.
+    Screened(Screened),
     /// Any other answer, which has to be whole before it can be written in the client's form.
     Collected(Box<Collected>),
 }
@@ -110,6 +118,8 @@ impl Relay {
                 status,
                 expected,
             )))
+        } else if answer.own && status >= 400 {
+            Form::Screened(Screened::new(observer(), status))
         } else {
             Form::Passed(observer())
         };
@@ -118,6 +128,7 @@ impl Relay {
             form,
             fault: None,
             complained: false,
+            verdict: None,
         }
     }
 
@@ -137,6 +148,7 @@ impl Relay {
             Form::Frames(frames) => frames.holds(),
             // Who speaks a vendor's own API knows its errors in the stream, too.
             Form::Passed(_) | Form::Events(_) => false,
+            Form::Screened(screened) => screened.holds(),
             Form::Collected(collected) => collected.holds(),
         }
     }
@@ -145,7 +157,7 @@ impl Relay {
     pub fn rewrites_as(&self) -> Option<&'static str> {
         match &self.form {
             Form::Frames(frames) => frames.rewrites().then_some("text/event-stream"),
-            Form::Passed(_) | Form::Events(_) => None,
+            Form::Passed(_) | Form::Screened(_) | Form::Events(_) => None,
             Form::Collected(_) => Some("application/json"),
         }
     }
@@ -154,12 +166,25 @@ impl Relay {
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Flow {
         self.facts.bytes = self.facts.bytes.saturating_add(bytes.len() as u64);
         match &mut self.form {
-            Form::Frames(frames) => frames.push(bytes, &mut self.facts, &mut self.fault, out),
-            Form::Events(events) => events.push(bytes, &mut self.facts, &mut self.fault),
+            Form::Frames(frames) => {
+                let mut log = Log {
+                    fault: &mut self.fault,
+                    verdict: &mut self.verdict,
+                };
+                frames.push(bytes, &mut self.facts, &mut log, out)
+            }
+            Form::Events(events) => {
+                let mut log = Log {
+                    fault: &mut self.fault,
+                    verdict: &mut self.verdict,
+                };
+                events.push(bytes, &mut self.facts, &mut log)
+            }
             Form::Passed(observer) => {
                 observer.push(bytes, &mut self.facts);
                 Flow::Go
             }
+            Form::Screened(screened) => screened.push(bytes, &mut self.facts),
             Form::Collected(collected) => collected.push(bytes, &mut self.facts),
         }
     }
@@ -180,6 +205,7 @@ impl Relay {
             Form::Events(_) => Events::finish(clean, &mut self.facts),
             Form::Passed(_) if clean => End::Clean,
             Form::Passed(_) => End::Cut,
+            Form::Screened(screened) => screened.finish(clean, &self.facts),
             Form::Collected(collected) => collected.finish(clean, &self.facts, out),
         }
     }
@@ -222,8 +248,10 @@ impl Relay {
             _ => return None,
         };
         self.complained = true;
+        let verdict = self.verdict.as_ref();
         Some(format!(
-            "stream {}: {}, request id {}, {} bytes seen",
+            "{}stream {}: {}, request id {}, {} bytes seen",
+            verdict.map_or_else(String::new, |verdict| format!("{verdict}; ")),
             status.as_str(),
             what.escape_debug(),
             self.facts
@@ -234,6 +262,13 @@ impl Relay {
             self.facts.bytes
         ))
     }
+}
+
+/// What the error log is told of a stream.
+#[derive(Debug)]
+struct Log<'l> {
+    fault: &'l mut Option<Corrupt>,
+    verdict: &'l mut Option<String>,
 }
 
 fn meta(facts: &Facts, now: SystemTime) -> Meta {

@@ -80,7 +80,8 @@ pub fn relay_of(
         let mut found = headers.iter().filter(|(known, _)| *known == name);
         found.next().map(|(_, value)| (*value).to_owned())
     };
-    plan(&request, settings, &[("accept", accept)], body.as_bytes())
+    let sent = [("accept", accept), ("authorization", "Bearer key")];
+    plan(&request, settings, &sent, body.as_bytes())
         .unwrap()
         .relay(status, header, now())
 }
@@ -148,6 +149,9 @@ pub fn fed<'b>(
     let ending = ending.unwrap_or_else(|| {
         let end = relay.finish(clean, &mut out);
         assert!(rewrites || out.is_empty());
+        if !rewrites && !relay.holds() {
+            sent.append(&mut held);
+        }
         sent.append(&mut out);
         match end {
             End::Clean => Ending::Clean,

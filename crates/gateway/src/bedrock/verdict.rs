@@ -1,0 +1,456 @@
+//! What AWS says about the gateway's own credentials and identity. That is for the operator alone: a signature error quotes
+//! the whole canonical request with the session token in it, and a permission error names the gateway's role and account.
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
+
+use crate::json::members::{Members, scalar};
+use crate::json::text::Literal;
+use crate::refusal::Refusal;
+
+/// What a client gets in place of an error of AWS's about the gateway itself; `None` for all other errors, which may pass.
+/// `name` is the exception, as far as it is known from elsewhere than the `body`.
+pub fn hidden(status: u16, name: Option<&str>, body: &[u8]) -> Option<Refusal> {
+    let text = String::from_utf8_lossy(body);
+    let said = Said::read(&text);
+    let named = name
+        .into_iter()
+        .chain(said.names.iter().map(String::as_str));
+    let verdict = named.clone().find(|name| is_verdict(name));
+    let spoken = said.message.as_deref().unwrap_or_default();
+    let shown = verdict.or(name).or(said.names.first().map(String::as_str));
+    let shown = shown.unwrap_or("error").escape_debug();
+    if verdict.is_some() || status == 401 || quotes_request(status, spoken, &text) {
+        return Some(Refusal {
+            log: Some(format!(
+                "AWS does not accept the gateway's credentials or signature: {shown} ({status}): {}",
+                for_the_log(spoken)
+            )),
+            ..Refusal::from_status(502)
+        });
+    }
+    let message = without_identity(spoken, status == 403)?;
+    let name = name.or(said.names.first().map(String::as_str));
+    let name = name.unwrap_or("AccessDeniedException").to_owned();
+    Some(Refusal {
+        log: Some(format!(
+            "AWS refuses this to the gateway: {shown} ({status}): {}",
+            for_the_log(spoken)
+        )),
+        ..Refusal::new(status, name, message)
+    })
+}
+
+/// Whether an exception says that credentials have expired, so that new ones may help.
+pub fn is_expired(name: &str) -> bool {
+    matches!(plain(name).as_str(), "expiredtoken" | "tokenexpired")
+}
+
+/// What an error's body says, in whichever form.
+struct Said {
+    /// What may be the exception's name.
+    names: Vec<String>,
+    message: Option<String>,
+}
+
+impl Said {
+    fn read(text: &str) -> Self {
+        let (mut names, mut message) = (Vec::new(), None);
+        for (name, value) in Members::of(text) {
+            let value = scalar(value);
+            let string = value.starts_with('"').then_some(Literal(value));
+            let Some(string) = string.and_then(Literal::decode_strict) else {
+                continue;
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "__type" | "type" | "code" => names.push(string.into_owned()),
+                "message" | "errormessage" if message.is_none() && !string.is_empty() => {
+                    message = Some(string.into_owned());
+                }
+                _ => {}
+            }
+        }
+        // Some of AWS's services, and what stands before them, speak XML.
+        names.extend(element(text, "<Code>", "</Code>"));
+        let message = message.or_else(|| element(text, "<Message>", "</Message>"));
+        Self { names, message }
+    }
+}
+
+fn element(text: &str, open: &str, close: &str) -> Option<String> {
+    let (_, rest) = text.split_once(open)?;
+    Some(rest.split_once(close)?.0.to_owned())
+}
+
+/// An exception's name without its namespace and its ending, in lower case.
+fn plain(name: &str) -> String {
+    let name = name.split(':').next().unwrap_or_default();
+    let name = name.rsplit(['#', '.']).next().unwrap_or_default();
+    let plain: String = name
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    let endings = ["exception", "error", "fault"];
+    let bare = endings.iter().find_map(|ending| plain.strip_suffix(ending));
+    bare.map_or_else(|| plain.clone(), ToOwned::to_owned)
+}
+
+fn is_verdict(name: &str) -> bool {
+    VERDICTS.contains(&plain(name).as_str())
+}
+
+/// Whether a message is about who signed, and how: in any answer by what only such a message quotes, in one that denies access
+/// by what it speaks of. A model's own errors may speak of signatures, too: those of its thinking.
+fn quotes_request(status: u16, message: &str, text: &str) -> bool {
+    let has = |parts: &[&str]| {
+        [message, text].iter().any(|said| {
+            let said = said.to_ascii_lowercase();
+            parts.iter().any(|part| said.contains(part))
+        })
+    };
+    has(&QUOTES) || (status == 403 && has(&TOPICS))
+}
+
+/// The message without the gateway's identity; `None` if it does not name that. `denied`: account numbers are taken out, too.
+fn without_identity(message: &str, denied: bool) -> Option<String> {
+    let mut anonymous = String::with_capacity(message.len());
+    let mut found = false;
+    for piece in message.split_inclusive(ends_word) {
+        let word = piece.trim_end_matches(ends_word);
+        let rest = piece.get(word.len()..).unwrap_or_default();
+        let mut parts = word.splitn(6, ':');
+        let is_arn = parts.next() == Some("arn");
+        if is_arn
+            && parts
+                .nth(1)
+                .is_some_and(|service| matches!(service, "iam" | "sts"))
+        {
+            found = true;
+            anonymous.push_str("the gateway");
+        } else {
+            anonymous.push_str(word);
+        }
+        anonymous.push_str(rest);
+    }
+    let numbers = accounts(&anonymous);
+    (found || (denied && numbers.is_some())).then(|| numbers.unwrap_or(anonymous))
+}
+
+/// The text with account numbers, runs of twelve digits, made unreadable; `None` if there are none.
+fn accounts(text: &str) -> Option<String> {
+    let mut masked = String::with_capacity(text.len());
+    let mut any = false;
+    for piece in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let digits = piece.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let is_account = digits.len() == ACCOUNT && digits.bytes().all(|b| b.is_ascii_digit());
+        any |= is_account;
+        masked.push_str(if is_account { "***" } else { digits });
+        masked.push_str(piece.get(digits.len()..).unwrap_or_default());
+    }
+    any.then_some(masked)
+}
+
+fn ends_word(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '(' | ')' | '[' | ']')
+}
+
+/// A message as it may stand in the error log: on one line, not too long, and without what is secret.
+fn for_the_log(message: &str) -> String {
+    let shown: String = without_secrets(message).chars().take(LOGGED).collect();
+    shown.escape_debug().to_string()
+}
+
+/// Without what follows the name of a secret, and without whatever looks like one.
+fn without_secrets(message: &str) -> String {
+    let mut clean = String::with_capacity(message.len());
+    let mut rest = message;
+    while !rest.is_empty() {
+        if let Some(length) = secret_name_at(rest) {
+            let (name, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            let value = after.find(['\n', '\r', '"', '\'', '&', '<']);
+            clean.push_str(name);
+            clean.push_str("***");
+            rest = value.and_then(|end| after.get(end..)).unwrap_or_default();
+            continue;
+        }
+        let in_token = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
+        let length = rest.find(|c| !in_token(c)).unwrap_or(rest.len());
+        let length = length.max(rest.chars().next().map_or(1, char::len_utf8));
+        let (word, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        // A header's name is such a word, and so may be what stands before a secret's.
+        let (word, after) = match secret_name_in(word, rest) {
+            Some(at) if at > 0 => rest.split_at_checked(at).unwrap_or((word, after)),
+            _ => (word, after),
+        };
+        clean.push_str(if looks_secret(word) { "***" } else { word });
+        rest = after;
+    }
+    clean
+}
+
+/// How long the name of a secret is that `text` begins with, with what joins it to its value.
+fn secret_name_at(text: &str) -> Option<usize> {
+    SECRETS.iter().find_map(|name| {
+        let begins = text.get(..name.len())?;
+        let rest = text.get(name.len()..)?;
+        let joint = match name.ends_with(' ') {
+            true => 0,
+            false => {
+                let joint = rest.len() - rest.trim_start_matches([':', '=', ' ']).len();
+                rest.starts_with([':', '=']).then_some(joint)?
+            }
+        };
+        begins
+            .eq_ignore_ascii_case(name)
+            .then_some(name.len() + joint)
+    })
+}
+
+/// Where in `word`, with which `text` begins, the name of a secret begins.
+fn secret_name_in(word: &str, text: &str) -> Option<usize> {
+    (0..word.len()).find(|at| text.get(*at..).and_then(secret_name_at).is_some())
+}
+
+/// A token, a key or a signature: long, and no word that people write.
+fn looks_secret(word: &str) -> bool {
+    let has = |what: fn(&u8) -> bool| word.as_bytes().iter().any(what);
+    let mixed =
+        has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_key = KEYS.iter().any(|prefix| word.starts_with(prefix));
+    is_key || (word.len() >= SHORTEST_SECRET && (mixed || hex))
+}
+
+/// Exceptions about who signed, and how, as [`plain`] has them.
+const VERDICTS: [&str; 26] = [
+    "accesskeyidnotfound",
+    "authentication",
+    "authfailure",
+    "authorizationheadermalformed",
+    "expiredtoken",
+    "incompletesignature",
+    "invalidaccesskeyid",
+    "invalidapikey",
+    "invalidauthentication",
+    "invalidclienttokenid",
+    "invalidsignature",
+    "invalidtoken",
+    "malformedsignature",
+    "missingauthentication",
+    "missingauthenticationtoken",
+    "missingauthtoken",
+    "notauthenticated",
+    "requestexpired",
+    "requesttimetooskewed",
+    "signaturedoesnotmatch",
+    "signatureversionnotsupported",
+    "tokenexpired",
+    "tokenrefreshrequired",
+    "unauthenticated",
+    "unauthorized",
+    "unrecognizedclient",
+];
+
+/// What only messages about a signature or its credentials say.
+const QUOTES: [&str; 7] = [
+    "aws4-hmac-sha256",
+    "canonical request",
+    "canonical string",
+    "security token included",
+    "string to sign",
+    "string-to-sign",
+    "x-amz-security-token",
+];
+
+/// What a denial of access is about if it is not about permissions.
+const TOPICS: [&str; 8] = [
+    "access key",
+    "api key",
+    "authentication",
+    "authorization header",
+    "bearer token",
+    "credential",
+    "security token",
+    "signature",
+];
+
+/// Names that secrets have in headers and queries.
+const SECRETS: [&str; 7] = [
+    "x-amz-security-token",
+    "authorization",
+    "bearer ",
+    "signature",
+    "x-api-key",
+    "cookie",
+    "token",
+];
+const SHORTEST_SECRET: usize = 32;
+/// What the ids of access keys, and Bedrock's API keys, begin with.
+const KEYS: [&str; 3] = ["AKIA", "ASIA", "ABSK"];
+const ACCOUNT: usize = 12;
+/// nginx cuts a line of its log at 2,048 bytes.
+const LOGGED: usize = 1200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "FwoGZXIvYXdzEBYaDKd/abc+def=/0123456789ABCDEFGHIJKLMNOP==";
+
+    #[test]
+    fn every_spelling_of_a_verdict_is_hidden() {
+        let body = br#"{"message":"no"}"#;
+        for name in [
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "SignatureDoesNotMatchException",
+            "signatureDoesNotMatch",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "UnrecognizedClientException",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "expiredTokenException",
+            "InvalidClientTokenId",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "com.amazon.coral.service#InvalidSignatureException",
+            "InvalidSignatureException:http://internal.amazon.com/coral/",
+            "invalid_api_key",
+            "authentication_error",
+        ] {
+            for status in [400, 403, 500] {
+                let refusal = hidden(status, Some(name), body).unwrap();
+                assert_eq!(refusal.status, 502, "{name}");
+                assert!(!refusal.exception.contains("ignature"));
+            }
+            for body in [
+                format!(r#"{{"__type":"{name}","message":"x"}}"#),
+                format!(r#"{{"error":{{"type":"x","code":"{name}","message":"x"}}}}"#),
+                format!("<ErrorResponse><Error><Code>{name}</Code></Error></ErrorResponse>"),
+            ] {
+                assert!(hidden(403, None, body.as_bytes()).is_some(), "{body}");
+            }
+        }
+        assert!(hidden(401, None, b"").is_some());
+        let denied =
+            br#"{"Message":"Authentication failed: Please make sure your API Key is valid."}"#;
+        assert_eq!(
+            hidden(403, Some("AccessDeniedException"), denied)
+                .unwrap()
+                .status,
+            502
+        );
+        let quoted =
+            br#"{"message":"x\n\nThe Canonical String for this request should have been\n'POST"}"#;
+        assert!(hidden(400, Some("ValidationException"), quoted).is_some());
+    }
+
+    #[test]
+    fn errors_about_the_request_pass() {
+        for (status, name, message) in [
+            (
+                403,
+                "AccessDeniedException",
+                "You don't have access to the model with the specified model ID.",
+            ),
+            (
+                400,
+                "ValidationException",
+                "messages.1.content.0: Invalid `signature` in `thinking` block",
+            ),
+            (
+                400,
+                "ValidationException",
+                "The provided model identifier is invalid.",
+            ),
+            (
+                429,
+                "ThrottlingException",
+                "Too many tokens, please wait before trying again.",
+            ),
+            (
+                404,
+                "ResourceNotFoundException",
+                "Could not resolve arn:aws:bedrock:us-east-1:123456789012:x/y",
+            ),
+        ] {
+            let body = format!(r#"{{"message":"{message}"}}"#);
+            assert_eq!(
+                hidden(status, Some(name), body.as_bytes()),
+                None,
+                "{message}"
+            );
+        }
+        assert_eq!(hidden(503, None, b"<html>Service Unavailable</html>"), None);
+    }
+
+    #[test]
+    fn the_gateways_identity_is_not_told() {
+        let message = "User: arn:aws:sts::123456789012:assumed-role/Gateway/i-0abc is not authorized to perform: \
+             bedrock:InvokeModel on resource: arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.x because no \
+             identity-based policy allows the bedrock:InvokeModel action";
+        let body = format!(r#"{{"message":"{message}"}}"#);
+        let refusal = hidden(403, Some("AccessDeniedException"), body.as_bytes()).unwrap();
+        assert_eq!(
+            (refusal.status, refusal.exception.as_ref()),
+            (403, "AccessDeniedException")
+        );
+        assert_eq!(
+            refusal.message,
+            "User: the gateway is not authorized to perform: bedrock:InvokeModel on resource: \
+             arn:aws:bedrock:us-east-1:***:inference-profile/us.x because no identity-based policy allows the \
+             bedrock:InvokeModel action"
+        );
+        assert!(refusal.log.unwrap().contains("assumed-role/Gateway"));
+    }
+
+    #[test]
+    fn the_log_has_the_reason_without_its_secrets() {
+        let message = format!(
+            "The request signature we calculated does not match the signature you provided.\n\nThe Canonical String for this \
+             request should have been\n'POST\n/model/anthropic.claude-3-haiku-20240307-v1%253A0/converse\n\n\
+             content-type:application/json\nhost:bedrock-runtime.us-east-1.amazonaws.com\nx-amz-date:20260115T123456Z\n\
+             x-amz-security-token:{TOKEN}\n\ncontent-type;host;x-amz-date;x-amz-security-token\n{}'\n\n\
+             The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20260115T123456Z\n\
+             20260115/us-east-1/bedrock/aws4_request\n{}'",
+            "ab01".repeat(16),
+            "cd23".repeat(16)
+        );
+        let body = serde_json::json!({ "message": message }).to_string();
+        let refusal = hidden(403, Some("InvalidSignatureException"), body.as_bytes()).unwrap();
+        let log = refusal.log.unwrap();
+        for part in [
+            "InvalidSignatureException (403): The request signature we calculated does not match",
+            "/model/anthropic.claude-3-haiku-20240307-v1%253A0/converse",
+            "content-type;host;x-amz-date;x-amz-security-token",
+            "20260115/us-east-1/bedrock/aws4_request",
+            "x-amz-security-token:***",
+        ] {
+            assert!(log.contains(part), "{part}: {log}");
+        }
+        for secret in [TOKEN, "FwoGZX", "ab01ab01", "cd23cd23"] {
+            assert!(!log.contains(secret), "{secret}: {log}");
+        }
+        for (message, clean) in [
+            (
+                "X-Amz-Security-Token=short&X-Amz-Date=1",
+                "X-Amz-Security-Token=***&X-Amz-Date=1",
+            ),
+            (
+                "Authorization=AWS4-HMAC-SHA256 Credential=AKID, Signature=00",
+                "Authorization=***",
+            ),
+            ("'Bearer key-1' is no pair", "'Bearer ***' is no pair"),
+            (
+                "{\"x-amz-security-token\": \"a\"}",
+                "{\"x-amz-security-token\": \"a\"}",
+            ),
+            ("the token is bad", "the token is bad"),
+            (TOKEN, "***"),
+            ("the key ASIAEXAMPLE is", "the key *** is"),
+            ("é x-api-key: k\nnext", "é x-api-key: ***\nnext"),
+        ] {
+            assert_eq!(without_secrets(message), clean);
+        }
+    }
+}
