@@ -9,6 +9,7 @@ use gateway::{Facts, Plan, Refusal, Relay};
 use ngx::ffi::ngx_event_t;
 
 use crate::credentials;
+use crate::decode::Decoded;
 use crate::nginx::chain::Waiting;
 use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
@@ -79,6 +80,8 @@ pub enum Awaited {
     BodyToPlan,
     /// Room for a large body.
     Room(Place),
+    /// A thread that decodes a compressed body.
+    Decoding(Outcome<Result<Decoded, Refusal>>),
     /// A thread that inspects a large body.
     Inspection(Outcome<Result<gateway::Request, Refusal>>),
     /// The first credentials.

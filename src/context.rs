@@ -8,6 +8,7 @@ use gateway::{Api, Refusal};
 
 use crate::attempt::{Attempt, Stage};
 use crate::bedrock_module;
+use crate::nginx::body::NewBody;
 use crate::nginx::chain::Buffers;
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::posted::Posted;
@@ -40,6 +41,8 @@ pub struct Asked {
     pub api: Option<Api>,
     /// The session that the client says this belongs to.
     pub session_id: Option<String>,
+    /// What its body decodes to, where the client has compressed it.
+    pub decoded: Option<NewBody>,
     /// The request, or why it will be refused once access control had its say.
     pub inspected: Option<Result<gateway::Request, Refusal>>,
 }

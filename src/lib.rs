@@ -16,6 +16,7 @@ mod attempt;
 mod content;
 mod context;
 mod credentials;
+mod decode;
 mod directives;
 #[cfg(not(feature = "linked-by-nginx"))]
 mod exports;

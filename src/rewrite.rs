@@ -14,7 +14,7 @@ use crate::nginx::request::Request;
 use crate::nginx::task::{Outcome, Waits};
 use crate::nginx::{body, headers};
 use crate::room::{self, Entry, Share};
-use crate::{LARGE_BODY, location_conf, main_conf};
+use crate::{LARGE_BODY, decode, location_conf, main_conf};
 
 /// The phase handler.
 pub fn handler(request: Request) -> isize {
@@ -40,6 +40,15 @@ pub fn handler(request: Request) -> isize {
     match context.attempt.stage.resumed() {
         Some(Awaited::BodyToInspect) => return with_body(request, context, None),
         Some(Awaited::Room(place)) => return with_body(request, context, place.into_share()),
+        Some(Awaited::Decoding(decoded)) => {
+            return match decode::finish(request, context, &decoded) {
+                Ok(()) => with_body(request, context, None),
+                Err(refusal) => {
+                    context.asked.inspected = Some(Err(refusal));
+                    DECLINED
+                }
+            };
+        }
         Some(Awaited::Inspection(found)) => {
             let found = found.take();
             context.asked.inspected = Some(found.unwrap_or_else(|| Err(Refusal::from_status(500))));
@@ -115,7 +124,15 @@ fn target(request: Request) -> String {
 
 /// Looks at the body; `share` is what was waited for to do so.
 fn with_body(request: Request, mut context: Handle, share: Option<Share>) -> isize {
-    let pieces = body::pieces(request);
+    let share = match decode::begin(request, context, share) {
+        Ok(decode::Step::Ready(share)) => share,
+        Ok(decode::Step::Waits) => return DONE,
+        Err(refusal) => {
+            context.asked.inspected = Some(Err(refusal));
+            return DECLINED;
+        }
+    };
+    let pieces = decode::pieces(request, context);
     let api = location_conf(request)
         .and_then(|conf| conf.api)
         .unwrap_or_default();
@@ -127,7 +144,7 @@ fn with_body(request: Request, mut context: Handle, share: Option<Share>) -> isi
             "the request body's file cannot be read: {error}"
         ))),
     };
-    let pieces = body::pieces(request);
+    let pieces = decode::pieces(request, context);
     if pieces.len() <= LARGE_BODY && !pieces.in_file() {
         context.asked.inspected = Some(look());
         return DECLINED;

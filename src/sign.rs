@@ -29,7 +29,7 @@ use crate::nginx::value::Value;
 use crate::nginx::{body, headers, upstream};
 use crate::rewrite::{FAILED, in_thread, read_body, resume};
 use crate::room::Share;
-use crate::{LARGE_BODY, location_conf, main_conf, models};
+use crate::{LARGE_BODY, decode, location_conf, main_conf, models};
 
 /// The phase handler.
 pub fn handler(request: Request) -> isize {
@@ -43,6 +43,10 @@ pub fn handler(request: Request) -> isize {
     let overdue = matches!(awaited, Some(Awaited::Overdue));
     let (awaited, share) = match awaited {
         Some(Awaited::Room(place)) => (None, place.into_share()),
+        Some(Awaited::Decoding(decoded)) => match decode::finish(request, context, &decoded) {
+            Ok(()) => (None, None),
+            Err(refusal) => return refuse(request, context, refusal),
+        },
         awaited => (awaited, None),
     };
     let planned = match (awaited, context.asked.inspected.clone()) {
@@ -68,19 +72,14 @@ pub fn handler(request: Request) -> isize {
         _ if request.is_main() && !body::is_read(request) => {
             return read_body(request, context, Awaited::BodyToPlan);
         }
-        _ => match credentials_for(request, conf, main) {
-            Ok(Some((index, Found::Awaited))) if !overdue => {
-                wait(request, context, conf, index);
-                return DONE;
+        _ => match decode::begin(request, context, share) {
+            Ok(decode::Step::Waits) => return DONE,
+            Ok(decode::Step::Ready(share)) => {
+                match plan_or_wait(request, context, conf, main, share, overdue) {
+                    Some(planned) => planned,
+                    None => return DONE,
+                }
             }
-            Ok(Some((index, Found::Awaited))) => Err(unavailable(format!(
-                "no {} yet: the first attempt to fetch them is still under way",
-                main.sources.label(index)
-            ))),
-            Ok(Some((index, Found::Ready(current)))) => {
-                planned(request, context, conf, main, Some((index, current)), share)
-            }
-            Ok(None) => planned(request, context, conf, main, None, share),
             Err(refusal) => Err(refusal),
         },
     };
@@ -94,6 +93,32 @@ pub fn handler(request: Request) -> isize {
         Ok(()) => DECLINED,
         Err(refusal) => refuse(request, context, refusal),
     }
+}
+
+/// Plans the call with the credentials that there are: `Ok(None)` where a thread does so; `None` while credentials are awaited.
+fn plan_or_wait(
+    request: Request,
+    context: Handle,
+    conf: &LocationConf,
+    main: &'static MainConf,
+    share: Option<Share>,
+    overdue: bool,
+) -> Option<Result<Option<Planned>, Refusal>> {
+    Some(match credentials_for(request, conf, main) {
+        Ok(Some((index, Found::Awaited))) if !overdue => {
+            wait(request, context, conf, index);
+            return None;
+        }
+        Ok(Some((index, Found::Awaited))) => Err(unavailable(format!(
+            "no {} yet: the first attempt to fetch them is still under way",
+            main.sources.label(index)
+        ))),
+        Ok(Some((index, Found::Ready(current)))) => {
+            planned(request, context, conf, main, Some((index, current)), share)
+        }
+        Ok(None) => planned(request, context, conf, main, None, share),
+        Err(refusal) => Err(refusal),
+    })
 }
 
 /// Holds the request until its source has credentials, or for so long.
@@ -162,10 +187,10 @@ fn planned(
         Some(Credential::Keys(_)) => gateway::Auth::Sign,
     };
     let values = Values::evaluate(request, conf, main, auth)?;
-    let pieces = body::pieces(request);
+    let pieces = decode::pieces(request, context);
     let length = pieces.len();
     let large = length > LARGE_BODY || pieces.in_file();
-    let directory = request.core_conf().and_then(body_directory);
+    let directory = request.core_conf().and_then(body::directory);
     // What a thread uses must not be the request's own memory, which the event loop may touch meanwhile.
     let client_headers: Vec<(String, String)> = headers::client_headers(request)
         .into_iter()
@@ -236,8 +261,11 @@ fn send(
         expires: current.expires,
     });
     let failed = || Refusal::misconfigured("out of memory");
-    let old = body::pieces(request);
-    let length = plan.body.len(old.len());
+    let old = context
+        .asked
+        .decoded
+        .unwrap_or_else(|| body::of_client(request));
+    let length = plan.body.len(body::pieces_of(old).len());
     let planned = plan
         .headers
         .iter()
@@ -249,7 +277,7 @@ fn send(
     let headers = headers::make(request, headers.into_iter(), length).ok_or_else(failed)?;
     let body = match file {
         Some(file) => body::of_file(request, file, length),
-        None => body::splice(request, &old, &plan.body),
+        None => body::splice(request, old, &plan.body),
     };
     let target = request.copy(plan.target.as_bytes());
     let (Some(body), Some(target)) = (body, target) else {
@@ -429,11 +457,6 @@ fn evaluate(request: Request, value: &Value, directive: &str) -> Result<String, 
     })
 }
 
-/// Where nginx keeps request bodies.
-fn body_directory(core: &ngx::ffi::ngx_http_core_loc_conf_t) -> Option<PathBuf> {
-    crate::nginx::directory(core.client_body_temp_path).map(PathBuf::from)
-}
-
 /// Whether a changed body costs nginx little more memory than it has: a buffer for each piece, and what is new.
 fn is_for_memory(segments: &[Segment]) -> bool {
     let new = segments
@@ -467,10 +490,9 @@ impl NewFile {
 impl Sink for NewFile {
     fn write(&mut self, bytes: &[u8]) {
         let directory = &self.directory;
-        let file = self.file.get_or_insert_with(|| match directory {
-            Some(directory) => tempfile::tempfile_in(directory),
-            None => tempfile::tempfile(),
-        });
+        let file = self
+            .file
+            .get_or_insert_with(|| body::new_file(directory.as_deref()));
         if let Ok(open) = file
             && let Err(error) = open.write_all(bytes)
         {

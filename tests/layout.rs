@@ -113,7 +113,7 @@ fn every_member_is_where_c_has_it() {
         ngx_cycle_t: conf_ctx pool modules modules_n conf_prefix;
         ngx_event_t: data handler log queue;
         ngx_file_t: fd name log;
-        ngx_http_core_loc_conf_t: name handler locations error_pages client_body_temp_path;
+        ngx_http_core_loc_conf_t: name handler locations error_pages client_body_temp_path client_max_body_size;
         ngx_http_core_main_conf_t: phases;
         ngx_http_request_body_t: temp_file bufs buf rest;
         ngx_http_request_t: connection ctx main_conf srv_conf loc_conf read_event_handler write_event_handler upstream pool

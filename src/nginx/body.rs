@@ -6,6 +6,7 @@ use std::io;
 use std::mem::{ManuallyDrop, size_of};
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::ptr;
 
 use gateway::{Body, Segment};
@@ -31,13 +32,15 @@ unsafe impl Send for Pieces {}
 
 /// The body of a request that has been read.
 pub fn pieces(request: Request) -> Pieces {
+    pieces_of(of_client(request))
+}
+
+/// A body that is to be understood or sent.
+pub fn pieces_of(body: NewBody) -> Pieces {
     let mut pieces = Vec::new();
-    // SAFETY: the request is live; a body that has been read is a chain that ends in null.
+    // SAFETY: the request is live; a body is null or a chain that ends in null.
     unsafe {
-        let mut link = (*request.raw())
-            .request_body
-            .as_ref()
-            .map_or(ptr::null_mut(), |body| body.bufs);
+        let mut link = body.0.as_ref().map_or(ptr::null_mut(), |body| body.bufs);
         while let Some(this) = link.as_ref() {
             let buffer = this.buf;
             if (*bits::buffer(buffer)).in_file() != 0 {
@@ -152,17 +155,31 @@ pub fn is_read(request: Request) -> bool {
 #[derive(Clone, Copy)]
 pub struct NewBody(*mut ngx_http_request_body_t);
 
+/// The client's own.
+pub fn of_client(request: Request) -> NewBody {
+    NewBody(save(request).0)
+}
+
+/// These bytes. `None` if there is no memory.
+pub fn of_bytes(request: Request, bytes: &[u8]) -> Option<NewBody> {
+    let copy = request.copy(bytes)?;
+    let buffer = new_buffer(request)?;
+    in_memory(buffer, copy.data, copy.len);
+    body(request, [Some(buffer)].into_iter(), ptr::null_mut())
+}
+
 /// Puts a body in the place of the client's.
 pub fn put(request: Request, new: NewBody) {
     // SAFETY: both are of this request.
     unsafe { (*request.raw()).request_body = new.0 }
 }
 
-/// A body made of pieces of the client's, which must be in memory, and new ones between. `None` if there is no memory.
-pub fn splice(request: Request, old: &Pieces, new: &Body) -> Option<NewBody> {
+/// A body made of pieces of the body `old`, which must be in memory, and new ones between. `None` if there is no memory.
+pub fn splice(request: Request, old: NewBody, new: &Body) -> Option<NewBody> {
     let Body::Spliced(segments) = new else {
-        return Some(NewBody(save(request).0));
+        return Some(old);
     };
+    let old = pieces_of(old);
     let mut buffers = Vec::new();
     for segment in segments {
         match segment {
@@ -175,15 +192,7 @@ pub fn splice(request: Request, old: &Pieces, new: &Body) -> Option<NewBody> {
     }
     let chain = buffers.into_iter().map(|(start, length)| {
         let buffer = new_buffer(request)?;
-        // SAFETY: the buffer is new. nginx starts over at `start` when it sends a request again, so that is where the
-        // piece begins.
-        unsafe {
-            (*buffer).start = start.cast_mut();
-            (*buffer).pos = start.cast_mut();
-            (*buffer).last = start.wrapping_add(length).cast_mut();
-            (*buffer).end = (*buffer).last;
-            (*bits::buffer(buffer)).set_memory(1);
-        }
+        in_memory(buffer, start, length);
         Some(buffer)
     });
     body(request, chain, ptr::null_mut())
@@ -215,6 +224,34 @@ pub fn of_file(request: Request, file: File, length: usize) -> Option<NewBody> {
         (*buffer).file_last = i64::try_from(length).unwrap_or(0);
         (*bits::buffer(buffer)).set_in_file(1);
         body(request, [Some(buffer)].into_iter(), temp)
+    }
+}
+
+/// Has a new buffer hold bytes that are in the request's pool.
+fn in_memory(buffer: *mut ngx_buf_t, start: *const u8, length: usize) {
+    // SAFETY: the buffer is new. nginx starts over at `start` when it sends a request again, so that is where the bytes begin.
+    unsafe {
+        (*buffer).start = start.cast_mut();
+        (*buffer).pos = start.cast_mut();
+        (*buffer).last = start.wrapping_add(length).cast_mut();
+        (*buffer).end = (*buffer).last;
+        (*bits::buffer(buffer)).set_memory(1);
+    }
+}
+
+/// Where nginx keeps request bodies.
+pub fn directory(core: &ngx::ffi::ngx_http_core_loc_conf_t) -> Option<PathBuf> {
+    super::directory(core.client_body_temp_path).map(PathBuf::from)
+}
+
+/// A new file without a name, for a body.
+///
+/// # Errors
+/// The system has none.
+pub fn new_file(directory: Option<&Path>) -> io::Result<File> {
+    match directory {
+        Some(directory) => tempfile::tempfile_in(directory),
+        None => tempfile::tempfile(),
     }
 }
 

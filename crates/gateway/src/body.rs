@@ -36,6 +36,24 @@ pub enum Segment {
 }
 
 impl Body {
+    /// The same, said of a body of `length` bytes in which the one that this was made of begins at `start`.
+    #[must_use]
+    pub fn within(self, start: usize, length: usize) -> Self {
+        match self {
+            body if start == 0 => body,
+            Self::Unchanged => Self::Spliced(vec![Segment::Kept(start..length)]),
+            Self::Spliced(mut segments) => {
+                for segment in &mut segments {
+                    if let Segment::Kept(range) = segment {
+                        *range = range.start + start..range.end + start;
+                    }
+                }
+                Self::Spliced(segments)
+            }
+            written @ Self::Written { .. } => written,
+        }
+    }
+
     /// Length in bytes, given the length of the client's body.
     pub fn len(&self, original: usize) -> usize {
         match self {

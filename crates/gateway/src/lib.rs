@@ -17,6 +17,7 @@
 pub mod bedrock;
 pub mod body;
 pub mod dialect;
+pub mod encoding;
 pub mod facts;
 pub mod json;
 pub mod plan;

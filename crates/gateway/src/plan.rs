@@ -8,7 +8,7 @@ use aws_credential_types::Credentials;
 use crate::bedrock::signing::{self, Signable};
 use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
 use crate::body::{Body, Sink};
-use crate::dialect::body::text;
+use crate::dialect::body::{text, without_mark};
 use crate::dialect::{Api, Reply, anthropic, converse, native, openai};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
@@ -84,6 +84,12 @@ pub fn plan_large<'a>(
         }
         None => endpoint::host_of(settings.region),
     };
+    let length = body.len();
+    let body = match is_models_own(request.api, operation) && !says_json(headers) {
+        true => body,
+        false => without_mark(body),
+    };
+    let start = length - body.len();
     let accepts_sse = value(headers, "accept")
         .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
     let (body, reply) = match request.api {
@@ -141,7 +147,7 @@ pub fn plan_large<'a>(
         host,
         target,
         headers: headers_to_send(request.api, operation, settings, headers),
-        body,
+        body: body.within(start, length),
         service: settings.service.to_owned(),
         answer: Answer {
             operation,
@@ -292,15 +298,18 @@ fn is_models_own(api: Api, operation: Operation) -> bool {
 
 /// Converse takes JSON only; invoke takes whatever the model does.
 fn check_content_type(is_models_own: bool, headers: Headers<'_>) -> Result<(), Refusal> {
-    let sent = value(headers, "content-type").filter(|_| !is_models_own);
-    let is_json = |sent: &str| {
+    match is_models_own || says_json(headers) {
+        true => Ok(()),
+        false => Err(Refusal::from_status(415)),
+    }
+}
+
+/// Whether the body is JSON by what the client says, or does not say.
+fn says_json(headers: Headers<'_>) -> bool {
+    value(headers, "content-type").is_none_or(|sent| {
         let essence = sent.split(';').next().unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("application/json")
-    };
-    match sent {
-        Some(sent) if !is_json(sent) => Err(Refusal::from_status(415)),
-        _ => Ok(()),
-    }
+    })
 }
 
 /// The only client headers that go on, and what the gateway says itself.

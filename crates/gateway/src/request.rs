@@ -1,7 +1,7 @@
 //! The first look at a request: what is asked, of which model.
 
 use crate::bedrock::{Operation, path};
-use crate::dialect::{Api, anthropic, body, openai};
+use crate::dialect::{Api, anthropic, body, openai, unserved};
 use crate::refusal::Refusal;
 use crate::target::{Target, path_of};
 
@@ -56,6 +56,17 @@ pub fn inspect(
         target: target.clone(),
         prefix: 0,
     };
+    if matches!(api, Api::OpenAi | Api::Anthropic)
+        && let Some((_, what)) = unserved::of(path)
+    {
+        return Err(unserved::refusal(what));
+    }
+    // A browser, a probe, a client that looks whether there is anybody: nothing is there for them.
+    if api == Api::Converse && matches!(method, "GET" | "HEAD") {
+        return Err(unserved::refusal(
+            "pages: at this path it takes POST requests only",
+        ));
+    }
     // Anthropic's Messages may yet go through invoke instead: that depends on the model that is called.
     let of_body = match api {
         Api::Native => {
@@ -95,7 +106,7 @@ pub fn inspect(
         ));
     }
     if let (Some(operation), Some(body)) = (of_body, body) {
-        let asked = body::asked(body)?;
+        let asked = body::asked(body::without_mark(body))?;
         let operation = operation(asked.stream);
         request.operation = Some(operation);
         request.requested_model = asked.model;

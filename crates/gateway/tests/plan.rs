@@ -174,7 +174,7 @@ fn what_is_wrong_is_refused_with_its_status() {
         );
     }
     for method in ["GET", "PUT", "post", ""] {
-        for target in ["/model/m/converse", "/chat"] {
+        for target in ["/model/m/converse", "/v1/messages"] {
             assert_eq!(inspect(None, method, target, None).unwrap_err().status, 405);
         }
     }
@@ -319,4 +319,76 @@ fn no_id_can_bend_the_path() {
         refused("/guardrail/g/version/1%0d%0a/apply", &settings(), "{}").status,
         400
     );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_json() {
+    for (target, body) in [
+        ("/model/a.model/converse", r#"{"messages":[]}"#.to_owned()),
+        ("/model/a.model/invoke", r#"{"prompt":"x"}"#.to_owned()),
+        ("/chat", r#"{"model":"a.model","messages":[]}"#.to_owned()),
+        (
+            "/v1/chat/completions",
+            r#"{"model":"a.model","messages":[{"role":"user","content":"Hi"}]}"#.to_owned(),
+        ),
+        (
+            "/v1/messages",
+            format!(
+                r#"{{"model":"{MODEL}","max_tokens":9,"messages":[{{"role":"user","content":"Hi"}}]}}"#
+            ),
+        ),
+    ] {
+        let marked = format!("\u{feff}{body}");
+        let plain = planned(target, &settings(), &[JSON], &body).unwrap();
+        let plan = planned(target, &settings(), &[JSON], &marked).unwrap();
+        assert_eq!(sent(&plan, &marked), sent(&plain, &body), "{target}");
+        assert_eq!(
+            plan.body.sha256_hex(marked.as_bytes()),
+            plain.body.sha256_hex(body.as_bytes())
+        );
+    }
+    // What is no JSON goes as it is.
+    let marked = "\u{feff}text";
+    let plan = planned(
+        "/model/a.model/invoke",
+        &settings(),
+        &[("Content-Type", "text/plain")],
+        marked,
+    );
+    assert_eq!(plan.unwrap().body, Body::Unchanged);
+}
+
+#[test]
+fn paths_that_are_nobodys_here_are_not_found() {
+    for (api, method, target, named) in [
+        (Api::OpenAi, "POST", "/v1/images/generations", "images"),
+        (Api::OpenAi, "POST", "/llm/v1/audio/speech", "audio"),
+        (Api::OpenAi, "POST", "/v1/responses", "responses"),
+        (Api::OpenAi, "GET", "/v1/files/f1", "files"),
+        (Api::Anthropic, "POST", "/v1/messages/batches", "batches"),
+        (Api::Converse, "GET", "/", "POST"),
+        (Api::Converse, "HEAD", "/", "POST"),
+        (Api::Converse, "GET", "/favicon.ico", "POST"),
+    ] {
+        assert_eq!(Api::of(target), api, "{target}");
+        for body in [
+            None,
+            Some(br#"{"model":"a.model","messages":[]}"#.as_slice()),
+        ] {
+            let refusal = inspect(None, method, target, body).unwrap_err();
+            assert_eq!(refusal.status, 404, "{target}");
+            assert!(refusal.message.contains(named), "{}", refusal.message);
+        }
+    }
+    // A location that says what its clients speak has no other paths.
+    assert!(inspect(Some(Api::Converse), "POST", "/v1/completions", None).is_ok());
+    let refusal = inspect(Some(Api::OpenAi), "POST", "/v1/completions", None).unwrap_err();
+    assert_eq!(refusal.status, 404);
+    assert_eq!(
+        inspect(None, "GET", "/v1/messages", None)
+            .unwrap_err()
+            .status,
+        405
+    );
+    assert_eq!(inspect(None, "PUT", "/chat", None).unwrap_err().status, 405);
 }

@@ -40,6 +40,11 @@ pub fn object(body: &[u8]) -> Result<Object<'_>, Refusal> {
     })
 }
 
+/// A body without the byte order mark (U+FEFF in UTF-8) that some clients put before their JSON.
+pub fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
 /// The body as text.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ pub mod native;
 pub mod openai;
 pub mod parameter;
 pub(crate) mod thinking;
+pub mod unserved;
 
 use std::fmt;
 
@@ -52,7 +53,7 @@ impl Api {
         if anthropic::is_path(path) {
             return Self::Anthropic;
         }
-        Self::Converse
+        unserved::of(path).map_or(Self::Converse, |(api, _)| api)
     }
 
     /// The word in `bedrock_api` and `$bedrock_api`.
