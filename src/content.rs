@@ -5,14 +5,17 @@
 //! Only while it is written the call stands in the place of the client's request. So cache keys, access logs and all else
 //! that looks at the request never see the gateway's own headers.
 
+use gateway::bedrock::sent::{self, Signed, Written};
 use ngx::ffi::{
-    NGX_DONE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t,
+    NGX_DONE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
 };
 
+use crate::context::Handle;
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
+use crate::nginx::{body, headers};
 use crate::{context, location_conf};
 
 /// The content handler.
@@ -89,11 +92,43 @@ unsafe extern "C" fn create_request(r: *mut ngx_http_request_t) -> ngx_int_t {
         }
         // SAFETY: it is what the upstream's own module wrote its requests with, and the request is live.
         let result = unsafe { original(r) };
+        if result == OK {
+            check_what_was_written(request, context);
+        }
         context.attempt.take_off(request);
         result
     })
 }
 
+/// Says in the error log if what is about to leave is not the call that was signed, which still stands on the request.
+fn check_what_was_written(request: Request, context: Handle) {
+    let written = Upstream::of(request).and_then(Upstream::written);
+    let (Some(plan), Some((head, rest))) = (&context.attempt.plan, written) else {
+        return;
+    };
+    let body = body::pieces(request);
+    let has_body = match sent::own_body(head) {
+        None => rest.len() == body.len(),
+        // Perhaps `proxy_set_body $request_body`. What is in a file is in no variable.
+        Some(own) => !body.in_file() && body.read().is_ok_and(|body| body == own),
+    };
+    let signed = Signed {
+        target: &plan.target,
+        host: &plan.host,
+        headers: &headers::client_headers(request),
+        body_length: body.len(),
+    };
+    let differences = sent::differences(&signed, &Written { head, has_body });
+    if !differences.is_empty() {
+        let differences = differences.join("; ");
+        request.log(
+            Level::Error,
+            &format!("bedrock: what is sent is not what was signed: {differences}"),
+        );
+    }
+}
+
+const OK: ngx_int_t = NGX_OK as ngx_int_t;
 const DONE: ngx_int_t = NGX_DONE as ngx_int_t;
 const ERROR: ngx_int_t = NGX_ERROR as ngx_int_t;
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;

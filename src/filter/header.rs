@@ -55,7 +55,6 @@ pub fn header(request: Request) -> isize {
     if upstream.status() == 0 {
         return no_answer(request, context, upstream);
     }
-    check_what_was_sent(request, plan, upstream);
     let relay = plan.relay(
         upstream.status(),
         |name| upstream.header(name),
@@ -118,40 +117,3 @@ fn is_error_of_nginx(request: Request) -> bool {
         && raised == request.status()
         && location_conf(request).is_some_and(|conf| conf.is_gateway)
 }
-
-/// Says in the error log if the request that left was not the one that was signed.
-fn check_what_was_sent(request: Request, plan: &gateway::Plan, upstream: Upstream) {
-    let Some(head) = upstream.sent_head() else {
-        return;
-    };
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let sent_target = lines
-        .next()
-        .and_then(|line| line.split(|byte| *byte == b' ').nth(1));
-    let sent_host = lines.find_map(|line| {
-        let (name, value) = line.split_at_checked(HOST.len())?;
-        name.eq_ignore_ascii_case(HOST)
-            .then_some(value.trim_ascii_end())
-    });
-    if sent_host != Some(plan.host.as_bytes()) {
-        let sent_host = sent_host.map(String::from_utf8_lossy);
-        request.log(
-            Level::Error,
-            &format!(
-                "bedrock: the Host sent ({}) is not the one that was signed ({}): include bedrock_params in this \
-                 location; its own proxy_set_header drops those of the level above",
-                sent_host.as_deref().unwrap_or("none").escape_debug(),
-                plan.host
-            ),
-        );
-    }
-    if sent_target != Some(plan.target.as_bytes()) {
-        request.log(
-            Level::Error,
-            "bedrock: the path sent is not the one that was signed: give proxy_pass no path, not even \"/\", after the \
-             host",
-        );
-    }
-}
-
-const HOST: &[u8] = b"Host: ";

@@ -37,10 +37,18 @@ pub fn pieces(request: Request) -> Pieces {
 
 /// A body that is to be understood or sent.
 pub fn pieces_of(body: NewBody) -> Pieces {
-    let mut pieces = Vec::new();
     // SAFETY: the request is live; a body is null or a chain that ends in null.
+    unsafe { pieces_in(body.0.as_ref().map_or(ptr::null_mut(), |body| body.bufs)) }
+}
+
+/// What the buffers of a chain hold.
+///
+/// # Safety
+/// `link` is null or a live chain that ends in null, and outlives what is done with the pieces.
+pub unsafe fn pieces_in(mut link: *mut ngx_chain_t) -> Pieces {
+    let mut pieces = Vec::new();
+    // SAFETY: the caller's promise.
     unsafe {
-        let mut link = body.0.as_ref().map_or(ptr::null_mut(), |body| body.bufs);
         while let Some(this) = link.as_ref() {
             let buffer = this.buf;
             if (*bits::buffer(buffer)).in_file() != 0 {

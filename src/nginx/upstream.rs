@@ -9,6 +9,7 @@ use ngx::ffi::{
 };
 
 use super::bits;
+use super::body::{self, Pieces};
 use super::chain::{self, Buffer};
 use super::outgoing::CreateRequest;
 use super::request::Request;
@@ -59,20 +60,19 @@ impl Upstream {
         }
     }
 
-    /// The beginning of the request that was sent: request line and headers.
-    pub fn sent_head(self) -> Option<&'static [u8]> {
-        // SAFETY: the first buffer is the one that the proxy module wrote the head into; it lives in the request's pool
-        // and `start` stays where the head begins.
+    /// The request as it was written, before any of it is sent: the buffer that holds request line and headers, and what
+    /// follows in other ones.
+    pub fn written(self) -> Option<(&'static [u8], Pieces)> {
+        // SAFETY: the first buffer is the one that the proxy module wrote the head into; all of them live in the request's
+        // pool.
         unsafe {
-            let buffer = (*self.upstream).request_bufs.as_ref()?.buf;
-            let (start, last) = ((*buffer).start, (*buffer).last);
+            let first = (*self.upstream).request_bufs.as_ref()?;
+            let (start, last) = ((*first.buf).pos, (*first.buf).last);
             if start.is_null() || last <= start {
                 return None;
             }
-            Some(std::slice::from_raw_parts(
-                start,
-                last.offset_from_unsigned(start),
-            ))
+            let head = std::slice::from_raw_parts(start, last.offset_from_unsigned(start));
+            Some((head, body::pieces_in(first.next)))
         }
     }
 

@@ -1,0 +1,331 @@
+//! A request as it was written for Bedrock, beside what was signed: an operator's own directives may have changed it.
+
+/// What was signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// Path and query.
+    pub target: &'a str,
+    /// `Host`
+    pub host: &'a str,
+    /// The headers of the call, those that authorize it among them; names in lower case.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Length of the body in bytes.
+    pub body_length: usize,
+}
+
+/// What was written. The body is not here: it may be in a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    /// Request line and headers, and what stands after them in the same buffer: empty, or a body that was made from
+    /// the configuration.
+    pub head: &'a [u8],
+    /// Whether the body that was signed follows.
+    pub has_body: bool,
+}
+
+/// How they differ, as phrases for the error log, each with the directives that may be the reason. No value of a header but
+/// `Host` is in them. Empty if they agree, and for what is not HTTP/1, which cannot be compared.
+pub fn differences(signed: &Signed<'_>, written: &Written<'_>) -> Vec<String> {
+    let end = find(written.head, b"\r\n\r\n").unwrap_or(written.head.len());
+    let lines = written.head.get(..end).unwrap_or_default();
+    let mut lines = lines
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let Some((method, target)) = lines.next().and_then(request_line) else {
+        return Vec::new();
+    };
+    let headers: Vec<(&[u8], &[u8])> = lines.filter_map(header).collect();
+    let values = |name: &str| {
+        let name = name.as_bytes().to_owned();
+        headers
+            .iter()
+            .filter(move |(sent, _)| sent.eq_ignore_ascii_case(&name))
+            .map(|(_, value)| *value)
+    };
+    let is_sent = |name: &str, value: &str| {
+        let mut sent = values(name);
+        sent.next() == Some(value.as_bytes().trim_ascii()) && sent.next().is_none()
+    };
+
+    let mut found = Vec::new();
+    if method != b"POST" {
+        found.push(format!(
+            "the method is \"{}\" instead of \"POST\" (see proxy_method)",
+            shown(method)
+        ));
+    }
+    if target != signed.target.as_bytes() {
+        found.push(
+            "the path is another one (give proxy_pass no path, not even \"/\", after the host)"
+                .to_owned(),
+        );
+    }
+    if !is_sent("host", signed.host) {
+        let host = values("host").next().unwrap_or(b"");
+        found.push(format!(
+            "the Host is \"{}\" instead of \"{}\" (include bedrock_params in this location; a proxy_set_header of its own \
+             drops those of the level above)",
+            shown(host),
+            signed.host
+        ));
+    }
+    let changed: Vec<&str> = covered(signed.headers)
+        .filter(|(name, value)| !is_sent(name, value))
+        .map(|(name, _)| name)
+        .collect();
+    if !changed.is_empty() {
+        found.push(format!(
+            "missing or changed: {} (see proxy_set_header, proxy_pass_request_headers)",
+            changed.join(", ")
+        ));
+    }
+    let added = added(signed.headers, &headers);
+    if !added.is_empty() {
+        found.push(format!(
+            "added: {} (see proxy_set_header)",
+            added.join(", ")
+        ));
+    }
+    let length = signed.body_length.to_string();
+    let has_length = is_sent("content-length", &length)
+        || (signed.body_length == 0 && values("content-length").next().is_none());
+    if !written.has_body || !has_length || values("transfer-encoding").next().is_some() {
+        found.push(
+            "the body, or its length, is another one (see proxy_set_body, proxy_pass_request_body, proxy_set_header)"
+                .to_owned(),
+        );
+    }
+    found
+}
+
+/// A body that a configuration has put behind the head; `None` if nothing is there.
+pub fn own_body(head: &[u8]) -> Option<&[u8]> {
+    let end = find(head, b"\r\n\r\n")?;
+    head.get(end + 4..).filter(|body| !body.is_empty())
+}
+
+/// The headers that the authorization covers, and itself. `Host` and what belongs to the connection are not among the call's.
+fn covered<'a>(headers: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let names = signed_names(headers);
+    headers.iter().copied().filter(move |(name, _)| {
+        *name == "authorization"
+            || names
+                .split(';')
+                .any(|signed| signed.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Headers that AWS looks at, which are sent and not signed.
+fn added(signed: &[(&str, &str)], sent: &[(&[u8], &[u8])]) -> Vec<String> {
+    if signed_names(signed).is_empty() {
+        return Vec::new();
+    }
+    let names = sent
+        .iter()
+        .map(|(name, _)| shown(name).to_ascii_lowercase());
+    names
+        .filter(|name| name.starts_with("x-amz-") || name.starts_with("x-amzn-bedrock-"))
+        .filter(|name| {
+            !signed
+                .iter()
+                .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        })
+        .collect()
+}
+
+/// `SignedHeaders` of a SigV4 authorization; empty for an API key.
+fn signed_names<'a>(headers: &[(&'a str, &'a str)]) -> &'a str {
+    headers
+        .iter()
+        .find(|(name, _)| *name == "authorization")
+        .and_then(|(_, value)| value.split_once("SignedHeaders="))
+        .and_then(|(_, rest)| rest.split([',', ' ']).next())
+        .unwrap_or_default()
+}
+
+/// Method and target.
+fn request_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = line
+        .strip_suffix(b" HTTP/1.1")
+        .or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
+    let space = line.iter().position(|byte| *byte == b' ')?;
+    Some((line.get(..space)?, line.get(space + 1..)?))
+}
+
+fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len())
+        .position(|window| window == wanted)
+}
+
+/// Bytes of the request for the log: what a variable of the operator's made of what a client sent may be anything.
+fn shown(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes));
+    text.escape_debug().to_string()
+}
+
+/// Longer ones are cut in the log.
+const LONGEST: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADERS: [(&str, &str); 5] = [
+        ("content-type", "application/json"),
+        ("accept-encoding", "identity"),
+        (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, \
+             Signature=00",
+        ),
+        ("x-amz-date", "20260101T000000Z"),
+        ("user-agent", "a"),
+    ];
+    const SIGNED: Signed<'_> = Signed {
+        target: "/model/a%3Ab/converse",
+        host: "h:1",
+        headers: &HEADERS,
+        body_length: 2,
+    };
+
+    fn head() -> String {
+        let mut head =
+            "POST /model/a%3Ab/converse HTTP/1.1\r\nHost: h:1\r\nContent-Length: 2\r\n".to_owned();
+        for (name, value) in HEADERS {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head + "\r\n"
+    }
+
+    fn compare(head: &str, has_body: bool) -> Vec<String> {
+        let head = head.as_bytes();
+        differences(&SIGNED, &Written { head, has_body })
+    }
+
+    #[test]
+    fn what_was_signed_has_no_difference() {
+        assert!(compare(&head(), true).is_empty());
+        // Not signed, or of the connection.
+        assert!(compare(&head().replace("user-agent: a", "x-team: b"), true).is_empty());
+        assert!(compare(&head().replace("identity", "gzip"), true).is_empty());
+        assert!(compare(&head().replace(" HTTP/1.1", " HTTP/1.0"), true).is_empty());
+        assert!(compare("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", false).is_empty());
+    }
+
+    #[test]
+    fn every_difference_is_named_and_no_value_shown() {
+        for (from, to, says) in [
+            ("POST ", "PUT ", "the method is \"PUT\""),
+            ("POST ", "P\u{7f}UT ", "the method is \"P\\u{7f}UT\""),
+            ("%3A", ":", "the path is another"),
+            ("converse HTTP", "converse /x HTTP", "the path is another"),
+            (
+                "Host: h:1",
+                "Host: bedrock",
+                "the Host is \"bedrock\" instead of \"h:1\"",
+            ),
+            ("Host: h:1\r\n", "", "the Host is \"\" instead of"),
+            (
+                "Host: h:1",
+                "Host: h:1\r\nhost: h:1",
+                "the Host is \"h:1\" instead of",
+            ),
+            (
+                "application/json",
+                "text/plain",
+                "missing or changed: content-type (",
+            ),
+            (
+                "content-type: application/json\r\n",
+                "",
+                "missing or changed: content-type (",
+            ),
+            (
+                "x-amz-date: 20260101T000000Z",
+                "X-Amz-Date: 2020",
+                "missing or changed: x-amz-date (",
+            ),
+            (
+                "x-amz-date: 20260101T000000Z",
+                "x-amz-date: 20260101T000000Z\r\nx-amz-date: 20260101T000000Z",
+                "missing or changed: x-amz-date (",
+            ),
+            (
+                "Signature=00",
+                "Signature=01",
+                "missing or changed: authorization (",
+            ),
+            (
+                "user-agent",
+                "x-amz-security-token: HUSH\r\nuser-agent",
+                "added: x-amz-security-token (",
+            ),
+            (
+                "user-agent",
+                "X-Amzn-Bedrock-Trace: ENABLED\r\nuser-agent",
+                "added: x-amzn-bedrock-trace (",
+            ),
+            (
+                "Content-Length: 2",
+                "Content-Length: 3",
+                "the body, or its length",
+            ),
+            (
+                "Content-Length: 2",
+                "Transfer-Encoding: chunked\r\nContent-Length: 2",
+                "the body, or its length",
+            ),
+            ("Content-Length: 2\r\n", "", "the body, or its length"),
+        ] {
+            assert!(head().contains(from), "{from}");
+            let found = compare(&head().replace(from, to), true);
+            assert_eq!(found.len(), 1, "{from} -> {to}: {found:?}");
+            let found = found.concat();
+            assert!(found.starts_with(says), "{from} -> {to}: {found}");
+            assert!(
+                !found.contains("HUSH") && !found.contains("Signature="),
+                "{found}"
+            );
+        }
+        assert!(compare(&head(), false).concat().starts_with("the body"));
+    }
+
+    #[test]
+    fn an_api_key_signs_nothing_else() {
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", "Bearer HUSH"),
+        ];
+        let signed = Signed {
+            headers: &headers,
+            ..SIGNED
+        };
+        let head = "POST /model/a%3Ab/converse HTTP/1.1\r\nHost: h:1\r\nContent-Length: 2\r\nX-Amz-Any: 1\r\nAuthorization: no\r\n\r\n";
+        let written = Written {
+            head: head.as_bytes(),
+            has_body: true,
+        };
+        let found = differences(&signed, &written);
+        assert_eq!(
+            found,
+            [
+                "missing or changed: authorization (see proxy_set_header, proxy_pass_request_headers)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_body_of_the_configurations_own() {
+        assert_eq!(
+            own_body(b"POST / HTTP/1.1\r\nHost: h\r\n\r\n{}"),
+            Some(&b"{}"[..])
+        );
+        assert_eq!(own_body(b"POST / HTTP/1.1\r\nHost: h\r\n\r\n"), None);
+        assert_eq!(own_body(b""), None);
+    }
+}
