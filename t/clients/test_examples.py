@@ -28,4 +28,4 @@ def test_example_loads(example, tmp_path):
         text=True,
         env={"PATH": "/usr/bin:/bin"},
     )
-    assert tested.returncode == 0, tested.stderr
+    assert tested.returncode == 0 and "[warn]" not in tested.stderr, tested.stderr
