@@ -237,7 +237,7 @@ connect() failed
 --- bare
 --- http_config eval: $::NoParams
 --- config
-    location / { bedrock on; proxy_pass http://bedrock; }
+    location / { bedrock on; proxy_pass https://bedrock; }
 --- refused: "proxy_pass" directive has nginx send the Host "bedrock", and "bedrock-runtime.us-east-1.amazonaws.com" is signed: include bedrock_params in this location, or add "proxy_set_header Host $bedrock_host;"
 
 === bedrock_params is not there, but the Host is right
@@ -247,30 +247,42 @@ connect() failed
 "$::Sim location / { bedrock on; set \$where bedrock-runtime.us-east-1.amazonaws.com; proxy_pass https://\$where; }"
 --- warned: "proxy_pass" directive is in location "/" without bedrock_params: include it there or above, or set what it would: "
 
+=== bedrock_params is not there, and TLS would ask for another name
+--- bare
+--- http_config eval: $::NoParams
+--- config eval
+"$::Sim location / { bedrock on; proxy_pass https://bedrock; proxy_http_version 1.1; proxy_set_header Host \$bedrock_host; proxy_ssl_verify off; }"
+--- warned: or set what it would: "proxy_ssl_server_name on; proxy_ssl_name $bedrock_host"
+
 === what bedrock_params sets may be set by hand
 --- bare
 --- http_config eval: $::NoParams
 --- config eval
 "$::Sim location / {
     bedrock on; proxy_pass https://bedrock; proxy_http_version 1.1; proxy_set_header host \$bedrock_host;
-    proxy_ssl_server_name on; proxy_ssl_verify off;
+    proxy_ssl_server_name on; proxy_ssl_name \$bedrock_host; proxy_ssl_verify off;
 }"
 --- silent
 
 === a Host that is not the signed one
 --- config
-    location / { bedrock on; proxy_set_header Host other.host; proxy_pass http://bedrock; }
+    location / { bedrock on; proxy_set_header Host other.host; proxy_pass https://bedrock; }
 --- refused: "proxy_set_header" directive has nginx send the Host "other.host", and "127.0.0.1:
 
 === a proxy_set_header of the location's own drops those of bedrock_params
 --- config
-    location / { bedrock on; proxy_set_header X-Any 1; proxy_pass http://bedrock; }
+    location / { bedrock on; proxy_set_header X-Any 1; proxy_pass https://bedrock; }
 --- refused: (the proxy_set_header at
 
 === a Host that no signature covers
 --- config
-    location / { bedrock on; bedrock_auth bearer KEY; proxy_set_header Host other.host; proxy_pass http://bedrock; }
+    location / { bedrock on; bedrock_auth bearer KEY; proxy_set_header Host other.host; proxy_pass https://bedrock; }
 --- warned: "proxy_set_header" directive has nginx send the Host "other.host"
+
+=== a Host that something before Bedrock may mend
+--- config
+    location / { bedrock on; proxy_set_header X-Any 1; proxy_pass http://bedrock; }
+--- warned: "proxy_pass" directive has nginx send the Host "bedrock", and "127.0.0.1:
 
 === a Host by variable
 --- config

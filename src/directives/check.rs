@@ -118,7 +118,8 @@ pub fn gateway(
             pass,
             format!(
                 "has the path \"{path}\" in location \"{name}\", where Bedrock is called: give no path, not even \"/\", after \
-                 the host, or nginx sends another path than the one that is signed"
+                 the host, or nginx sends another path than the one that is signed; where something else is called, say \
+                 \"bedrock off\""
             ),
         )
     }));
@@ -175,8 +176,13 @@ fn host(conf: &LocationConf, pass: &Line, signed: &str, signs: Option<bool>) -> 
             line.place
         )
     });
+    // What is not TLS is not Bedrock itself, and whatever is in between may send another Host on.
+    let level = match is_tls(pass) {
+        true => breaks(signs),
+        false => Level::Warn,
+    };
     Some(Finding::of(
-        breaks(signs),
+        level,
         line,
         format!(
             "has nginx send the Host \"{sent}\", and \"{signed}\" is signed: include bedrock_params in this location, or add \
@@ -278,7 +284,8 @@ fn params(
     let mut missing = Vec::new();
     // nginx's own is the host of proxy_pass, which is right if that is the endpoint's name.
     let own_host = host_of(pass.word(1));
-    if host_header(conf).is_none() && !own_host.contains('$') && signed_host != Some(own_host) {
+    let is_wrong = !own_host.contains('$') && signed_host != Some(own_host);
+    if is_wrong && host_header(conf).is_none() {
         missing.push("proxy_set_header Host $bedrock_host");
     }
     let version = conf
@@ -293,16 +300,15 @@ fn params(
     if version.unwrap_or(default) == "1.0" {
         missing.push("proxy_http_version 1.1");
     }
-    if pass.word(1).starts_with("https://") {
+    if is_tls(pass) {
         let tls = [
             ("proxy_ssl_server_name", "proxy_ssl_server_name on"),
+            ("proxy_ssl_name", "proxy_ssl_name $bedrock_host"),
             ("proxy_ssl_verify", "proxy_ssl_verify on"),
         ];
-        missing.extend(
-            tls.iter()
-                .filter(|(name, _)| !has(*name))
-                .map(|(_, line)| line),
-        );
+        let unset = tls.iter().filter(|(name, _)| !has(*name));
+        let unset = unset.filter(|(name, _)| is_wrong || *name != "proxy_ssl_name");
+        missing.extend(unset.map(|(_, line)| line));
     }
     (!missing.is_empty()).then(|| {
         let text = format!(
@@ -333,6 +339,10 @@ fn beside(conf: &LocationConf, location: &Location) -> Vec<Finding> {
         Finding::of(Level::Warn, line, text)
     });
     dead.chain(answers).collect()
+}
+
+fn is_tls(pass: &Line) -> bool {
+    pass.word(1).starts_with("https://")
 }
 
 /// What stands after the host in a `proxy_pass`, if anything does.
