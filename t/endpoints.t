@@ -12,14 +12,14 @@ __DATA__
 === a Host that is not the signed one
 --- config
     location / { bedrock on; proxy_set_header Host other.host; proxy_pass http://bedrock; }
---- error_code: 403
+--- error_code: 502
 --- error_log eval
 qr/\[error\] .* what is sent is not what was signed: the Host is "other\.host" instead of "127\.0\.0\.1:\d+" \(include bedrock_params/
 
 === a location's own proxy_set_header drops those of bedrock_params
 --- config
     location / { bedrock on; proxy_set_header X-Any 1; proxy_pass http://bedrock; }
---- error_code: 403
+--- error_code: 502
 --- error_log
 what is sent is not what was signed: the Host is "bedrock" instead of "127.0.0.1:
 
@@ -71,7 +71,7 @@ qr/\[error\] .* what is sent is not what was signed: the method is "PUT" instead
         bedrock on; proxy_pass http://bedrock;
         proxy_set_header Host $bedrock_host; proxy_set_header Connection ""; proxy_set_header Content-Type text/plain;
     }
---- error_code: 403
+--- error_code: 502
 --- error_log eval
 qr/\[error\] .* what is sent is not what was signed: missing or changed: content-type \(see proxy_set_header, proxy_pass_request_headers\), client/
 
@@ -116,7 +116,7 @@ what is sent is not what was signed: added: x-amzn-bedrock-trace (see proxy_set_
 === another body
 --- config
     location / { bedrock on; set $body '{"messages":[]}'; proxy_set_body $body; proxy_pass http://bedrock; }
---- error_code: 403
+--- error_code: 502
 --- error_log
 what is sent is not what was signed: the body, or its length, is another one (see proxy_set_body
 
@@ -186,9 +186,11 @@ not what was signed
 === another service
 --- config
     location / { bedrock on; bedrock_service other-service; proxy_pass http://bedrock; }
---- error_code: 403
+--- error_code: 502
 --- sent eval
 qr{/us-east-1/other-service/aws4_request}
+--- error_log
+Credential should be scoped to correct service
 
 === an endpoint with a port is the Host
 --- config

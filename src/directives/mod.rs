@@ -231,9 +231,10 @@ unsafe extern "C" fn set(
                 let conf = unsafe { &mut *conf.cast::<LocationConf>() };
                 set(conf, &cf).and_then(|()| note_sources(&cf, conf))
             }
-            // SAFETY: as above.
             Set::Http(set) | Set::HttpBlock(set) => {
-                set(unsafe { &mut *conf.cast::<MainConf>() }, &cf)
+                // SAFETY: as above.
+                let main = unsafe { &mut *conf.cast::<MainConf>() };
+                set(main, &cf)
             }
         };
         match result {

@@ -10,7 +10,6 @@ use crate::context::{self, Handle};
 use crate::location_conf;
 use crate::nginx::filters::next_header_filter;
 use crate::nginx::guard::forced;
-use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::{self, Upstream};
 

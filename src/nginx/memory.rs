@@ -59,8 +59,8 @@ unsafe impl GlobalAlloc for Memory {
         match (is_large(layout.size(), layout), is_large(size, layout)) {
             // SAFETY: the caller's promises are passed on.
             (false, false) => unsafe { System.realloc(piece, layout, size) },
-            // SAFETY: this is a whole mapping of that size.
             (true, true) => {
+                // SAFETY: this is a whole mapping of that size.
                 given(unsafe { mremap(piece.cast(), layout.size(), size, MREMAP_MAYMOVE) })
             }
             _ => {
