@@ -5,7 +5,7 @@
 //! Only while it is written the call stands in the place of the client's request. So cache keys, access logs and all else
 //! that looks at the request never see the gateway's own headers.
 
-use gateway::bedrock::sent::{self, Signed, Written};
+use gateway::bedrock::sent::{self, Head, Signed};
 use ngx::ffi::{
     NGX_DONE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
 };
@@ -106,11 +106,14 @@ fn check_what_was_written(request: Request, context: Handle) {
     let (Some(plan), Some((head, rest))) = (&context.attempt.plan, written) else {
         return;
     };
+    let Some(head) = Head::read(head) else {
+        return;
+    };
     let body = body::pieces(request);
-    let has_body = match sent::own_body(head) {
-        None => rest.len() == body.len(),
+    let has_body = match head.own_body {
+        [] => rest.len() == body.len(),
         // Perhaps `proxy_set_body $request_body`. What is in a file is in no variable.
-        Some(own) => !body.in_file() && body.read().is_ok_and(|body| body == own),
+        own => !body.in_file() && body.read().is_ok_and(|body| body == own),
     };
     let signed = Signed {
         target: &plan.target,
@@ -118,7 +121,7 @@ fn check_what_was_written(request: Request, context: Handle) {
         headers: &headers::client_headers(request),
         body_length: body.len(),
     };
-    let differences = sent::differences(&signed, &Written { head, has_body });
+    let differences = sent::differences(&signed, &head, has_body);
     if !differences.is_empty() {
         let differences = differences.join("; ");
         request.log(

@@ -13,55 +13,66 @@ pub struct Signed<'a> {
     pub body_length: usize,
 }
 
-/// What was written. The body is not here: it may be in a file.
-#[derive(Clone, Copy, Debug)]
-pub struct Written<'a> {
-    /// Request line and headers, and what stands after them in the same buffer: empty, or a body that was made from
-    /// the configuration.
-    pub head: &'a [u8],
-    /// Whether the body that was signed follows.
-    pub has_body: bool,
+/// Request line and headers as they were written in HTTP/1.
+pub struct Head<'a> {
+    method: &'a [u8],
+    target: &'a [u8],
+    headers: Vec<(&'a [u8], &'a [u8])>,
+    /// What stands behind them in the same buffer: empty, or a body that was made from the configuration.
+    pub own_body: &'a [u8],
 }
 
-/// How they differ, as phrases for the error log, each with the directives that may be the reason. No value of a header but
-/// `Host` is in them. Empty if they agree, and for what is not HTTP/1, which cannot be compared.
-pub fn differences(signed: &Signed<'_>, written: &Written<'_>) -> Vec<String> {
-    let end = find(written.head, b"\r\n\r\n").unwrap_or(written.head.len());
-    let lines = written.head.get(..end).unwrap_or_default();
-    let mut lines = lines
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let Some((method, target)) = lines.next().and_then(request_line) else {
-        return Vec::new();
-    };
-    let headers: Vec<(&[u8], &[u8])> = lines.filter_map(header).collect();
-    let values = |name: &str| {
-        let name = name.as_bytes().to_owned();
-        headers
-            .iter()
-            .filter(move |(sent, _)| sent.eq_ignore_ascii_case(&name))
-            .map(|(_, value)| *value)
-    };
-    let is_sent = |name: &str, value: &str| {
-        let mut sent = values(name);
-        sent.next() == Some(value.as_bytes().trim_ascii()) && sent.next().is_none()
-    };
+impl<'a> Head<'a> {
+    /// Reads it; `None` for what is not HTTP/1, which cannot be compared.
+    pub fn read(mut bytes: &'a [u8]) -> Option<Self> {
+        let (method, target) = request_line(next_line(&mut bytes))?;
+        let mut headers = Vec::with_capacity(16);
+        while !bytes.is_empty() {
+            let line = next_line(&mut bytes);
+            if line.is_empty() {
+                break;
+            }
+            headers.extend(header(line));
+        }
+        Some(Self {
+            method,
+            target,
+            headers,
+            own_body: bytes,
+        })
+    }
 
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'a [u8]> + 'h {
+        let named = self.headers.iter();
+        let named = named.filter(|(sent, _)| sent.eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|(_, value)| *value)
+    }
+
+    /// Whether there is one such header, with this value.
+    fn has(&self, name: &str, value: &str) -> bool {
+        let mut sent = self.values(name);
+        sent.next() == Some(value.as_bytes().trim_ascii()) && sent.next().is_none()
+    }
+}
+
+/// How what was written differs, as phrases for the error log, each with the directives that may be the reason. No value of a
+/// header but `Host` is in them. Empty if nothing differs. `has_body`: the body that was signed follows.
+pub fn differences(signed: &Signed<'_>, written: &Head<'_>, has_body: bool) -> Vec<String> {
     let mut found = Vec::new();
-    if method != b"POST" {
+    if written.method != b"POST" {
         found.push(format!(
             "the method is \"{}\" instead of \"POST\" (see proxy_method)",
-            shown(method)
+            shown(written.method)
         ));
     }
-    if target != signed.target.as_bytes() {
+    if written.target != signed.target.as_bytes() {
         found.push(
             "the path is another one (give proxy_pass no path, not even \"/\", after the host)"
                 .to_owned(),
         );
     }
-    if !is_sent("host", signed.host) {
-        let host = values("host").next().unwrap_or(b"");
+    if !written.has("host", signed.host) {
+        let host = written.values("host").next().unwrap_or(b"");
         found.push(format!(
             "the Host is \"{}\" instead of \"{}\" (include bedrock_params in this location; a proxy_set_header of its own \
              drops those of the level above)",
@@ -70,7 +81,7 @@ pub fn differences(signed: &Signed<'_>, written: &Written<'_>) -> Vec<String> {
         ));
     }
     let changed: Vec<&str> = covered(signed.headers)
-        .filter(|(name, value)| !is_sent(name, value))
+        .filter(|(name, value)| !written.has(name, value))
         .map(|(name, _)| name)
         .collect();
     if !changed.is_empty() {
@@ -79,7 +90,7 @@ pub fn differences(signed: &Signed<'_>, written: &Written<'_>) -> Vec<String> {
             changed.join(", ")
         ));
     }
-    let added = added(signed.headers, &headers);
+    let added = added(signed.headers, &written.headers);
     if !added.is_empty() {
         found.push(format!(
             "added: {} (see proxy_set_header)",
@@ -87,21 +98,15 @@ pub fn differences(signed: &Signed<'_>, written: &Written<'_>) -> Vec<String> {
         ));
     }
     let length = signed.body_length.to_string();
-    let has_length = is_sent("content-length", &length)
-        || (signed.body_length == 0 && values("content-length").next().is_none());
-    if !written.has_body || !has_length || values("transfer-encoding").next().is_some() {
+    let has_length = written.has("content-length", &length)
+        || (signed.body_length == 0 && written.values("content-length").next().is_none());
+    if !has_body || !has_length || written.values("transfer-encoding").next().is_some() {
         found.push(
             "the body, or its length, is another one (see proxy_set_body, proxy_pass_request_body, proxy_set_header)"
                 .to_owned(),
         );
     }
     found
-}
-
-/// A body that a configuration has put behind the head; `None` if nothing is there.
-pub fn own_body(head: &[u8]) -> Option<&[u8]> {
-    let end = find(head, b"\r\n\r\n")?;
-    head.get(end + 4..).filter(|body| !body.is_empty())
 }
 
 /// The headers that the authorization covers, and itself. `Host` and what belongs to the connection are not among the call's.
@@ -120,16 +125,20 @@ fn added(signed: &[(&str, &str)], sent: &[(&[u8], &[u8])]) -> Vec<String> {
     if signed_names(signed).is_empty() {
         return Vec::new();
     }
-    let names = sent
-        .iter()
-        .map(|(name, _)| shown(name).to_ascii_lowercase());
-    names
-        .filter(|name| name.starts_with("x-amz-") || name.starts_with("x-amzn-bedrock-"))
-        .filter(|name| {
-            !signed
-                .iter()
-                .any(|(known, _)| known.eq_ignore_ascii_case(name))
+    let is_for_aws = |name: &[u8]| {
+        ["x-amz-", "x-amzn-bedrock-"].iter().any(|prefix| {
+            let head = name.get(..prefix.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
         })
+    };
+    let is_known = |name: &[u8]| {
+        let mut names = signed.iter().map(|(known, _)| known.as_bytes());
+        names.any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let names = sent.iter().map(|(name, _)| *name);
+    names
+        .filter(|name| is_for_aws(name) && !is_known(name))
+        .map(|name| shown(name).to_ascii_lowercase())
         .collect()
 }
 
@@ -157,9 +166,13 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
 }
 
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len())
-        .position(|window| window == wanted)
+/// Takes a line off, without its end.
+fn next_line<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let end = end.unwrap_or(bytes.len());
+    let line = bytes.get(..end).unwrap_or_default();
+    *bytes = bytes.get(end + 1..).unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Bytes of the request for the log: what a variable of the operator's made of what a client sent may be anything.
@@ -203,8 +216,8 @@ mod tests {
     }
 
     fn compare(head: &str, has_body: bool) -> Vec<String> {
-        let head = head.as_bytes();
-        differences(&SIGNED, &Written { head, has_body })
+        let head = Head::read(head.as_bytes());
+        head.map_or_else(Vec::new, |head| differences(&SIGNED, &head, has_body))
     }
 
     #[test]
@@ -306,11 +319,8 @@ mod tests {
             ..SIGNED
         };
         let head = "POST /model/a%3Ab/converse HTTP/1.1\r\nHost: h:1\r\nContent-Length: 2\r\nX-Amz-Any: 1\r\nAuthorization: no\r\n\r\n";
-        let written = Written {
-            head: head.as_bytes(),
-            has_body: true,
-        };
-        let found = differences(&signed, &written);
+        let head = Head::read(head.as_bytes()).unwrap();
+        let found = differences(&signed, &head, true);
         assert_eq!(
             found,
             [
@@ -321,11 +331,13 @@ mod tests {
 
     #[test]
     fn a_body_of_the_configurations_own() {
+        let own_body = |head: &'static str| Head::read(head.as_bytes()).unwrap().own_body;
+        let head = "POST / HTTP/1.1\r\nHost: h\r\n\r\n";
+        assert_eq!(own_body(head), b"");
         assert_eq!(
-            own_body(b"POST / HTTP/1.1\r\nHost: h\r\n\r\n{}"),
-            Some(&b"{}"[..])
+            own_body("POST / HTTP/1.1\r\nHost: h\r\n\r\n{}\r\n\r\n"),
+            b"{}\r\n\r\n"
         );
-        assert_eq!(own_body(b"POST / HTTP/1.1\r\nHost: h\r\n\r\n"), None);
-        assert_eq!(own_body(b""), None);
+        assert!(Head::read(b"").is_none() && Head::read(b"PRI * HTTP/2.0\r\n\r\n").is_none());
     }
 }
