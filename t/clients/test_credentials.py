@@ -258,7 +258,7 @@ def test_api_key_in_a_file_that_changes(gateway, upstream, tmp_path):
     for one in gateways:
         works(one, upstream)
     upstream.api_keys = {"two"}
-    assert status(gateways[0]) == 403
+    assert status(gateways[0]) == 502
     put(path, "two\n")
     for one in gateways:
         assert eventually(lambda: status(one) == 200, 5), one.errors()
