@@ -3,6 +3,7 @@
 
 use std::any::Any;
 
+use gateway::request::{SESSION_ID, is_name};
 use gateway::target::of_decoded_path;
 use gateway::{Api, Refusal, Target, inspect};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
@@ -58,7 +59,7 @@ pub fn handler(request: Request) -> isize {
     }
     context.begin(request);
     request.forget_preconditions();
-    context.asked.session_id = headers::client_header(request, SESSION_ID);
+    context.asked.session_id = headers::client_header(request, SESSION_ID).filter(|id| is_name(id));
     let target = target(request);
     let api = conf.api.unwrap_or_default();
     let api = api.unwrap_or_else(|| Api::of(&target));
@@ -200,8 +201,6 @@ pub fn in_thread<T: Send + 'static>(
 const NO_THREAD: &str =
     "no thread for a large request body: the thread pool's queue is full (see thread_pool)";
 
-/// Where Claude Code names its session.
-const SESSION_ID: &str = "x-claude-code-session-id";
 const DECLINED: isize = NGX_DECLINED as isize;
 const DONE: isize = NGX_DONE as isize;
 /// What ends a request in which something went wrong here.

@@ -194,7 +194,7 @@ fn planned(
     // What a thread uses must not be the request's own memory, which the event loop may touch meanwhile.
     let client_headers: Vec<(String, String)> = headers::client_headers(request)
         .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     let work = move || -> Result<Planned, Refusal> {
         let headers: Vec<(&str, &str)> = client_headers

@@ -94,7 +94,7 @@ unsafe extern "C" fn get(
         let text = context::find_to_read(request).and_then(|context| {
             let variable = VARIABLES.get(index)?;
             let text = (variable.get)(&context, request)?;
-            request.copy(text.as_bytes())
+            request.copy(printable(text).as_bytes())
         });
         // SAFETY: nginx gives a value to fill in; its bits are where `bits` has them.
         unsafe {
@@ -108,6 +108,15 @@ unsafe extern "C" fn get(
         }
         NGX_OK as ngx_int_t
     })
+}
+
+/// Without control characters, each of which becomes a blank: whoever chose a value, the client, Bedrock or a file, it may go
+/// into a header or a key, and must not begin another one there.
+fn printable(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        true => text.replace(char::is_control, " ").into(),
+        false => text,
+    }
 }
 
 fn plan(context: &Context) -> Option<&Plan> {

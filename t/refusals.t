@@ -341,3 +341,81 @@ POST /
 --- error_log
 [info]
 bedrock: refused with 400 ValidationException: The request names no model
+
+=== a model name that would begin another request
+--- config
+    location / {
+        bedrock on; bedrock_model any.model; proxy_pass http://bedrock;
+        proxy_set_header Host $bedrock_host;
+        proxy_set_header Connection "";
+        proxy_set_header X-Requested-Model $bedrock_requested_model;
+    }
+--- request
+POST /
+{"model":"x\r\nContent-Length: 0\r\n\r\nPOST /model/denied/converse HTTP/1.1\r\nHost: x\r\n\r\n","messages":[]}
+--- refused: 400 ValidationException The provided model identifier is invalid.
+
+=== the same in a path
+--- config
+    location / { bedrock on; bedrock_model any.model; proxy_pass http://bedrock; add_header X-Model $bedrock_requested_model always; }
+--- request
+POST /model/x%250d%250aX-Evil:%25201/converse
+{"messages":[{"role":"user","content":[]}]}
+--- error_code: 400
+--- response_headers
+X-Evil:
+X-Model:
+--- sent_count: 0
+
+=== a model name that is too long for a key
+--- request eval
+"POST /\n{\"model\":\"" . 'x' x 2049 . '","messages":[]}'
+--- refused: 400 ValidationException The provided model identifier is invalid.
+
+=== a header that cannot be signed
+--- request
+POST /model/any.model/invoke
+{}
+--- more_headers eval
+"Content-Type: application/json;\tx=y"
+--- refused: 400 ValidationException The header content-type is given twice, or has a character that it must not have.
+
+=== a header with bytes above 0x7f
+--- request
+POST /model/any.model/invoke
+{}
+--- more_headers eval
+"X-Amzn-Bedrock-Trace: \xff\xfe"
+--- refused: 400 ValidationException The header x-amzn-bedrock-trace is given twice, or has a character that it must not have.
+
+=== a header with DEL
+--- more_headers eval
+"User-Agent: a\x7fb"
+--- refused: 400 ValidationException The header user-agent is given twice, or has a character that it must not have.
+
+=== a header with VT that is signed
+--- request
+POST /model/any.model/invoke
+{}
+--- more_headers eval
+"X-Amzn-Bedrock-Trace: a\x0bb"
+--- refused: 400 ValidationException The header x-amzn-bedrock-trace is given twice, or has a character that it must not have.
+
+=== a header twice that is signed
+--- request
+POST /model/any.model/invoke
+{}
+--- more_headers
+X-Amzn-Bedrock-Trace: ENABLED
+X-Amzn-Bedrock-Trace: DISABLED
+--- refused: 400 ValidationException The header x-amzn-bedrock-trace is given twice, or has a character that it must not have.
+
+=== a session that is no name
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; add_header X-Session "<$bedrock_session_id>" always; }
+--- more_headers eval
+"X-Claude-Code-Session-Id: a\x7fb"
+--- error_code: 400
+--- response_headers
+X-Session: <>
+--- sent_count: 0

@@ -244,3 +244,21 @@ stream: complete 37
 --- must_die
 --- error_log
 the duplicate "bedrock_model" variable
+
+=== no value has a control character, whoever chose it
+--- http_config
+    log_format own escape=none '<$bedrock_response_text|$bedrock_stop_reason>';
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / {
+            default_type application/json;
+            return 200 '{"output":{"message":{"content":[{"text":"a\\nb\\u0085c\\u007fd"}]}},"stopReason":"x\\r\\ny\\u0000"}';
+        }
+    }
+--- config
+    location / {
+        bedrock on; bedrock_response_text 1k; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        access_log logs/access.log own;
+    }
+--- access_log
+<a b c d|x  y >

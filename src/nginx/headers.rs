@@ -1,5 +1,6 @@
 //! A request's headers: reading the client's, and having others in their place.
 
+use std::borrow::Cow;
 use std::mem::size_of;
 use std::ptr;
 
@@ -17,21 +18,21 @@ pub struct Saved {
     chunked: u32,
 }
 
-/// The client's headers in their order. Those that are not UTF-8 are left out.
-pub fn client_headers(request: Request) -> Vec<(&'static str, &'static str)> {
+/// The client's headers in their order. A byte that is no UTF-8 shows as U+FFFD.
+pub fn client_headers(request: Request) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
     let text = |string: *const ngx_str_t| {
         // SAFETY: header strings live as long as the request; every use ends before that.
         let bytes: &'static [u8] = unsafe { super::bytes(&*string) };
-        std::str::from_utf8(bytes).ok()
+        String::from_utf8_lossy(bytes)
     };
     // SAFETY: the list is live and not changed meanwhile.
     unsafe {
         elements(&raw mut (*request.raw()).headers_in.headers)
-            .filter_map(|element| {
-                Some((
-                    text(&raw const (*element).key)?,
-                    text(&raw const (*element).value)?,
-                ))
+            .map(|element| {
+                (
+                    text(&raw const (*element).key),
+                    text(&raw const (*element).value),
+                )
             })
             .collect()
     }
@@ -42,7 +43,7 @@ pub fn client_header(request: Request, name: &str) -> Option<String> {
     client_headers(request)
         .into_iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.to_owned())
+        .map(|(_, value)| value.into_owned())
 }
 
 /// Remembers the headers as they are.

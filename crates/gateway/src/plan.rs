@@ -12,7 +12,7 @@ use crate::dialect::body::{text, without_mark};
 use crate::dialect::{Api, Reply, anthropic, converse, native, openai};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
-use crate::request::Request;
+use crate::request::{Request, SESSION_ID, is_name};
 use crate::settings::{Auth, Settings};
 
 /// Headers as name and value, in the order they came.
@@ -74,6 +74,9 @@ pub fn plan_large<'a>(
         Operation::ApplyGuardrail => None,
         _ => Some(model_to_call(request, settings)?),
     };
+    if value(headers, SESSION_ID).is_some_and(|id| !is_name(id)) {
+        return Err(bad_header(SESSION_ID));
+    }
     endpoint::check_region(settings.region)?;
     endpoint::check_service(settings.service)?;
     let host = match settings.endpoint {
@@ -146,7 +149,7 @@ pub fn plan_large<'a>(
         region: settings.region.to_owned(),
         host,
         target,
-        headers: headers_to_send(request.api, operation, settings, headers),
+        headers: headers_to_send(request.api, operation, settings, headers)?,
         body: body.within(start, length),
         service: settings.service.to_owned(),
         answer: Answer {
@@ -185,12 +188,11 @@ impl Plan {
         body_hash: &str,
         now: SystemTime,
     ) -> Result<Vec<(&'static str, String)>, String> {
-        // What a proxy on the way may change stays out of the signature.
         let headers: Vec<(&str, &str)> = self
             .headers
             .iter()
             .map(|(name, value)| (name.as_ref(), value.as_str()))
-            .filter(|(name, _)| *name == "content-type" || name.starts_with("x-amzn-bedrock-"))
+            .filter(|(name, _)| is_signed(name))
             .collect();
         signing::sign(
             &Signable {
@@ -264,6 +266,9 @@ impl Plan {
                 || lower.starts_with("x-amz-")
                 || signed.clone().any(|name| name.eq_ignore_ascii_case(&lower));
             if sent && !OF_THE_CONNECTION.contains(&lower.as_str()) {
+                if !can_be_sent(value) {
+                    return Err(bad_header(&lower));
+                }
                 self.headers.retain(|(known, _)| *known != lower);
                 self.headers.push((lower.into(), (*value).to_owned()));
             }
@@ -318,22 +323,28 @@ fn headers_to_send(
     operation: Operation,
     settings: &Settings<'_>,
     headers: Headers<'_>,
-) -> Vec<(Cow<'static, str>, String)> {
+) -> Result<Vec<(Cow<'static, str>, String)>, Refusal> {
     let mut sent: Vec<(Cow<'static, str>, String)> = Vec::new();
     let is_models_own = is_models_own(api, operation);
-    let content_type = value(headers, "content-type").filter(|_| is_models_own);
+    let content_type = match is_models_own {
+        true => to_sign(headers, "content-type")?,
+        false => None,
+    };
     let content_type = content_type.unwrap_or("application/json").to_owned();
     sent.push(("content-type".into(), content_type));
     // A compressed stream would arrive in one burst, and could not be read here.
     sent.push(("accept-encoding".into(), "identity".to_owned()));
-    let mut pass = |name: &'static str| {
-        if let Some(value) = value(headers, name) {
-            sent.push((name.into(), value.to_owned()));
-        }
+    let mut pass = |name: &'static str| -> Result<(), Refusal> {
+        let value = match is_signed(name) {
+            true => to_sign(headers, name)?,
+            false => to_send(headers, name)?,
+        };
+        sent.extend(value.map(|value| (name.into(), value.to_owned())));
+        Ok(())
     };
-    pass("user-agent");
+    pass("user-agent")?;
     if is_models_own {
-        pass("accept");
+        pass("accept")?;
     }
     let vendor_api = match operation {
         Operation::VendorApi { api, .. } => Some(api),
@@ -342,12 +353,12 @@ fn headers_to_send(
     let messages_over_invoke = api == Api::Anthropic && operation.is_invoke();
     if is_models_own || messages_over_invoke || vendor_api.is_some() {
         for name in INVOKE_HEADERS {
-            pass(name);
+            pass(name)?;
         }
     }
     if vendor_api == Some(VendorApi::AnthropicMessages) {
-        pass("anthropic-version");
-        pass("anthropic-beta");
+        pass("anthropic-version")?;
+        pass("anthropic-beta")?;
     }
     if vendor_api.is_some() {
         let accept = match operation.streams() {
@@ -367,7 +378,54 @@ fn headers_to_send(
             sent.push((trace.into(), value.to_ascii_uppercase()));
         }
     }
-    sent
+    Ok(sent)
+}
+
+/// Whether the signature covers a header. What a proxy on the way may change stays out of it.
+fn is_signed(name: &str) -> bool {
+    name == "content-type" || name.starts_with("x-amzn-bedrock-")
+}
+
+/// The client's header `name`, which is going to be signed. Signers do not agree on what a tab, a byte above 0x7f or a second
+/// header of the name come to.
+///
+/// # Errors
+/// 400: it has one of these.
+fn to_sign<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let mut found = headers
+        .iter()
+        .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value);
+    let first = found.next();
+    let plain = |value: &str| value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    match first.is_none_or(plain) && found.next().is_none() {
+        true => Ok(first),
+        false => Err(bad_header(name)),
+    }
+}
+
+/// The client's header `name`, which goes on without being signed.
+///
+/// # Errors
+/// 400: it holds what no header may.
+fn to_send<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let value = value(headers, name);
+    match value.is_none_or(can_be_sent) {
+        true => Ok(value),
+        false => Err(bad_header(name)),
+    }
+}
+
+/// Whether a value is text without control characters.
+fn can_be_sent(value: &str) -> bool {
+    let odd = |c: char| (c.is_control() && c != '\t') || c == char::REPLACEMENT_CHARACTER;
+    !value.contains(odd)
+}
+
+fn bad_header(name: &str) -> Refusal {
+    Refusal::validation(format!(
+        "The header {name} is given twice, or has a character that it must not have."
+    ))
 }
 
 /// Whether a guardrail is named in headers.

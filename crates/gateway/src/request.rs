@@ -112,6 +112,16 @@ pub fn inspect(
         request.requested_model = asked.model;
         request.stream = operation.streams();
     }
+    if request
+        .requested_model
+        .as_deref()
+        .is_some_and(|model| !is_name(model))
+    {
+        return Err(Refusal {
+            param: Some("model".to_owned()),
+            ..Refusal::validation("The provided model identifier is invalid.")
+        });
+    }
     Ok(request)
 }
 
@@ -127,6 +137,17 @@ fn methods_of(api: Api, path: &str) -> &'static str {
         _ => "POST",
     }
 }
+
+/// Whether a client may call something so: a model, which need be no id of Bedrock's yet, or its session. A name becomes a
+/// variable of nginx's, and so a key, a header, a line of a log.
+pub fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len()) && !name.contains(char::is_control)
+}
+
+/// Where Claude Code names its session.
+pub const SESSION_ID: &str = "x-claude-code-session-id";
+/// In bytes, as for an id of Bedrock's.
+const LONGEST_NAME: usize = 2048;
 
 /// What a request is, by whether its body asks for a stream.
 type OfBody = fn(bool) -> Operation;

@@ -373,3 +373,98 @@ fn without_the_gateways_signature_nothing_may_change() {
     };
     assert!(planned("/model/m/converse", &clients_own(same), &signed).is_ok());
 }
+
+#[test]
+fn what_a_signature_would_cover_ambiguously_is_refused() {
+    let invoke = "/model/m/invoke";
+    let messages = "/v1/messages";
+    for name in [
+        "content-type",
+        "x-amzn-bedrock-trace",
+        "X-Amzn-Bedrock-Request-Metadata",
+    ] {
+        for value in ["a\tb", "é", "a\u{fffd}", "a\u{7f}b", "a\u{b}b", "\u{85}"] {
+            let refusal = planned(invoke, &settings(), &[(name, value)]).unwrap_err();
+            assert_eq!(
+                (refusal.status, refusal.log),
+                (400, None),
+                "{name}: {value:?}"
+            );
+        }
+        let twice = [(name, "a"), (name, "a")];
+        let refusal = planned(invoke, &settings(), &twice).unwrap_err();
+        assert_eq!(refusal.status, 400, "{name}");
+        // Blanks in a row are one to every signer.
+        assert!(planned(invoke, &settings(), &[(name, "a  b;c=\"~\"")]).is_ok());
+    }
+    for (name, value, good) in [
+        ("user-agent", "a\u{7f}", false),
+        ("user-agent", "a\u{b}", false),
+        ("user-agent", "a\u{fffd}", false),
+        ("user-agent", "a\tb é", true),
+        ("accept", "\u{1}", false),
+        ("cookie", "\u{7f}", true),
+        ("x-other", "\u{1}", true),
+        ("x-claude-code-session-id", "a\u{7f}", false),
+    ] {
+        let outcome = planned(invoke, &settings(), &[(name, value)]);
+        assert_eq!(outcome.is_ok(), good, "{name}: {value:?}");
+        if let Err(refusal) = outcome {
+            assert_eq!((refusal.status, refusal.log), (400, None));
+        }
+    }
+    let long = "x".repeat(2049);
+    let session = [("x-claude-code-session-id", long.as_str())];
+    assert_eq!(
+        planned(invoke, &settings(), &session).unwrap_err().status,
+        400
+    );
+    let body =
+        br#"{"model":"anthropic.c","max_tokens":5,"messages":[{"role":"user","content":"x"}]}"#;
+    let request = inspect(None, "POST", messages, Some(body)).unwrap();
+    let odd = [("x-amzn-bedrock-trace", "\u{7f}")];
+    let refusal = plan(&request, &settings(), &odd, body).unwrap_err();
+    assert_eq!(refusal.status, 400);
+    // The client's own signature covers what it sent; only what no header may hold is refused.
+    let own = clients_own(settings());
+    let signed = [("authorization", SIGNED), ("x-amz-meta", "a\u{7f}")];
+    let refusal = planned("/model/m/converse", &own, &signed).unwrap_err();
+    assert_eq!(refusal.status, 400);
+}
+
+#[test]
+fn a_name_that_becomes_a_variable_is_text_and_not_too_long() {
+    let long = "x".repeat(2049);
+    let just = "x".repeat(2048);
+    for (name, good) in [
+        ("x\r\nContent-Length: 0\r\n\r\nPOST /", false),
+        ("a\u{0}", false),
+        ("a\u{7f}", false),
+        ("a\u{85}", false),
+        ("a\tb", false),
+        (long.as_str(), false),
+        (just.as_str(), true),
+        ("my own name é", true),
+    ] {
+        let encoded: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let body = serde_json::json!({ "model": name, "messages": [] }).to_string();
+        let escaped = body
+            .replace('\u{85}', "\\u0085")
+            .replace('\u{7f}', "\\u007f");
+        for (target, method, body) in [
+            ("/chat".to_owned(), "POST", body.as_str()),
+            ("/chat".to_owned(), "POST", escaped.as_str()),
+            ("/v1/chat/completions".to_owned(), "POST", body.as_str()),
+            ("/v1/messages".to_owned(), "POST", body.as_str()),
+            ("/openai/v1/responses".to_owned(), "POST", body.as_str()),
+            (format!("/model/{encoded}/converse"), "POST", "{}"),
+            (format!("/v1/models/{encoded}"), "GET", ""),
+        ] {
+            let found = inspect(None, method, &target, Some(body.as_bytes()));
+            match (good, found) {
+                (true, found) => assert_eq!(found.unwrap().requested_model.as_deref(), Some(name)),
+                (false, found) => assert_eq!(found.unwrap_err().status, 400, "{target} {name:?}"),
+            }
+        }
+    }
+}
