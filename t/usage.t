@@ -216,7 +216,7 @@ qr/^200 converse .* in=- out=- total=- .* stop=- /
 POST /model/sim.unicode/converse
 {"messages":[{"role":"user","content":[]}]}
 --- access_log eval
-qr/^"Gr\xc3\xbc\xc3\x9fe aus .* \\"quoted\\"\\n\\\\ and a tab\\t\."$/
+qr/^"Gr\xc3\xbc\xc3\x9fe aus .* \\"quoted\\" \\\\ and a tab \."$/
 
 === of a stream
 --- http_config
@@ -277,3 +277,39 @@ qr/^\[word word wo\] 2000$/
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log text; }
 --- access_log eval
 qr/^\[-\]$/
+
+=== counts under an escaped name
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / { default_type application/json; return 200 '{"us\\u0061ge":{"input\\u0054okens":12,"outputTokens":34}}'; }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- error_code: 200
+--- access_log
+in=12 out=34 total=46
+
+=== an error costs nothing
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / { default_type application/json; return 400 '{"message":"x","usage":{"inputTokens":12,"outputTokens":34}}'; }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- error_code: 400
+--- access_log
+in=- out=- total=-
+
+=== an array is no answer
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / { default_type application/json; return 200 '[{"usage":{"inputTokens":12,"outputTokens":34}}]'; }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- error_code: 200
+--- access_log
+in=- out=- total=-

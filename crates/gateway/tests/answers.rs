@@ -327,3 +327,68 @@ fn no_header_or_log_line_can_be_bent_by_an_exception() {
         }
     }
 }
+
+#[test]
+fn what_the_client_is_told_of_usage_is_in_the_log_and_nothing_else() {
+    let counted = r#"{"us\u0061ge":{"input\u0054okens":12,"outputTokens":34}}"#;
+    let facts = passing(CONVERSE, &settings(), 200, &[JSON], counted);
+    assert_eq!(
+        (facts.input_tokens, facts.output_tokens),
+        (Some(12), Some(34))
+    );
+    let anthropic = r#"{"\u0075sage":{"\u0069nput_tokens":12,"output_tokens":34}}"#;
+    let facts = passing(INVOKE, &settings(), 200, &[JSON], anthropic);
+    assert_eq!(
+        (facts.input_tokens, facts.output_tokens),
+        (Some(12), Some(34))
+    );
+    let deep = format!(
+        r#"{{"output":{{"message":{{"content":[{{"toolUse":{{"input":{{"a":{}{}}}}}}}]}}}},"usage":{{"inputTokens":12,"outputTokens":34}}}}"#,
+        "[".repeat(1000),
+        "]".repeat(1000)
+    );
+    let facts = fed(
+        relay(CONVERSE, &settings(), 200, &[JSON]),
+        [deep.as_bytes()],
+        true,
+    )
+    .facts;
+    assert_eq!(
+        (facts.input_tokens, facts.output_tokens),
+        (Some(12), Some(34))
+    );
+    // No answer is an array, and an error costs nothing.
+    let plain =
+        r#"{"usage":{"inputTokens":12,"outputTokens":34},"inputTokens":12,"prompt_token_count":3}"#;
+    let count = ("x-amzn-bedrock-input-token-count", "12");
+    for client in [CONVERSE, INVOKE, COUNT] {
+        let facts = passing(client, &settings(), 200, &[JSON], &format!("[{plain}]"));
+        assert_eq!((facts.input_tokens, facts.output_tokens), (None, None));
+        for status in [307, 400, 429, 500] {
+            let headers = [JSON, ("x-amzn-errortype", "ModelErrorException"), count];
+            let facts = passing(client, &settings(), status, &headers, plain);
+            assert_eq!((facts.input_tokens, facts.output_tokens), (None, None));
+        }
+    }
+    for odd in [
+        "-1",
+        "1.0",
+        "1e2",
+        "\"1\"",
+        "99999999999999999999",
+        "[1]",
+        "null",
+    ] {
+        let json = format!(
+            r#"{{"usage":{{"inputTokens":{odd},"outputTokens":{odd}}},"inputTokens":{odd}}}"#
+        );
+        for client in [CONVERSE, INVOKE, COUNT] {
+            let facts = passing(client, &settings(), 200, &[JSON], &json);
+            assert_eq!(
+                (facts.input_tokens, facts.output_tokens),
+                (None, None),
+                "{json}"
+            );
+        }
+    }
+}

@@ -629,3 +629,38 @@ fn an_errors_name_is_found_in_its_body() {
         assert_eq!(whole(path, 429, json).exception.as_deref(), Some(name));
     }
 }
+
+#[test]
+fn an_event_that_is_an_array_counts_nothing() {
+    for (api, event) in [
+        (
+            CHAT,
+            r#"[[{"index":0}],{"prompt_tokens":5,"completion_tokens":6}]"#,
+        ),
+        (
+            RESPONSES,
+            r#"["response.completed",{"usage":{"input_tokens":5,"output_tokens":6}}]"#,
+        ),
+        (
+            RESPONSES,
+            r#"{"type":"response.completed","response":["completed",null,null,{"input_tokens":5,"output_tokens":6}]}"#,
+        ),
+    ] {
+        let body = format!("data: {event}\n\n");
+        let relay = relay(api, true, &settings(), 200, "text/event-stream");
+        let seen = fed(relay, [body.as_bytes()], true);
+        assert_eq!(
+            (seen.facts.input_tokens, seen.facts.output_tokens),
+            (None, None),
+            "{event}"
+        );
+    }
+    let escaped = r#"{"us\u0061ge":{"prompt_t\u006fkens":5,"completion_tokens":6},"choices":[]}"#;
+    let body = format!("data: {escaped}\n\ndata: [DONE]\n\n");
+    let relay = relay(CHAT, true, &settings(), 200, "text/event-stream");
+    let seen = fed(relay, [body.as_bytes()], true);
+    assert_eq!(
+        (seen.facts.input_tokens, seen.facts.output_tokens),
+        (Some(5), Some(6))
+    );
+}

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::invoke::First;
 use super::usage::{Usage, lenient};
+use crate::json::strict::Object;
 use crate::json::text::{Literal, Text};
 
 /// An event of Chat Completions.
@@ -126,7 +127,7 @@ pub struct ResponseEvent<'a> {
     pub kind: Option<Text<'a>>,
     /// The answer as it is now.
     #[serde(borrow, deserialize_with = "lenient")]
-    pub response: Option<Response<'a>>,
+    pub response: Option<Object<Response<'a>>>,
     /// A part of the answer that begins or ends.
     #[serde(borrow, deserialize_with = "lenient")]
     pub item: Option<Item<'a>>,

@@ -3,10 +3,12 @@
 //! A tap keeps no more than the names it is in and the values it was asked to keep. It does not judge the document: what
 //! is not JSON is simply not understood.
 
-use memchr::memchr2;
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
 
 /// Who is told of the members that pass by. A path is the names from the outermost object inwards, joined by `.`;
-/// elements of an array have the array's path.
+/// elements of an array have the array's path. Escapes in names are undone.
 pub trait Listener {
     /// Whether the value at this path is wanted. Called before each member's value and each element of an array.
     fn wants(&mut self, path: &str) -> bool;
@@ -14,12 +16,15 @@ pub trait Listener {
     fn value(&mut self, path: &str, text: &[u8], whole: bool);
 }
 
-/// An incremental reader of one document. Work per byte is constant, however the document is cut.
+/// An incremental reader of one document, which is an object: of another nothing is told. Work per byte is constant, however the
+/// document is cut.
 #[derive(Debug)]
 pub struct Tap {
     state: State,
     /// Open containers, innermost last: whether it is an object, and how long the path was before it.
     open: Vec<Open>,
+    /// Those in the innermost of them that are too deep to have a path: whether each is an object.
+    deep: Vec<bool>,
     path: String,
     /// A member's name, or the value that is kept, as far as it came.
     kept: Vec<u8>,
@@ -60,6 +65,7 @@ impl Tap {
         Self {
             state: State::Value,
             open: Vec::new(),
+            deep: Vec::new(),
             path: String::new(),
             kept: Vec::new(),
             keeping: None,
@@ -150,8 +156,13 @@ impl Tap {
             State::After => match byte {
                 b',' => {
                     self.keep_if_keeping(b",");
-                    let in_object = self.open.last().is_some_and(|open| open.object);
-                    self.state = if in_object { State::Name } else { State::Value };
+                    let open = self.open.last().map(|open| open.object);
+                    let in_object = self.deep.last().copied().or(open);
+                    self.state = if in_object == Some(true) {
+                        State::Name
+                    } else {
+                        State::Value
+                    };
                 }
                 b'}' | b']' => self.close(byte, listener),
                 _ => self.state = State::Done,
@@ -164,22 +175,30 @@ impl Tap {
         if byte == b']' {
             return self.close(byte, listener);
         }
-        if self.keeping.is_none() && !self.open.is_empty() && listener.wants(&self.path) {
+        if self.open.is_empty() && byte != b'{' {
+            self.state = State::Done;
+            return;
+        }
+        if self.keeping.is_none()
+            && !self.open.is_empty()
+            && self.deep.is_empty()
+            && listener.wants(&self.path)
+        {
             self.keeping = Some(self.open.len());
             self.kept.clear();
         }
         self.keep_if_keeping(&[byte]);
         self.state = match byte {
             b'{' | b'[' => {
-                if self.open.len() >= MAX_DEPTH {
-                    self.state = State::Done;
-                    return;
-                }
                 let object = byte == b'{';
-                self.open.push(Open {
-                    object,
-                    path_before: self.path.len(),
-                });
+                if self.open.len() < MAX_DEPTH {
+                    self.open.push(Open {
+                        object,
+                        path_before: self.path.len(),
+                    });
+                } else {
+                    self.deep.push(object);
+                }
                 if object { State::Name } else { State::Value }
             }
             b'"' => State::InString { escaped: false },
@@ -188,6 +207,14 @@ impl Tap {
     }
 
     fn close(&mut self, byte: u8, listener: &mut impl Listener) {
+        if let Some(object) = self.deep.pop() {
+            if object != (byte == b'}') {
+                self.state = State::Done;
+                return;
+            }
+            self.keep_if_keeping(&[byte]);
+            return self.value_ended(listener);
+        }
         match self.open.pop() {
             Some(open) if open.object == (byte == b'}') => {
                 self.path.truncate(open.path_before);
@@ -199,7 +226,7 @@ impl Tap {
     }
 
     fn value_ended(&mut self, listener: &mut impl Listener) {
-        if self.keeping == Some(self.open.len()) {
+        if self.deep.is_empty() && self.keeping == Some(self.open.len()) {
             self.keeping = None;
             let whole = self.kept.len() <= self.limit;
             self.kept.truncate(self.limit);
@@ -217,13 +244,15 @@ impl Tap {
         if self.keeping.is_some() {
             return self.keep(b"\"");
         }
-        if let Some(open) = self.open.last() {
-            self.path.truncate(open.path_before);
+        if self.deep.is_empty() {
+            if let Some(open) = self.open.last() {
+                self.path.truncate(open.path_before);
+            }
+            if !self.path.is_empty() {
+                self.path.push('.');
+            }
+            self.path.push_str(&name(&self.kept));
         }
-        if !self.path.is_empty() {
-            self.path.push('.');
-        }
-        self.path.push_str(&String::from_utf8_lossy(&self.kept));
         self.kept.clear();
     }
 
@@ -237,9 +266,26 @@ impl Tap {
     fn keep(&mut self, bytes: &[u8]) {
         let in_name = matches!(self.state, State::InName { .. });
         if self.keeping.is_some() || in_name {
-            let room = (self.limit + 1).saturating_sub(self.kept.len());
+            let limit = match self.keeping {
+                Some(_) => self.limit + 1,
+                None => LONGEST_NAME,
+            };
+            let room = limit.saturating_sub(self.kept.len());
             self.kept.extend(bytes.iter().take(room));
         }
+    }
+}
+
+/// A member's name as it stands between its quotes, for a path: escapes undone, and a `.` of its own none that joins.
+fn name(raw: &[u8]) -> Cow<'_, str> {
+    let decoded = match memchr(b'\\', raw) {
+        None => None,
+        Some(_) => serde_json::from_slice::<String>(&[b"\"", raw, b"\""].concat()).ok(),
+    };
+    let name = decoded.map_or_else(|| String::from_utf8_lossy(raw), Cow::Owned);
+    match name.contains('.') {
+        true => name.replace('.', "\0").into(),
+        false => name,
     }
 }
 
@@ -247,8 +293,10 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-/// Bedrock's answers are a handful deep; what is deeper than this is not read on.
-const MAX_DEPTH: usize = 512;
+/// Bedrock's answers are a handful deep; what is deeper than this is only passed.
+const MAX_DEPTH: usize = 64;
+/// Longer than any name that is wanted, every character of it escaped.
+const LONGEST_NAME: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -326,6 +374,37 @@ mod tests {
         assert_eq!(values, [("a".to_owned(), r#"[1,{"b":2},[3]]"#.to_owned())]);
         let values = heard(r#"{"a":[{"b":1},{"c":0},{"b":2}]}"#, 5, &["a.b"]);
         assert_eq!(values.len(), 2);
+    }
+
+    #[test]
+    fn a_name_is_what_its_escapes_stand_for() {
+        let wanted = &["usage", "a.b"];
+        for cut in 1..20 {
+            let json = r#"{"us\u0061ge":1,"\u0075\u0073\u0061\u0067\u0065":2,"a":{"\u0062":3},"a.b":4,"usage\"":5,"usage\ud800":6}"#;
+            let values = heard(json, cut, wanted);
+            let values: Vec<_> = values.iter().map(|(_, text)| text.as_str()).collect();
+            assert_eq!(values, ["1", "2", "3"]);
+        }
+        let long = format!(r#"{{"{}usage":1,"usage":2}}"#, "x".repeat(5000));
+        assert_eq!(heard(&long, 100, wanted).len(), 1);
+    }
+
+    #[test]
+    fn only_an_object_is_read_and_however_deep_it_is_to_its_end() {
+        for other in [
+            r#"[{"usage":1}]"#,
+            r#""usage""#,
+            r#"[[{"usage":1}]]"#,
+            r#"1{"usage":1}"#,
+        ] {
+            assert_eq!(heard(other, 3, &["usage"]), [], "{other}");
+        }
+        for (open, close) in [("[", "]"), (r#"{"usage":"#, "}")] {
+            let deep = format!("{}1{}", open.repeat(2000), close.repeat(2000));
+            let json = format!(r#"{{"a":{deep},"usage":7}}"#);
+            let values = heard(&json, 11, &["usage"]);
+            assert_eq!(values, [("usage".to_owned(), "7".to_owned())]);
+        }
     }
 
     #[test]

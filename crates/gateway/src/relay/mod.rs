@@ -102,7 +102,7 @@ impl Relay {
             _ => None,
         };
         let observer = || {
-            native::response::Observer::new(answer.operation, status >= 400, answer.response_text)
+            native::response::Observer::new(answer.operation, status >= 300, answer.response_text)
         };
         let meta = meta(&facts, now);
         let expected = status < 300 && !answer.operation.streams();
@@ -286,7 +286,11 @@ fn broken(message: &'static str) -> Refusal {
 }
 
 fn facts_of_headers(status: u16, header: impl Fn(&str) -> Option<String>) -> Facts {
-    let count = |name: &str| header(name).and_then(|value| value.parse().ok());
+    // An error costs nothing, whatever it says.
+    let count = |name: &str| {
+        let value = header(name).filter(|_| status < 300)?;
+        value.parse().ok()
+    };
     let mut facts = Facts {
         request_id: header("x-amzn-requestid"),
         // InvokeModel reports its counts here.

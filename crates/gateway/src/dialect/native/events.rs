@@ -6,6 +6,7 @@ use super::stream::{Corrupt, Progress};
 use crate::bedrock::event::{ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata};
 use crate::bedrock::usage::{Usage, keep};
 use crate::facts::{Facts, StreamStatus};
+use crate::json::strict::Object;
 
 /// Follows the events of one answer.
 #[derive(Debug, Default)]
@@ -106,7 +107,8 @@ fn delta(payload: &[u8]) -> Result<ContentBlockDelta<'_>, Corrupt> {
 /// # Errors
 /// It is not.
 pub fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Corrupt> {
-    serde_json::from_str(text(payload)?).map_err(|_| Corrupt::InvalidJson)
+    let Object(event) = serde_json::from_str(text(payload)?).map_err(|_| Corrupt::InvalidJson)?;
+    Ok(event)
 }
 
 /// The text of a payload, checked in one go: serde_json would do it again for each string.

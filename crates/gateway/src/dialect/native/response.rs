@@ -11,7 +11,8 @@ use crate::json::tap::{Listener, Tap};
 #[derive(Debug)]
 pub struct Observer {
     operation: Operation,
-    /// Whether the answer is an error: only then `__type` is an exception, and not a model's own word.
+    /// Whether the answer is an error: only then `__type` is an exception, and not a model's own word; and nothing that it
+    /// counts was spent.
     failed: bool,
     tap: Tap,
     response_text: usize,
@@ -143,6 +144,7 @@ impl Listener for Heard<'_> {
     fn wants(&mut self, path: &str) -> bool {
         match Member::at(self.operation, path) {
             None => false,
+            Some(member) if self.failed && member != Member::Exception => false,
             Some(Member::Exception) => {
                 // A member of a vendor's own API says it in a good answer, too: a response that failed.
                 (self.failed || path != "__type") && self.facts.exception.is_none()
@@ -226,7 +228,7 @@ fn beginning_of_string(json: &[u8], whole: bool) -> String {
 }
 
 /// Usage with all its details is a few hundred bytes.
-const VALUE_LIMIT: usize = 4096;
+const VALUE_LIMIT: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -241,7 +243,8 @@ mod tests {
     }
 
     fn observed(operation: Operation, json: &str, keep: usize, cut: usize) -> Facts {
-        let mut observer = Observer::new(operation, true, keep);
+        let failed = json.contains("__type");
+        let mut observer = Observer::new(operation, failed, keep);
         let mut facts = Facts::default();
         for piece in json.as_bytes().chunks(cut) {
             observer.push(piece, &mut facts);
@@ -265,7 +268,7 @@ mod tests {
 
     #[test]
     fn counts_are_read_beside_what_is_no_unicode() {
-        let mut observer = Observer::new(Operation::Converse, true, 0);
+        let mut observer = Observer::new(Operation::Converse, false, 0);
         let mut facts = Facts::default();
         let json = b"{\"usage\":{\"new\":\"\xff\",\"inputTokens\":12}}";
         observer.push(json, &mut facts);

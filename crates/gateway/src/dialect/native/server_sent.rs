@@ -9,6 +9,7 @@ use crate::bedrock::invoke::First;
 use crate::bedrock::openai::{ChatChunk, ResponseEvent, is_call};
 use crate::bedrock::usage::keep;
 use crate::facts::{Facts, StreamStatus};
+use crate::json::strict::Object;
 use crate::json::text::Text;
 
 /// Follows the events of one stream.
@@ -49,12 +50,12 @@ impl Observer {
                 facts.stream.get_or_insert(StreamStatus::Complete);
             }
             Content::Chat(last_call) => {
-                if let Ok(chunk) = serde_json::from_slice(&event.data) {
+                if let Ok(Object(chunk)) = serde_json::from_slice(&event.data) {
                     chat(&chunk, last_call, limit, facts);
                 }
             }
             Content::Responses => {
-                if let Ok(event) = serde_json::from_slice(&event.data) {
+                if let Ok(Object(event)) = serde_json::from_slice(&event.data) {
                     response(&event, limit, facts);
                 }
             }
