@@ -151,7 +151,27 @@ X-Amzn-ErrorType: UnknownOperationException
 === GET where there is no operation
 --- request
 GET /favicon.ico
---- refused: 405 UnknownOperationException This operation takes POST requests only.
+--- refused: 404 UnknownOperationException This gateway does not serve pages: at this path it takes POST requests only.
+
+=== HEAD of the root, with which some clients look whether there is anybody
+--- request
+HEAD /
+--- error_code: 404
+--- response_body
+
+=== what is not served is said in the form of the API that it belongs to: OpenAI's
+--- request
+POST /v1/images/generations
+{"model":"any.model","prompt":"a cat","messages":[]}
+--- error_code: 404
+--- response_body_like: ^\{"error":\{"message":"This gateway does not serve /v1/images/generations\."
+
+=== and Anthropic's
+--- request
+POST /v1/messages/batches
+{"model":"any.model","messages":[]}
+--- error_code: 404
+--- response_body_like: ^\{"type":"error","error":\{"type":"not_found_error","message":"This gateway does not serve /v1/messages/batches\."
 
 === PUT
 --- request
