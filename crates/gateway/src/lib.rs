@@ -10,7 +10,7 @@
 //! relay.push(bytes, out) · relay.finish(clean, out) · relay.facts()
 //! ```
 //!
-//! [`bedrock`] knows the service, [`dialect`] what clients speak, [`json`] how to change one member of a document and
+//! [`bedrock`] knows the service, [`family`] what its models take, [`dialect`] what clients speak, [`json`] how to change one member of a document and
 //! leave the rest as it was.
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ pub mod body;
 pub mod dialect;
 pub mod encoding;
 pub mod facts;
+pub mod family;
 pub mod json;
 pub mod plan;
 pub mod refusal;

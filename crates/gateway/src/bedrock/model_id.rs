@@ -108,11 +108,32 @@ pub fn foundation_model(id: &str) -> Option<&str> {
             id
         }
     };
-    // A profile id carries the region group first: `us.anthropic.…`.
+    // A profile id carries a group of regions first: `us.anthropic.…`. There are new ones now and then.
+    let is_label = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
     Some(match id.split_once('.') {
-        Some((group, rest)) if REGION_GROUPS.contains(&group) => rest,
+        Some((group, rest))
+            if is_label(group) && has_vendor(rest) && !VENDOR_LABELS.contains(&group) =>
+        {
+            rest
+        }
         _ => id,
     })
+}
+
+/// An id without what Claude Code puts behind it for a longer context: `[1m]`.
+pub fn without_tail(id: &str) -> &str {
+    match id.strip_suffix(']').and_then(|id| id.rsplit_once('[')) {
+        Some((id, tail)) if tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) => id,
+        _ => id,
+    }
+}
+
+fn has_vendor(id: &str) -> bool {
+    id.split_once('.')
+        .is_some_and(|(vendor, _)| VENDOR_LABELS.contains(&vendor))
 }
 
 /// Whether a prompt from Prompt management is called, which forbids settings in the request.
@@ -121,8 +142,11 @@ pub fn is_prompt(id: &str) -> bool {
 }
 
 const MAX_LENGTH: usize = 2048;
-const REGION_GROUPS: [&str; 9] = [
-    "us", "eu", "apac", "ap", "jp", "au", "ca", "us-gov", "global",
+/// What ids of models begin with.
+#[rustfmt::skip]
+const VENDOR_LABELS: [&str; 20] = [
+    "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax", "mistral", "moonshot",
+    "moonshotai", "nvidia", "openai", "qwen", "stability", "twelvelabs", "writer", "xai", "zai",
 ];
 const VENDORS: [(&str, Vendor); 8] = [
     ("anthropic.", Vendor::Anthropic),
@@ -247,7 +271,10 @@ mod tests {
             ),
             ("amazon.titan-embed-text-v2:0", Some(Vendor::Embedding)),
             ("stability.x", None),
-            ("my.anthropic.claude", None),
+            ("in.anthropic.claude", Some(Vendor::Anthropic)),
+            ("a.region-of-tomorrow.anthropic.claude", None),
+            ("tomorrow-north.anthropic.claude", Some(Vendor::Anthropic)),
+            ("my.claude", None),
         ] {
             assert_eq!(Vendor::of(id), vendor, "{id}");
         }
