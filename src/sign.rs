@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
+use gateway::family::{self, Family, Feature};
 use gateway::settings::{Anthropic, Via};
 use gateway::{Body, Guardrail, Plan, Refusal, Segment, Settings, Sink, plan_large};
 use ngx::ffi::{NGX_DECLINED, NGX_DONE, ngx_event_t};
@@ -383,6 +384,9 @@ struct Values {
     service: String,
     model: Option<String>,
     aliases: Arc<Vec<(String, String)>>,
+    alias_families: Arc<Vec<(String, Family)>>,
+    model_families: Arc<Vec<(String, Family)>>,
+    model_features: Arc<Vec<Feature>>,
     allow_models: Arc<Vec<String>>,
     max_output_tokens: Option<u64>,
     guardrail: Option<Arc<Guardrail>>,
@@ -416,6 +420,9 @@ impl Values {
                 .unwrap_or_else(|| "bedrock".to_owned()),
             model: value(&conf.model, "bedrock_model")?.filter(not_empty),
             aliases: conf.aliases.clone().unwrap_or_default(),
+            alias_families: conf.alias_families.clone().unwrap_or_default(),
+            model_families: conf.model_families.clone().unwrap_or_default(),
+            model_features: conf.model_features.clone().unwrap_or_default(),
             allow_models: conf.allow_models.clone().unwrap_or_default(),
             max_output_tokens: conf.max_output_tokens,
             guardrail: conf.guardrail.clone(),
@@ -436,6 +443,11 @@ impl Values {
             service: &self.service,
             model: self.model.as_deref(),
             aliases: &self.aliases,
+            families: family::Rules {
+                aliases: &self.alias_families,
+                families: &self.model_families,
+                features: &self.model_features,
+            },
             allow_models: &self.allow_models,
             max_output_tokens: self.max_output_tokens,
             guardrail: self.guardrail.as_deref(),

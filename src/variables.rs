@@ -33,11 +33,12 @@ const fn variable(
 }
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 23] = [
+static VARIABLES: [Variable; 24] = [
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
     variable("bedrock_requested_model",     |context, _| text(context.request().and_then(|asked| asked.requested_model.as_deref()))),
     variable("bedrock_model",               |context, _| text(plan(context).and_then(|plan| plan.model.as_deref()))),
+    variable("bedrock_model_family",        |context, _| text(plan(context).and_then(|plan| plan.family).map(|family| family.name))),
     variable("bedrock_region",              |context, _| text(plan(context).map(|plan| plan.region.as_str()))),
     variable("bedrock_host",                |context, _| text(plan(context).map(|plan| plan.host.as_str()))),
     variable("bedrock_uri",                 |context, _| text(plan(context).map(|plan| plan.target.as_str()))),

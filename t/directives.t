@@ -32,6 +32,11 @@ __DATA__
         bedrock_model             arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0;
         bedrock_alias             gpt-4o us.a.b-v1:0;
         bedrock_alias             vendor/a:b$c arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0;
+        bedrock_alias             smart        arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1 as=anthropic.claude-sonnet-4-6;
+        bedrock_model_family      *profile/b2  claude-5;
+        bedrock_model_family      my.*         us.amazon.nova-pro-v1:0;
+        bedrock_model_feature     *opus-5-5*   structured=native cache=off;
+        bedrock_model_feature     openai.gpt-7* effort=reasoning.effort:low,medium,high,max sampling=off stop=off;
         bedrock_allow_models      *;
         bedrock_max_output_tokens 1;
         bedrock_guardrail         arn:aws:bedrock:us-east-1:123456789012:guardrail/gr1 DRAFT trace=enabled_full;
@@ -283,6 +288,46 @@ unknown "no_such" variable
 === bedrock_alias: a variable
 --- config: bedrock_alias gpt-4o $model;
 --- refused: "bedrock_alias" directive has model "$model": it must be a model id or ARN
+
+=== bedrock_alias: a third parameter that says nothing
+--- config: bedrock_alias gpt-4o a.model anthropic.claude-sonnet-4-6;
+--- refused: "bedrock_alias" directive has parameter "anthropic.claude-sonnet-4-6": it must be "as=" and a model id or a family
+
+=== bedrock_alias: as a model that nobody knows
+--- config: bedrock_alias gpt-4o a.model as=other.model;
+--- refused: "bedrock_alias" directive has model "other.model": it must be the id of a model whose family is known, or a family's name
+
+=== bedrock_model_family: no family
+--- config: bedrock_model_family a.model claude-17;
+--- refused: "bedrock_model_family" directive has model "claude-17": it must be the id of a model whose family is known, or a family's name
+
+=== bedrock_model_family: no pattern
+--- config: bedrock_model_family "a model" claude-5;
+--- refused: "bedrock_model_family" directive has pattern "a model": it must be a model id or ARN, in which * and ? stand for any characters and for one
+
+=== bedrock_model_family: only one parameter
+--- config: bedrock_model_family claude-5;
+--- refused: invalid number of arguments in "bedrock_model_family" directive
+
+=== bedrock_model_feature: nothing is said
+--- config: bedrock_model_feature a.model;
+--- refused: invalid number of arguments in "bedrock_model_feature" directive
+
+=== bedrock_model_feature: no such feature
+--- config: bedrock_model_feature a.model colour=red;
+--- refused: "bedrock_model_feature" directive has no feature "colour": it must be one of system, stream_tools, tool_choice, tool_ids, tool_result, cache, cache_ttl, effort, reasoning_back, structured, strict, sampling, top_k, stop, max_tokens, tier
+
+=== bedrock_model_feature: no such value
+--- config: bedrock_model_feature a.model cache=on;
+--- refused: "bedrock_model_feature" directive has value "on" for "cache": it must be "off", "messages" or "all"
+
+=== bedrock_model_feature: a word
+--- config: bedrock_model_feature a.model cache;
+--- refused: "bedrock_model_feature" directive has parameter "cache": it must be KEY=VALUE
+
+=== bedrock_model_feature: twice
+--- config: bedrock_model_feature a.model stop=off stop=3;
+--- refused: "bedrock_model_feature" directive has "stop" twice
 
 === bedrock_alias: a name twice
 --- config: bedrock_alias gpt-4o a.model; bedrock_alias other a.model; bedrock_alias gpt-4o b.model;

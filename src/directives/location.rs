@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::family::{Family, Feature};
 use gateway::settings::Via;
 use gateway::{Api, Guardrail};
 use ngx::ffi::ngx_http_handler_pt;
@@ -31,6 +32,12 @@ pub struct LocationConf {
     pub model: Option<Value>,
     /// `bedrock_alias`: name, and model id or ARN.
     pub aliases: Option<Arc<Vec<(String, String)>>>,
+    /// `as=` of `bedrock_alias`: name, and the family of its model.
+    pub alias_families: Option<Arc<Vec<(String, Family)>>>,
+    /// `bedrock_model_family`: pattern, and the family of the models that fit it.
+    pub model_families: Option<Arc<Vec<(String, Family)>>>,
+    /// `bedrock_model_feature`
+    pub model_features: Option<Arc<Vec<Feature>>>,
     /// `bedrock_allow_models`
     pub allow_models: Option<Arc<Vec<String>>>,
     /// `bedrock_max_output_tokens`
@@ -108,7 +115,13 @@ impl LocationConf {
         inherit(&mut self.endpoint, &above.endpoint);
         inherit(&mut self.service, &above.service);
         inherit(&mut self.model, &above.model);
-        inherit(&mut self.aliases, &above.aliases);
+        // The two parts of one directive.
+        if self.aliases.is_none() {
+            self.aliases.clone_from(&above.aliases);
+            self.alias_families.clone_from(&above.alias_families);
+        }
+        inherit(&mut self.model_families, &above.model_families);
+        inherit(&mut self.model_features, &above.model_features);
         inherit(&mut self.allow_models, &above.allow_models);
         inherit(&mut self.max_output_tokens, &above.max_output_tokens);
         inherit(&mut self.guardrail, &above.guardrail);

@@ -4,6 +4,7 @@ mod check;
 pub mod credentials;
 pub mod location;
 pub mod merge;
+mod models;
 pub mod observed;
 
 use std::ffi::{CStr, c_char, c_void};
@@ -15,9 +16,10 @@ use gateway::bedrock::{endpoint, model_id};
 use gateway::settings::Via;
 use gateway::{Api, Guardrail};
 use ngx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE12,
-    NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF,
-    NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_http_handler_pt,
+    NGX_CONF_1MORE, NGX_CONF_2MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
+    NGX_CONF_TAKE12, NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
+    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t,
+    ngx_http_handler_pt,
     ngx_str_t, ngx_uint_t,
 };
 
@@ -135,14 +137,16 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 21] = [
+static DIRECTIVES: [Directive; 23] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
     location(c"bedrock_endpoint",          NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.endpoint, endpoint_value(cf)?)),
     location(c"bedrock_service",           NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.service, service(cf)?)),
     location(c"bedrock_model",             NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.model, model(cf)?)),
-    location(c"bedrock_alias",             NGX_CONF_TAKE2,  add_alias),
+    location(c"bedrock_alias",             NGX_CONF_TAKE23, models::add_alias),
+    location(c"bedrock_model_family",      NGX_CONF_TAKE2,  models::add_family),
+    location(c"bedrock_model_feature",     NGX_CONF_2MORE,  models::add_feature),
     location(c"bedrock_allow_models",      NGX_CONF_1MORE,  |conf, cf| once(&mut conf.allow_models, patterns(cf)?)),
     location(c"bedrock_max_output_tokens", NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_output_tokens, positive(cf)?)),
     location(c"bedrock_guardrail",         NGX_CONF_TAKE23, |conf, cf| once(&mut conf.guardrail, guardrail(cf)?)),
@@ -352,26 +356,6 @@ fn model(cf: &Conf) -> Result<Value, String> {
         )),
         _ => Ok(value),
     }
-}
-
-fn add_alias(conf: &mut LocationConf, cf: &Conf) -> Result<(), String> {
-    let (name, model) = (cf.argument(1), cf.argument(2));
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "has name \"{name}\": it must be letters, digits and signs without blanks"
-        ));
-    }
-    if model_id::check(model).is_err() {
-        return Err(format!(
-            "has model \"{model}\": it must be a model id or ARN"
-        ));
-    }
-    let aliases = Arc::make_mut(conf.aliases.get_or_insert_default());
-    if aliases.iter().any(|(known, _)| known == name) {
-        return Err(format!("names \"{name}\" twice"));
-    }
-    aliases.push((name.to_owned(), model.to_owned()));
-    Ok(())
 }
 
 fn patterns(cf: &Conf) -> Result<Arc<Vec<String>>, String> {

@@ -16,6 +16,7 @@ fn requests(criterion: &mut Criterion) {
         service: "bedrock",
         model: None,
         aliases: &[],
+        families: Default::default(),
         allow_models: &[],
         max_output_tokens: None,
         guardrail: None,

@@ -10,6 +10,7 @@ use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
 use crate::body::{Body, Sink};
 use crate::dialect::body::{text, without_mark};
 use crate::dialect::{Api, Reply, anthropic, converse, native, openai};
+use crate::family::Family;
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
 use crate::request::{Request, SESSION_ID, is_name};
@@ -27,6 +28,8 @@ pub struct Plan {
     pub operation: Operation,
     /// The model that is called, decoded.
     pub model: Option<String>,
+    /// The family that it belongs to.
+    pub family: Option<Family>,
     /// Signing region.
     pub region: String,
     /// `Host` to send.
@@ -77,6 +80,9 @@ pub fn plan_large<'a>(
     if value(headers, SESSION_ID).is_some_and(|id| !is_name(id)) {
         return Err(bad_header(SESSION_ID));
     }
+    let family = model
+        .as_deref()
+        .map(|model| settings.family(model, request.requested_model.as_deref()));
     endpoint::check_region(settings.region)?;
     endpoint::check_service(settings.service)?;
     let host = match settings.endpoint {
@@ -146,6 +152,7 @@ pub fn plan_large<'a>(
         api: request.api,
         operation,
         model,
+        family,
         region: settings.region.to_owned(),
         host,
         target,
@@ -281,7 +288,7 @@ fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, R
     let named = settings.model.filter(|model| !model.is_empty());
     let asked = request.requested_model.as_deref();
     let model = named
-        .or_else(|| asked.map(|asked| settings.model_of_alias(asked).unwrap_or(asked)))
+        .or_else(|| asked.map(|asked| model_named(asked, settings)))
         .filter(|model| !model.is_empty())
         .ok_or_else(|| Refusal {
             param: Some("model".to_owned()),
@@ -294,6 +301,15 @@ fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, R
         )));
     }
     Ok(model.to_owned())
+}
+
+/// What a client means by a name: an alias' model, or the id that it is. Claude Code may put `[1m]` behind either.
+fn model_named<'a>(asked: &'a str, settings: &'a Settings<'_>) -> &'a str {
+    let bare = model_id::without_tail(asked);
+    settings
+        .model_of_alias(asked)
+        .or_else(|| settings.model_of_alias(bare))
+        .unwrap_or(bare)
 }
 
 /// Whether the body is the model's own, of whatever type: only who speaks Bedrock's own form sends such.

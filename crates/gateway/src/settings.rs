@@ -1,6 +1,7 @@
 //! The values of the directives for one request, variables already filled in.
 
 use crate::bedrock::model_id;
+use crate::family::{self, Family};
 
 /// What the operator asked for in this location.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Settings<'a> {
     pub model: Option<&'a str>,
     /// Names that clients may use, and the model id or ARN that each stands for.
     pub aliases: &'a [(String, String)],
+    /// What the operator says of the families of models.
+    pub families: family::Rules<'a>,
     /// Glob patterns on the id that will be called; none allows all.
     pub allow_models: &'a [String],
     /// Upper bound for generated tokens.
@@ -41,6 +44,19 @@ impl Settings<'_> {
             || patterns
                 .iter()
                 .any(|pattern| model_id::matches(pattern, model))
+    }
+
+    /// The family of the model that is called by `id`; `requested` is the name that the client used.
+    pub fn family(&self, id: &str, requested: Option<&str>) -> Family {
+        // Where the operator names the model, the client's alias leads nowhere.
+        let rules = match self.model {
+            None => self.families,
+            Some(_) => family::Rules {
+                aliases: &[],
+                ..self.families
+            },
+        };
+        family::of(id, requested, rules)
     }
 
     /// The model id or ARN that a client means by `name`, if the operator gave it that name.

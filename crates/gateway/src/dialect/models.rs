@@ -100,6 +100,7 @@ mod tests {
             service: "bedrock",
             model: None,
             aliases: &aliases,
+            families: Default::default(),
             allow_models: &allowed,
             max_output_tokens: None,
             guardrail: None,

@@ -15,6 +15,8 @@ use crate::bedrock::model_id;
 /// What the operator says about models.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules<'a> {
+    /// `as=` on `bedrock_alias`: names, and the family of the model that each stands for.
+    pub aliases: &'a [(String, Family)],
     /// `bedrock_model_family`: patterns on ids, and the family that each is; the first that fits counts.
     pub families: &'a [(String, Family)],
     /// `bedrock_model_feature`: of several that say the same thing, the first counts.
@@ -23,10 +25,11 @@ pub struct Rules<'a> {
 
 /// The family of the model that is called by `id`, an id or ARN.
 ///
-/// The operator's word counts most: `alias`, what it said with the name, then its patterns. Then the id itself; then
-/// `requested`, the name that the client used; then the kind of ARN.
-pub fn of(id: &str, requested: Option<&str>, alias: Option<Family>, rules: Rules<'_>) -> Family {
-    let mut family = alias
+/// The operator's word counts most: what it said with an alias, if the client used one, then its patterns. Then the id
+/// itself; then `requested`, the name that the client used; then the kind of ARN.
+pub fn of(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Family {
+    let mut family = requested
+        .and_then(|name| of_alias(name, rules))
         .or_else(|| directed(id, rules))
         .or_else(|| of_id(id))
         .or_else(|| requested.and_then(of_name))
@@ -43,6 +46,12 @@ pub fn of(id: &str, requested: Option<&str>, alias: Option<Family>, rules: Rules
 /// What a directive calls a family: by its name in the table, or by the id of one of its models. `None` is unknown.
 pub fn named(name: &str) -> Option<Family> {
     table::named(name).or_else(|| of_id(name))
+}
+
+fn of_alias(name: &str, rules: Rules<'_>) -> Option<Family> {
+    let mut aliases = rules.aliases.iter();
+    let (_, family) = aliases.find(|(alias, _)| alias == name)?;
+    Some(*family)
 }
 
 fn directed(id: &str, rules: Rules<'_>) -> Option<Family> {
@@ -94,7 +103,7 @@ mod tests {
         "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123";
 
     fn name(id: &str, requested: Option<&str>) -> &'static str {
-        of(id, requested, None, Rules::default()).name
+        of(id, requested, Rules::default()).name
     }
 
     #[test]
@@ -191,20 +200,22 @@ mod tests {
         second.add("cache=messages").unwrap();
         second.add("stop=off").unwrap();
         let features = [first, second];
+        let aliases = [
+            ("as-glm".to_owned(), named("glm").unwrap()),
+            ("as-claude".to_owned(), named("claude-4-5").unwrap()),
+        ];
         let rules = Rules {
+            aliases: &aliases,
             families: &families,
             features: &features,
         };
+        assert_eq!(of(PROFILE, Some("claude-opus-5"), rules).name, "claude-4-6");
         assert_eq!(
-            of(PROFILE, Some("claude-opus-5"), None, rules).name,
-            "claude-4-6"
-        );
-        assert_eq!(
-            of("us.anthropic.claude-opus-5", None, None, rules).name,
+            of("us.anthropic.claude-opus-5", None, rules).name,
             "unknown"
         );
-        assert_eq!(of("meta.llama3-x", None, None, rules).name, "nova-1");
-        assert_eq!(of(PROFILE, None, named("glm"), rules).name, "glm");
+        assert_eq!(of("meta.llama3-x", None, rules).name, "nova-1");
+        assert_eq!(of(PROFILE, Some("as-glm"), rules).name, "glm");
         let claude = of(
             "anthropic.claude-sonnet-4-5",
             None,
@@ -212,7 +223,7 @@ mod tests {
             rules,
         );
         assert_eq!((claude.cache, claude.stop), (facts::Cache::None, 0));
-        assert_eq!(of(PROFILE, None, None, rules).cache, facts::Cache::Messages);
+        assert_eq!(of(PROFILE, None, rules).cache, facts::Cache::Messages);
         assert_eq!(named("claude-17"), None);
         assert_eq!(
             named("us.amazon.nova-lite-v1:0").map(|family| family.name),

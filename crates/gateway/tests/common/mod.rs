@@ -11,6 +11,7 @@ pub fn settings() -> Settings<'static> {
         service: "bedrock",
         model: None,
         aliases: &[],
+        families: Default::default(),
         allow_models: &[],
         max_output_tokens: None,
         guardrail: None,

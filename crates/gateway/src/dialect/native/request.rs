@@ -137,6 +137,7 @@ mod tests {
             service: "bedrock",
             model: None,
             aliases: &[],
+            families: Default::default(),
             allow_models: &[],
             max_output_tokens: cap,
             guardrail,
