@@ -267,6 +267,9 @@ fn send(
         .decoded
         .unwrap_or_else(|| body::of_client(request));
     let length = plan.body.len(body::pieces_of(old).len());
+    if let Some(note) = &plan.note {
+        request.log(Level::Info, &format!("bedrock: {note}"));
+    }
     let planned = plan
         .headers
         .iter()

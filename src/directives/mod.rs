@@ -19,8 +19,7 @@ use ngx::ffi::{
     NGX_CONF_1MORE, NGX_CONF_2MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
     NGX_CONF_TAKE12, NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
     NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t,
-    ngx_http_handler_pt,
-    ngx_str_t, ngx_uint_t,
+    ngx_http_handler_pt, ngx_str_t, ngx_uint_t,
 };
 
 use bedrock_credentials::{Environment, Given};

@@ -9,8 +9,9 @@ use crate::bedrock::signing::{self, Signable};
 use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
 use crate::body::{Body, Sink};
 use crate::dialect::body::{text, without_mark};
+use crate::dialect::called::Called;
 use crate::dialect::{Api, Reply, anthropic, converse, native, openai};
-use crate::family::Family;
+use crate::family::{Family, Fitted};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
 use crate::request::{Request, SESSION_ID, is_name};
@@ -40,6 +41,9 @@ pub struct Plan {
     pub headers: Vec<(Cow<'static, str>, String)>,
     /// Body to send.
     pub body: Body,
+    /// A line for the log: what was left out of the request, put otherwise or completed, because of the model's family. It
+    /// names members, and never says what stood there.
+    pub note: Option<String>,
     service: String,
     answer: Answer,
 }
@@ -80,9 +84,10 @@ pub fn plan_large<'a>(
     if value(headers, SESSION_ID).is_some_and(|id| !is_name(id)) {
         return Err(bad_header(SESSION_ID));
     }
-    let family = model
-        .as_deref()
-        .map(|model| settings.family(model, request.requested_model.as_deref()));
+    let family = settings.family(
+        model.as_deref().unwrap_or_default(),
+        request.requested_model.as_deref(),
+    );
     endpoint::check_region(settings.region)?;
     endpoint::check_service(settings.service)?;
     let host = match settings.endpoint {
@@ -101,6 +106,7 @@ pub fn plan_large<'a>(
     let start = length - body.len();
     let accepts_sse = value(headers, "accept")
         .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
+    let mut fitted = Fitted::default();
     let (body, reply) = match request.api {
         Api::Native => (
             native::request::body(operation, model.as_deref(), settings, body)?,
@@ -121,20 +127,25 @@ pub fn plan_large<'a>(
                 let (body, reply) = openai::embeddings::translate(text, requested, called)?;
                 (body, Reply::Embeddings(reply))
             } else {
-                let (body, reply) =
-                    openai::request::translate(text, requested, called, settings, sink)?;
+                let called = called_by(model.as_deref(), &family, request);
+                let translated =
+                    openai::request::translate(text, requested, &called, settings, sink)?;
+                let (body, reply);
+                (body, reply, fitted) = translated;
+                if fitted.shape.is_whole {
+                    operation = Operation::Converse;
+                }
                 (body, Reply::OpenAi(reply))
             }
         }
         Api::Anthropic => {
-            let called = model.unwrap_or_default();
             let asked = anthropic::request::Asked {
                 request,
-                called: &called,
+                called: called_by(model.as_deref(), &family, request),
                 headers,
             };
             let message = anthropic::request::translate(&asked, settings, body, sink)?;
-            (operation, model) = (message.operation, Some(message.model));
+            (operation, model, fitted) = (message.operation, Some(message.model), message.fitted);
             (message.body, Reply::Anthropic(message.reply))
         }
     };
@@ -151,8 +162,9 @@ pub fn plan_large<'a>(
     let plan = Plan {
         api: request.api,
         operation,
+        family: model.as_ref().map(|_| family),
+        note: fitted.changes.line(family.name),
         model,
-        family,
         region: settings.region.to_owned(),
         host,
         target,
@@ -162,6 +174,7 @@ pub fn plan_large<'a>(
         answer: Answer {
             operation,
             reply,
+            shape: fitted.shape,
             max_frame_size: settings.max_frame_size,
             response_text: settings.response_text,
             hold: settings.hold_headers,
@@ -301,6 +314,14 @@ fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, R
         )));
     }
     Ok(model.to_owned())
+}
+
+fn called_by<'c>(model: Option<&'c str>, family: &'c Family, request: &Request) -> Called<'c> {
+    Called {
+        model: model.unwrap_or_default(),
+        family,
+        streams: request.stream,
+    }
 }
 
 /// What a client means by a name: an alias' model, or the id that it is. Claude Code may put `[1m]` behind either.

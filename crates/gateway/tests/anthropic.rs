@@ -405,12 +405,16 @@ fn tokens_are_counted_in_the_form_of_the_route() {
         serde_json::from_slice::<Value>(&inner).unwrap()["max_tokens"],
         6024
     );
-    let (target, sent) = count(
-        "us.amazon.nova-lite-v1:0",
-        json!({"system": "s", "max_tokens": 9, "temperature": 1, "stop_sequences": ["x"],
-            "tools": [{"name": "t", "input_schema": {"type": "object"}}]}),
+    let by_converse = messages::by_converse();
+    let body = json!({"model": CLAUDE, "messages": [{"role": "user", "content": "Hi"}], "system": "s", "max_tokens": 9,
+        "temperature": 1, "stop_sequences": ["x"], "tools": [{"name": "t", "input_schema": {"type": "object"}}]});
+    let body = body.to_string();
+    let plan = planned(COUNT, &by_converse, &[], &body).unwrap();
+    assert_eq!(
+        plan.target,
+        "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens"
     );
-    assert_eq!(target, "/model/amazon.nova-lite-v1%3A0/count-tokens");
+    let sent: Value = serde_json::from_str(&planning::sent(&plan, &body)).unwrap();
     assert_eq!(
         sent,
         json!({"input": {"converse": {
@@ -418,4 +422,24 @@ fn tokens_are_counted_in_the_form_of_the_route() {
             "toolConfig": {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {"type": "object"}}}}]},
         }}})
     );
+}
+
+#[test]
+fn where_nothing_counts_tokens_that_is_said() {
+    for (model, reason) in [
+        ("us.amazon.nova-lite-v1:0", "not of its family (nova-1)"),
+        (
+            "us.anthropic.claude-opus-5-5",
+            "bedrock-mantle only (claude-opus-5-5)",
+        ),
+        ("somebody.model", "(unknown)"),
+    ] {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]});
+        let refusal = planned(COUNT, &settings(), &[], &body.to_string()).unwrap_err();
+        assert_eq!(
+            (refusal.status, refusal.param.as_deref()),
+            (400, Some("model"))
+        );
+        assert!(refusal.message.contains(reason), "{}", refusal.message);
+    }
 }

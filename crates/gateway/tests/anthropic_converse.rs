@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 #[test]
 fn a_conversation_in_converse() {
     let sent = converse(
-        "amazon.nova-lite-v1:0",
+        CLAUDE,
         json!({
             "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": " "}],
             "temperature": 0.5, "top_p": 0.90, "top_k": 3, "stop_sequences": ["END", ""], "metadata": {"user_id": "u"},
@@ -53,16 +53,18 @@ fn a_conversation_in_converse() {
     assert_eq!(
         sent,
         json!({
-            "system": [{"text": "Be brief."}, cache, {"text": "Now in French."}],
-            "inferenceConfig": {"maxTokens": 10, "temperature": 0.5, "topP": 0.90, "stopSequences": ["END"]},
+            "system": [{"text": "Be brief."}, cache],
+            "inferenceConfig": {"maxTokens": 10, "temperature": 0.5, "stopSequences": ["END"]},
+            "additionalModelRequestFields": {"top_k": 3},
+            "additionalModelResponseFieldPaths": ["/stop_sequence"],
             "toolConfig": {
                 "tools": [
-                    {"toolSpec": {"name": "get_weather", "description": "Tells.", "inputSchema": {"json": {"type": "object"}}, "strict": true}},
+                    {"toolSpec": {"name": "get_weather", "description": "Tells.", "inputSchema": {"json": {"type": "object"}}}},
                     {"cachePoint": {"type": "default", "ttl": "1h"}},
                     {"toolSpec": {"name": "none", "inputSchema": {"json": {"type": "object", "properties": {}}}}}],
                 "toolChoice": {"any": {}}},
             "messages": [
-                {"role": "user", "content": [{"text": "Hi"}, {"text": "there"}, {"cachePoint": {"type": "default", "ttl": "5m"}}]},
+                {"role": "user", "content": [{"text": "Hi"}, {"text": "there"}, cache, {"text": "Now in French."}]},
                 {"role": "assistant", "content": [
                     {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
                     {"reasoningContent": {"redactedContent": STANDARD.encode("EncryptedData==")}},
@@ -73,7 +75,7 @@ fn a_conversation_in_converse() {
                 {"role": "assistant", "content": [{"toolUse": {"toolUseId": id, "name": "none", "input": {}}}]},
                 {"role": "user", "content": [
                     {"toolResult": {"toolUseId": id, "content": [{"text": "y"}, {"image": {"format": "jpeg", "source": {"bytes": "AAAA"}}}]}},
-                    {"toolResult": {"toolUseId": "toolu_9", "content": []}}]},
+                    {"toolResult": {"toolUseId": "toolu_9", "content": [{"text": "(no output)"}]}}]},
             ],
         })
     );
@@ -82,7 +84,7 @@ fn a_conversation_in_converse() {
 #[test]
 fn what_only_claude_has_goes_into_its_own_fields() {
     let with = json!({
-        "thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 3, "stop_sequences": ["END"],
+        "max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 3, "stop_sequences": ["END"],
         "tools": [{"name": "t", "input_schema": {"type": "object", "properties": {}}}],
         "tool_choice": {"type": "tool", "name": "t", "disable_parallel_tool_use": true}, "anthropic_beta": ["x-1"],
     });
@@ -90,8 +92,8 @@ fn what_only_claude_has_goes_into_its_own_fields() {
     assert_eq!(
         sent["additionalModelRequestFields"],
         json!({
-            "thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 3, "anthropic_beta": ["x-1"],
-            "tool_choice": {"type": "tool", "name": "t", "disable_parallel_tool_use": true},
+            "thinking": {"type": "enabled", "budget_tokens": 1024}, "anthropic_beta": ["x-1"],
+            "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
         })
     );
     assert_eq!(
@@ -99,8 +101,11 @@ fn what_only_claude_has_goes_into_its_own_fields() {
         json!(["/stop_sequence"])
     );
     assert_eq!(sent["toolConfig"].get("toolChoice"), None);
-    let sent = converse("meta.llama3-70b-instruct-v1:0", with);
-    assert_eq!(sent.get("additionalModelRequestFields"), None);
+    let sent = converse("amazon.nova-pro-v1:0", with);
+    assert_eq!(
+        sent["additionalModelRequestFields"],
+        json!({"inferenceConfig": {"topK": 3}})
+    );
     assert_eq!(sent.get("additionalModelResponseFieldPaths"), None);
     assert_eq!(
         sent["toolConfig"]["toolChoice"],
@@ -114,36 +119,46 @@ fn a_choice_of_no_tool_leaves_the_tools_out_unless_they_were_used() {
     let none = json!({"type": "none"});
     let sent = converse("m", json!({"tools": tools, "tool_choice": none}));
     assert_eq!(sent.get("toolConfig"), None);
-    let used = json!([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "x"}]}]);
+    let used = json!([
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "t", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "x"}]}]);
     let sent = converse(
         "m",
         json!({"tools": tools, "tool_choice": none, "messages": used}),
     );
     assert_eq!(sent["toolConfig"]["tools"][0]["toolSpec"]["name"], "t");
     assert_eq!(sent["toolConfig"].get("toolChoice"), None);
-    let body = json!({"model": "m", "max_tokens": 1, "messages": used});
-    assert_eq!(refused(&body, &settings()).param.as_deref(), Some("tools"));
+    // Bedrock wants some where there are calls, so they are made from these.
+    let sent = converse("m", json!({"messages": used}));
+    assert_eq!(
+        sent["toolConfig"],
+        json!({"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {"type": "object", "properties": {}}}}}]})
+    );
 }
 
 #[test]
 fn output_is_configured_as_converse_does() {
-    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
-    let sent = converse(
-        "m",
-        json!({"output_config": {"effort": "high", "format": {"type": "json_schema", "schema": schema}}}),
-    );
-    let config = &sent["outputConfig"];
-    assert_eq!(config["effort"], "high");
-    let text = config["textFormat"]["structure"]["jsonSchema"]["schema"]
-        .as_str()
-        .unwrap();
-    assert_eq!(serde_json::from_str::<Value>(text).unwrap(), schema);
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false});
+    let format = json!({"type": "json_schema", "schema": schema});
+    for with in [
+        json!({"output_config": {"effort": "high", "format": format}}),
+        json!({"output_format": format}),
+    ] {
+        let sent = converse(CLAUDE, with);
+        let config = &sent["outputConfig"];
+        assert_eq!(config.get("effort"), None);
+        let text = config["textFormat"]["structure"]["jsonSchema"]["schema"]
+            .as_str()
+            .unwrap();
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), schema);
+    }
 }
 
 #[test]
 fn documents_and_search_results() {
     let mut sent = converse(
-        "m",
+        CLAUDE,
         json!({"messages": [{"role": "user", "content": [
             {"type": "document", "title": "A report (v1).pdf", "context": "Old.", "citations": {"enabled": true},
              "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}},
@@ -163,14 +178,14 @@ fn documents_and_search_results() {
             .unwrap()
             .remove(0),
         json!({"toolResult": {"toolUseId": "t", "content": [
-            {"document": {"format": "txt", "name": "document", "source": {"text": "x"}}}]}})
+            {"document": {"format": "txt", "name": "document", "source": {"bytes": STANDARD.encode("x")}}}]}})
     );
     assert_eq!(
-        sent["messages"][0]["content"],
+        sent["messages"][2]["content"],
         json!([
             {"document": {"format": "pdf", "name": "A report (v1)", "source": {"bytes": "AAAA"}, "context": "Old.", "citations": {"enabled": true}}},
-            {"document": {"format": "txt", "name": "document (2)", "source": {"text": "Plain."}}},
-            {"document": {"format": "txt", "name": "document (3)", "source": {"text": "one\ntwo"}}},
+            {"document": {"format": "txt", "name": "document (2)", "source": {"bytes": STANDARD.encode("Plain.")}}},
+            {"document": {"format": "txt", "name": "document (3)", "source": {"bytes": STANDARD.encode("one\ntwo")}}},
             {"searchResult": {"source": "https://e.com", "title": "E", "content": [{"text": "found"}], "citations": {"enabled": true}}},
             {"text": "Sum up."},
         ])

@@ -103,7 +103,10 @@ fn whole_answers_of_invoke_pass_as_they_are() {
 
 #[test]
 fn errors_before_the_answer_keep_their_status() {
-    for model in ["anthropic.c", "m"] {
+    for model in [
+        "anthropic.claude-sonnet-4-6",
+        "us.anthropic.claude-haiku-4-5",
+    ] {
         for stream in [true, false] {
             let headers = [("x-amzn-errortype", "ThrottlingException:http://x"), ID];
             let relay = relay(model, stream, 429, &headers);
@@ -128,7 +131,10 @@ fn errors_before_the_answer_keep_their_status() {
 
 #[test]
 fn counts() {
-    for model in ["anthropic.c", "m"] {
+    for model in [
+        "anthropic.claude-sonnet-4-6",
+        "us.anthropic.claude-haiku-4-5",
+    ] {
         let body =
             json!({"model": model, "messages": [{"role": "user", "content": "x"}]}).to_string();
         let count = |answer: &str| {

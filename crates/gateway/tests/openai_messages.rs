@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// A request of these messages.
 fn of(messages: &str) -> String {
-    format!(r#"{{"model":"m","messages":{messages}}}"#)
+    format!(r#"{{"model":"anthropic.claude-sonnet-4-5-20250929-v1:0","messages":{messages}}}"#)
 }
 
 /// The turns that messages become.
@@ -39,6 +39,18 @@ fn instructions_are_gathered_in_order() {
         {"role":"developer","content":[{"type":"text","text":"b"},{"type":"text","text":" "},{"type":"text","text":"c"}]},
         {"role":"system","content":""},
         {"role":"system","content":null}]"#);
+    assert_eq!(
+        converse(&body),
+        json!({
+            "messages": [{"role": "user", "content": [{"text": "hi"}, {"text": "b"}, {"text": "c"}]}],
+            "system": [{"text": "a"}],
+        })
+    );
+    // Claude's stay where they stand, for what is before them is cached; others have them all in one place.
+    let body = body.replace(
+        "anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "amazon.nova-pro-v1:0",
+    );
     assert_eq!(
         converse(&body),
         json!({
@@ -96,7 +108,9 @@ fn each_content_part_becomes_its_block() {
             json!({"image": {"format": "png", "source": {"bytes": "AAAA"}}}),
         ),
     ] {
-        assert_eq!(blocks(&format!("[{part}]")), json!([block]), "{part}");
+        let before = r#"{"type":"text","text":"x"}"#;
+        let found = blocks(&format!("[{before},{part}]"));
+        assert_eq!(found, json!([{"text": "x"}, block]), "{part}");
     }
 }
 
@@ -152,21 +166,19 @@ fn marks_for_the_cache_become_cache_points() {
         {"role":"user","cache_control":{"type":"ephemeral","ttl":"5m"},"content":[
             {"type":"text","text":"a","cache_control":{"type":"ephemeral","ttl":"2h"}},
             {"type":"text","text":"","cache_control":null},
-            {"type":"text","text":"b"}]},
-        {"role":"assistant","content":"c","cache_control":{"type":"ephemeral"}}]"#);
+            {"type":"text","text":"b"}]}]"#);
     assert_eq!(
         converse(&body),
         json!({
             "system": [
-                {"text": "s"}, {"cachePoint": {"type": "default"}},
+                {"text": "s"}, {"cachePoint": {"type": "default", "ttl": "1h"}},
                 {"text": "t"}, {"cachePoint": {"type": "default", "ttl": "1h"}},
             ],
             "messages": [
                 {"role": "user", "content": [
                     {"text": "a"}, {"cachePoint": {"type": "default"}},
-                    {"text": "b"}, {"cachePoint": {"type": "default", "ttl": "5m"}},
+                    {"text": "b"}, {"cachePoint": {"type": "default"}},
                 ]},
-                {"role": "assistant", "content": [{"text": "c"}, {"cachePoint": {"type": "default"}}]},
             ],
         })
     );

@@ -11,11 +11,11 @@ mod planning;
 use openai::{converse, spelt, wrong};
 use serde_json::{Value, json};
 
-/// A request with these members, of model `m` unless it names another.
+/// A request with these members, of a Claude that takes most of what there is, unless it names another model.
 fn with(members: &str) -> String {
     let model = match members.contains(r#""model""#) {
         true => "",
-        false => r#""model":"m","#,
+        false => r#""model":"anthropic.claude-sonnet-4-5-20250929-v1:0","#,
     };
     let messages = match members.contains(r#""messages""#) {
         true => "",
@@ -41,7 +41,7 @@ fn each_tool_becomes_its_specification() {
         (
             r#"{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}}},"strict":true}"#,
             json!({"name": "f", "description": "d", "strict": true,
-                "inputSchema": {"json": {"type": "object", "properties": {"a": {"type": "string"}}}}}),
+                "inputSchema": {"json": {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false}}}),
         ),
         (
             r#"{"name":"f","description":"","strict":false}"#,
@@ -66,7 +66,7 @@ fn each_tool_becomes_its_specification() {
         );
     }
     // A schema goes on as it is spelt.
-    let schema = r#"{ "minimum" : 1.50e3, "x":"\u00e9\/" }"#;
+    let schema = r#"{ "type" : "object", "minimum" : 1.50e3, "x":"\u00e9\/" }"#;
     assert!(
         spelt(&with(&format!(
             r#""tools":[{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}]"#
@@ -131,12 +131,22 @@ fn each_choice_has_its_word() {
 
 #[test]
 fn none_leaves_the_tools_out_unless_they_were_called() {
-    let body = converse(&with(&format!(r#""tools":[{TOOL}],"tool_choice":"none""#)));
+    let nova = r#""model":"amazon.nova-pro-v1:0""#;
+    let body = converse(&with(&format!(
+        r#"{nova},"tools":[{TOOL}],"tool_choice":"none""#
+    )));
     assert_eq!(body.get("toolConfig"), None);
     let body = converse(&with(&format!(
-        r#""tools":[{TOOL}],"tool_choice":"none",{CALLED}"#
+        r#"{nova},"tools":[{TOOL}],"tool_choice":"none",{CALLED}"#
     )));
     assert_eq!(body["toolConfig"], json!({"tools": [tool_spec()]}));
+    // Claude has a word of its own, and what is cached stays as it is.
+    let body = converse(&with(&format!(r#""tools":[{TOOL}],"tool_choice":"none""#)));
+    assert_eq!(body["toolConfig"], json!({"tools": [tool_spec()]}));
+    assert_eq!(
+        body["additionalModelRequestFields"]["tool_choice"],
+        json!({"type": "none"})
+    );
 }
 
 #[test]
@@ -162,7 +172,7 @@ fn one_call_at_a_time_is_claudes_own_choice() {
         let rest =
             format!(r#""tools":[{TOOL}],"tool_choice":{choice},"parallel_tool_calls":false"#);
         let claude = converse(&with(&format!(
-            r#""model":"us.anthropic.claude-x",{rest},"additionalModelRequestFields":{{"top_k":5,"tool_choice":1}}"#
+            r#"{rest},"additionalModelRequestFields":{{"top_k":5}}"#
         )));
         assert_eq!(
             claude["toolConfig"],
@@ -173,7 +183,7 @@ fn one_call_at_a_time_is_claudes_own_choice() {
             claude["additionalModelRequestFields"],
             json!({"top_k": 5, "tool_choice": native})
         );
-        let other = converse(&with(&rest));
+        let other = converse(&with(&format!(r#""model":"amazon.nova-pro-v1:0",{rest}"#)));
         assert_eq!(other.get("additionalModelRequestFields"), None);
     }
     for said in ["true", "null"] {
@@ -191,8 +201,8 @@ fn one_call_at_a_time_is_claudes_own_choice() {
         r#""model":"anthropic.claude-x","tools":[{TOOL}],"tool_choice":"none","parallel_tool_calls":false"#
     );
     assert_eq!(
-        converse(&with(&none)).get("additionalModelRequestFields"),
-        None
+        converse(&with(&none))["additionalModelRequestFields"],
+        json!({"tool_choice": {"type": "none"}})
     );
 }
 
@@ -234,8 +244,8 @@ fn calls_and_results_make_turns() {
             {"role": "user", "content": [
                 result("c1", json!([{"text": "one"}])),
                 result("c2", json!([{"text": "two"}, {"image": {"format": "png", "source": {"bytes": "AAAA"}}}])),
-                result("c3", json!([])),
-                result("c4", json!([])),
+                result("c3", json!([{"text": "(no output)"}])),
+                result("c4", json!([{"text": "(no output)"}])),
                 {"text": "and?"},
             ]},
             {"role": "assistant", "content": [{"text": "late"}, called("c5", json!({}))]},
@@ -370,8 +380,6 @@ fn what_is_no_tool_is_refused() {
             r#""parallel_tool_calls":"S3CRET""#.to_owned(),
             "parallel_tool_calls",
         ),
-        (CALLED.to_owned(), "tools"),
-        (format!(r#""tools":[],{CALLED}"#), "tools"),
         (
             call(r#"{"type":"function","function":{"name":"f","arguments":"{}"}}"#),
             "messages[1].tool_calls[0].id",

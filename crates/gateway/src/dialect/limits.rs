@@ -127,6 +127,14 @@ pub fn stop_sequences<'a>(
     Ok(found)
 }
 
+/// No smallest number that a model wants is above the operator's limit.
+pub fn keep_to_limit(request: &mut ConverseRequest<'_>, settings: &Settings<'_>) {
+    if let Some(cap) = settings.max_output_tokens {
+        let asked = request.inference.max_tokens.unwrap_or(cap);
+        request.inference.max_tokens = Some(asked.min(cap));
+    }
+}
+
 /// An object of the request that has the limit in it.
 pub(super) struct Limited<'a> {
     /// The object's text.

@@ -3,6 +3,7 @@
 
 pub mod anthropic;
 pub mod body;
+pub mod called;
 pub mod converse;
 pub(crate) mod fields;
 pub mod forms;
@@ -11,6 +12,7 @@ pub mod models;
 pub mod native;
 pub mod openai;
 pub mod parameter;
+mod shaped;
 pub(crate) mod thinking;
 pub mod unserved;
 
@@ -18,6 +20,7 @@ use std::fmt;
 
 use crate::bedrock::event::Event;
 use crate::bedrock::path;
+use crate::family::{AnswerText, Shape};
 use crate::refusal::{ErrorAnswer, Refusal};
 use crate::target::path_of;
 
@@ -114,13 +117,17 @@ pub(crate) struct Meta {
 
 impl Reply {
     /// What writes the events of a stream; `None` if they go on as they are.
-    pub fn events(&self, meta: &Meta) -> Option<Box<dyn EventWriter>> {
-        match self {
-            Self::AsSent | Self::Embeddings(_) => None,
-            Self::ConverseEvents => Some(Box::new(converse::stream::Stream)),
-            Self::OpenAi(reply) => Some(Box::new(openai::stream::Stream::new(reply.clone(), meta))),
-            Self::Anthropic(reply) => Some(anthropic::stream::writer(reply, meta)),
-        }
+    pub fn events(&self, shape: Shape, meta: &Meta) -> Option<Box<dyn EventWriter>> {
+        let writer: Box<dyn EventWriter> = match self {
+            Self::AsSent | Self::Embeddings(_) => return None,
+            Self::ConverseEvents => Box::new(converse::stream::Stream),
+            Self::OpenAi(reply) => Box::new(openai::stream::Stream::new(reply.clone(), meta)),
+            Self::Anthropic(reply) => anthropic::stream::writer(reply, meta),
+        };
+        Some(match shape.text {
+            AnswerText::Texts => writer,
+            text => Box::new(shaped::Shaped::new(writer, text)),
+        })
     }
 
     /// Whether an answer that is no stream goes on in another form; `expected`: it is one of the kind that was asked for.
@@ -133,11 +140,20 @@ impl Reply {
         }
     }
 
-    /// Writes a whole answer.
-    ///
-    /// # Errors
-    /// It is not what Bedrock should have sent.
-    pub fn whole(
+    /// Writes a whole answer; `None` if it is not what Bedrock should have sent.
+    pub fn whole(&self, shape: Shape, meta: &Meta, body: &str, out: &mut Vec<u8>) -> Option<()> {
+        if shape.is_whole {
+            let mut writer = self.events(shape, meta)?;
+            return shaped::write_events(body, writer.as_mut(), out).ok();
+        }
+        let written = match shape.text {
+            AnswerText::Texts => self.write_whole(meta, body, out),
+            text => self.write_whole(meta, &shaped::reshaped(body, text)?, out),
+        };
+        written.ok()
+    }
+
+    fn write_whole(
         &self,
         meta: &Meta,
         body: &str,

@@ -1,14 +1,18 @@
 //! What each family of models takes and refuses: one table, the way from an id to its row, and the one place where a request
 //! is fitted to it. What is not known of a family is left out of a request, if that does not change the answer.
 
-mod facts;
+pub(crate) mod facts;
 mod feature;
+mod fit;
+mod shape;
 mod table;
 #[cfg(test)]
 mod truth;
 
 pub use facts::Family;
 pub use feature::Feature;
+pub(crate) use fit::{Fitted, Purpose, fit};
+pub(crate) use shape::{ANSWER_TOOL, AnswerText, Shape};
 
 use crate::bedrock::model_id;
 
@@ -216,12 +220,7 @@ mod tests {
         );
         assert_eq!(of("meta.llama3-x", None, rules).name, "nova-1");
         assert_eq!(of(PROFILE, Some("as-glm"), rules).name, "glm");
-        let claude = of(
-            "anthropic.claude-sonnet-4-5",
-            None,
-            named("claude-4-5"),
-            rules,
-        );
+        let claude = of("anthropic.claude-sonnet-4-5", Some("as-claude"), rules);
         assert_eq!((claude.cache, claude.stop), (facts::Cache::None, 0));
         assert_eq!(of(PROFILE, None, rules).cache, facts::Cache::Messages);
         assert_eq!(named("claude-17"), None);

@@ -8,4 +8,5 @@ pub mod object;
 pub mod strict;
 pub mod tap;
 pub mod text;
+pub mod tree;
 pub mod writer;

@@ -137,6 +137,25 @@ pub fn one_line(json: &str) -> Cow<'_, str> {
     }
 }
 
+/// JSON text without the blanks between its tokens.
+pub fn compact(json: &str) -> String {
+    let mut compact = String::with_capacity(json.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for character in json.chars() {
+        let blank = matches!(character, ' ' | '\n' | '\r' | '\t');
+        if in_string || !blank {
+            compact.push(character);
+        }
+        if in_string {
+            in_string = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else {
+            in_string = character == '"';
+        }
+    }
+    compact
+}
+
 /// Where `piece` stands in `source`, if it was borrowed from there.
 pub fn place(source: &str, piece: &str) -> Option<Range<usize>> {
     let start = piece.as_ptr().addr().checked_sub(source.as_ptr().addr())?;
@@ -197,5 +216,13 @@ mod tests {
         assert!(serde_json::from_str::<Literal>("\"\"").unwrap().is_empty());
         assert!(serde_json::from_str::<Literal>("7").is_err());
         assert!(serde_json::from_str::<Literal>("\"\n\"").is_err());
+    }
+
+    #[test]
+    fn blanks_between_tokens_go_and_those_in_strings_stay() {
+        assert_eq!(
+            compact("{ \"a b\" : [ 1 ,\n \"c \\\" d\\\\\" ] , \"é\":{ } }"),
+            r#"{"a b":[1,"c \" d\\"],"é":{}}"#
+        );
     }
 }

@@ -5,6 +5,7 @@ use crate::bedrock::{exception, verdict};
 use crate::dialect::native::response::Observer;
 use crate::dialect::{Meta, Reply};
 use crate::facts::Facts;
+use crate::family::Shape;
 use crate::refusal::Refusal;
 
 /// One answer, as far as it has come.
@@ -14,6 +15,8 @@ pub struct Collected {
     /// `None` once it was given away.
     whole: Option<Whole>,
     limit: usize,
+    /// Whether it is written as a stream.
+    streams: bool,
 }
 
 /// An answer that is whole, to be written in the client's form. How long that takes goes by its length, and it needs nothing
@@ -21,6 +24,7 @@ pub struct Collected {
 #[derive(Debug)]
 pub struct Whole {
     reply: Reply,
+    shape: Shape,
     meta: Meta,
     status: u16,
     /// What its headers or its body call it, if it is an error.
@@ -41,6 +45,7 @@ impl Collected {
     ) -> Self {
         let whole = Whole {
             reply: answer.reply.clone(),
+            shape: answer.shape,
             meta,
             status,
             exception: None,
@@ -51,12 +56,21 @@ impl Collected {
             observer,
             whole: Some(whole),
             limit: answer.max_frame_size,
+            streams: answer.shape.is_whole,
         }
     }
 
     /// Whether the answer's header still waits for the whole.
     pub fn holds(&self) -> bool {
         self.whole.is_some()
+    }
+
+    /// What the answer is written as.
+    pub fn content_type(&self) -> &'static str {
+        match self.streams {
+            true => "text/event-stream",
+            false => "application/json",
+        }
     }
 
     /// Takes the next bytes.
@@ -117,7 +131,9 @@ impl Whole {
         }
         let mut written = Vec::new();
         let result = match std::str::from_utf8(&self.body) {
-            Ok(body) if self.expected => self.reply.whole(&self.meta, body, &mut written).ok(),
+            Ok(body) if self.expected => {
+                self.reply.whole(self.shape, &self.meta, body, &mut written)
+            }
             _ => None,
         };
         match result {

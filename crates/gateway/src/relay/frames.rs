@@ -33,7 +33,7 @@ struct Written {
 impl Frames {
     /// For an answer of this kind.
     pub fn new(answer: &Answer, meta: &Meta) -> Self {
-        let writer = answer.reply.events(meta);
+        let writer = answer.reply.events(answer.shape, meta);
         Self {
             decoder: Decoder::new(limits(answer.max_frame_size)),
             observer: Observer::new(answer.operation, answer.response_text, writer.is_some()),

@@ -11,6 +11,7 @@ use crate::bedrock::{Operation, exception};
 use crate::dialect::native::stream::Corrupt;
 use crate::dialect::{Meta, Reply, native};
 use crate::facts::{Facts, StreamStatus};
+use crate::family::Shape;
 use crate::refusal::Refusal;
 use collected::Collected;
 pub use collected::Whole;
@@ -23,6 +24,7 @@ use screened::Screened;
 pub(crate) struct Answer {
     pub operation: Operation,
     pub reply: Reply,
+    pub shape: Shape,
     pub max_frame_size: usize,
     pub response_text: usize,
     pub hold: bool,
@@ -158,7 +160,7 @@ impl Relay {
         match &self.form {
             Form::Frames(frames) => frames.rewrites().then_some("text/event-stream"),
             Form::Passed(_) | Form::Screened(_) | Form::Events(_) => None,
-            Form::Collected(_) => Some("application/json"),
+            Form::Collected(collected) => Some(collected.content_type()),
         }
     }
 

@@ -37,14 +37,20 @@ pub struct ConverseRequest<'a> {
     pub inference: Inference<'a>,
     /// `toolConfig`; none where there are no tools.
     pub tools: Vec<Cached<Tool>>,
+    /// Tools of Anthropic's own, which only its models know: each as JSON.
+    pub anthropic_tools: Vec<&'a str>,
     /// `toolConfig.toolChoice`
     pub tool_choice: Option<ToolChoice<'a>>,
+    /// Whether the model is to call one tool at a time.
+    pub one_at_a_time: bool,
     /// `outputConfig.textFormat`
     pub schema: Option<Schema<'a>>,
-    /// `outputConfig.effort`
-    pub effort: Option<Cow<'a, str>>,
+    /// How much is to be reasoned. Each family is told so in its own way, none by a member of Converse's.
+    pub reasoning: AskedReasoning<'a>,
     /// `additionalModelRequestFields`
     pub native_fields: NativeFields<'a>,
+    /// Whether the client wants to know which stop sequence ended the answer.
+    pub tells_stop: bool,
     /// `additionalModelResponseFieldPaths`, as JSON.
     pub response_fields: Option<Cow<'a, str>>,
     /// `guardrailConfig`, as JSON.
@@ -66,6 +72,8 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
+    /// Whoever instructs the model, in the midst of the conversation. Converse has no such turn.
+    System,
 }
 
 /// One turn.
@@ -177,6 +185,17 @@ pub enum Place {
     Text,
 }
 
+/// What a client says about reasoning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskedReasoning<'a> {
+    /// One of OpenAI's words, or Anthropic's, which are among those.
+    pub effort: Option<Cow<'a, str>>,
+    /// Whether the effort alone asks for reasoning, which the client wants to read, too.
+    pub effort_switches: bool,
+    /// Anthropic's `thinking`, as JSON.
+    pub thinking: Option<Cow<'a, str>>,
+}
+
 /// `inferenceConfig`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inference<'a> {
@@ -186,6 +205,8 @@ pub struct Inference<'a> {
     pub temperature: Option<Cow<'a, str>>,
     /// A number, spelt as the client did.
     pub top_p: Option<Cow<'a, str>>,
+    /// A number, spelt as the client did. Converse has no member for it.
+    pub top_k: Option<Cow<'a, str>>,
     /// Texts that end the answer.
     pub stop_sequences: Vec<Cow<'a, str>>,
 }
@@ -212,6 +233,8 @@ pub enum ToolChoice<'a> {
     Any,
     /// This one.
     Tool(Cow<'a, str>),
+    /// No tool. Converse has no word for it.
+    None,
 }
 
 /// `outputConfig.textFormat.structure.jsonSchema`
@@ -230,7 +253,7 @@ pub struct Schema<'a> {
 pub struct NativeFields<'a> {
     /// As the client gave them: a JSON object.
     pub given: Option<Cow<'a, str>>,
-    /// More: name and JSON. They win over the given ones.
+    /// More: name and JSON. The given ones win over them.
     pub added: Vec<(&'static str, Cow<'a, str>)>,
 }
 
@@ -247,7 +270,9 @@ impl<'a> NativeFields<'a> {
         let object = object::parse(given)?;
         let mut edit = Edit::new(&object);
         for (name, value) in &self.added {
-            edit.set(name, value);
+            if !object.members.iter().any(|member| member.name == *name) {
+                edit.set(name, value);
+            }
         }
         let bytes = edit.into_body(given.len()).joined(given.as_bytes());
         Ok(String::from_utf8(bytes).ok().map(Cow::Owned))

@@ -1,4 +1,4 @@
-//! Ids and names of tools that Bedrock would not take, made into ones that it does: always the same for the same original,
+//! Names of tools that Bedrock would not take, made into ones that it does: always the same for the same original,
 //! and never the same for two.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html>
 
@@ -83,37 +83,17 @@ pub fn name_in_request(name: Str, strings: &mut Strings<'_>) -> Str {
     strings.add(&changed)
 }
 
-/// The id of a tool's use for Bedrock.
-pub fn id_for_bedrock(id: Cow<'_, str>) -> Cow<'_, str> {
-    match is_legal(&id, legal_in_id) {
-        true => id,
-        false => Cow::Owned(changed(&id, legal_in_id)),
-    }
-}
-
-/// The same for a string of a request.
-pub fn id_in_request(id: Str, strings: &mut Strings<'_>) -> Str {
-    let changed = match id_for_bedrock(strings.text(id)) {
-        Cow::Owned(changed) => changed,
-        Cow::Borrowed(_) => return id,
-    };
-    strings.add(&changed)
-}
-
 fn legal_in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
 }
 
-fn legal_in_id(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)
-}
-
-fn is_legal(name: &str, legal: fn(u8) -> bool) -> bool {
+/// Whether a name or id consists of legal signs, and not of too many.
+pub fn is_legal(name: &str, legal: impl Fn(u8) -> bool) -> bool {
     !name.is_empty() && name.len() <= 64 && name.bytes().all(legal)
 }
 
 /// Each bad character becomes `_`; what is left of 55 of them, `_`, and 8 hex digits of the original's SHA-256.
-fn changed(name: &str, legal: fn(u8) -> bool) -> String {
+pub fn changed(name: &str, legal: impl Fn(u8) -> bool) -> String {
     let mut changed: String = name
         .chars()
         .map(|character| match u8::try_from(character) {
@@ -139,25 +119,6 @@ const HASH: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_that_bedrock_takes_stay() {
-        for id in ["tooluse_aB-9.x:1", "call_1"] {
-            assert!(matches!(id_for_bedrock(id.into()), Cow::Borrowed(same) if same == id));
-        }
-    }
-
-    #[test]
-    fn others_are_changed_the_same_way_each_time() {
-        // echo -n 'call|1' | sha256sum
-        assert_eq!(id_for_bedrock("call|1".into()), "call_1_c26e9779");
-        let long = "x".repeat(65);
-        let changed = id_for_bedrock(long.as_str().into());
-        assert_eq!(changed.len(), 64);
-        assert!(changed.starts_with(&format!("{}_", "x".repeat(55))));
-        assert_ne!(id_for_bedrock("a|b".into()), id_for_bedrock("a/b".into()));
-        assert_eq!(id_for_bedrock("é".into()).len(), 10);
-    }
 
     #[test]
     fn tools_are_found_again_by_their_own_names() {

@@ -2,8 +2,7 @@
 
 use super::runs::{Run, grow};
 use super::strings::Str;
-use super::{Block, CachePoint, Cached, ConverseRequest, Message, Role, ToolChoice};
-use crate::refusal::Refusal;
+use super::{Block, CachePoint, Cached, ConverseRequest, Message, Role};
 
 /// What is being said: blocks that are added one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +79,12 @@ impl<'a> ConverseRequest<'a> {
         }
     }
 
+    /// Whether what is said is text and nothing else.
+    pub fn is_text(&self, said: Said) -> bool {
+        let mut blocks = self.blocks.get(said.run).iter();
+        blocks.all(|block| matches!(block.item, Block::Text(_)))
+    }
+
     /// Makes instructions of what is said; `false` if there is more than text in it, for instructions hold nothing else.
     pub fn instruct(&mut self, said: Said) -> bool {
         for Cached { item, point } in self.blocks.get(said.run) {
@@ -110,11 +115,15 @@ impl<'a> ConverseRequest<'a> {
         }
     }
 
-    /// Puts each turn in order: within one Bedrock wants results before all else, and what calls a tool after all else.
+    /// Puts each turn in order: within one Bedrock wants results before all else, and what calls a tool after all else. Where
+    /// the model has reasoned the order is the model's: its reasoning belongs to what follows it.
     pub fn put_in_order(&mut self) {
         for message in &self.messages {
             let blocks = self.blocks.get_mut(message.content);
-            if blocks.is_sorted_by_key(|block| rank(&block.item)) {
+            let reasons = |block: &Cached<Block>| {
+                matches!(block.item, Block::Reasoning { .. } | Block::Redacted(_))
+            };
+            if blocks.is_sorted_by_key(|block| rank(&block.item)) || blocks.iter().any(reasons) {
                 continue;
             }
             let results = to_front(blocks, |block| rank(&block.item) == 0);
@@ -123,49 +132,10 @@ impl<'a> ConverseRequest<'a> {
         }
     }
 
-    /// Converse demands tools where the conversation has calls of them; it has no choice for "none", so tools that the model
-    /// may not call go, unless they are demanded.
-    ///
-    /// # Errors
-    /// 400: there are calls, but no tools.
-    pub fn settle_tools(&mut self, may_be_called: bool) -> Result<(), Refusal> {
-        let used = self
-            .messages
-            .iter()
-            .flat_map(|message| self.blocks.get(message.content))
-            .any(|block| matches!(block.item, Block::ToolUse { .. } | Block::ToolResult { .. }));
-        if used && self.tools.is_empty() {
-            return Err(Refusal::parameter(
-                "tools",
-                "is missing: the messages have calls of tools, so the tools must be given, too",
-            ));
-        }
-        if !may_be_called && !used {
-            self.tools.clear();
-        }
-        Ok(())
-    }
-
     /// Whether there is a tool of this name.
     pub fn has_tool(&self, name: &str) -> bool {
         let mut names = self.tools.iter().map(|tool| tool.item.name);
         names.any(|known| self.strings.text(known) == name)
-    }
-
-    /// Has Claude call one tool at a time. Converse has no member for this, so the whole choice goes in Claude's own form.
-    pub fn call_one_at_a_time(&mut self, choice: Option<&ToolChoice<'_>>) {
-        let choice = match choice {
-            Some(ToolChoice::Any) => r#"{"type":"any","#.to_owned(),
-            Some(ToolChoice::Tool(name)) => {
-                let name = serde_json::Value::from(name.as_ref());
-                format!(r#"{{"type":"tool","name":{name},"#)
-            }
-            Some(ToolChoice::Auto) | None => r#"{"type":"auto","#.to_owned(),
-        };
-        let choice = format!("{choice}\"disable_parallel_tool_use\":true}}");
-        self.native_fields
-            .added
-            .push(("tool_choice", choice.into()));
     }
 }
 
@@ -189,7 +159,7 @@ fn to_front<T>(items: &mut [T], wanted: impl Fn(&T) -> bool + Copy) -> usize {
 
 fn rank(block: &Block) -> u8 {
     match block {
-        Block::ToolResult { .. } | Block::Reasoning { .. } | Block::Redacted(_) => 0,
+        Block::ToolResult { .. } => 0,
         Block::ToolUse { .. } => 2,
         _ => 1,
     }

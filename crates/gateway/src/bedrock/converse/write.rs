@@ -68,10 +68,14 @@ impl<'a> ConverseRequest<'a> {
             write_point(tool.point, w);
         }
         w.close(']');
-        if let Some(choice) = &self.tool_choice {
+        if let Some(choice) = self
+            .tool_choice
+            .as_ref()
+            .filter(|choice| **choice != ToolChoice::None)
+        {
             w.key("toolChoice").open('{');
             let name = match choice {
-                ToolChoice::Auto => "auto",
+                ToolChoice::Auto | ToolChoice::None => "auto",
                 ToolChoice::Any => "any",
                 ToolChoice::Tool(_) => "tool",
             };
@@ -105,7 +109,7 @@ impl<'a> ConverseRequest<'a> {
     fn write_message(&self, message: &Message, w: &mut Writer<'a>) {
         w.open('{');
         w.key("role").value(match message.role {
-            Role::User => "user",
+            Role::User | Role::System => "user",
             Role::Assistant => "assistant",
         });
         w.key("content").open('[');
@@ -230,31 +234,30 @@ impl<'a> ConverseRequest<'a> {
     }
 
     fn write_output(&self, w: &mut Writer<'a>) {
-        if self.schema.is_none() && self.effort.is_none() {
+        let Some(schema) = &self.schema else {
             return;
-        }
+        };
         w.key("outputConfig").open('{');
-        if let Some(schema) = &self.schema {
-            w.key("textFormat").open('{');
-            w.key("type").value("json_schema");
-            w.key("structure").open('{');
-            w.key("jsonSchema").open('{');
-            // The schema's text becomes a string: Bedrock's own definition of this member.
-            w.key("schema").text(&schema.schema);
-            write_optional("name", schema.name.as_ref(), w);
-            write_optional("description", schema.description.as_ref(), w);
-            w.close('}');
-            w.close('}');
-            w.close('}');
-        }
-        write_optional("effort", self.effort.as_ref(), w);
+        w.key("textFormat").open('{');
+        w.key("type").value("json_schema");
+        w.key("structure").open('{');
+        w.key("jsonSchema").open('{');
+        // The schema's text becomes a string: Bedrock's own definition of this member.
+        w.key("schema").text(&schema.schema);
+        write_optional("name", schema.name.as_ref(), w);
+        write_optional("description", schema.description.as_ref(), w);
+        w.close('}');
+        w.close('}');
+        w.close('}');
         w.close('}');
     }
 }
 
 impl<'a> Inference<'a> {
     fn write(&self, w: &mut Writer<'a>) {
-        if *self == Self::default() {
+        let says_nothing =
+            self.max_tokens.is_none() && self.temperature.is_none() && self.top_p.is_none();
+        if says_nothing && self.stop_sequences.is_empty() {
             return;
         }
         w.key("inferenceConfig").open('{');

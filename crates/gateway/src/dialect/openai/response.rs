@@ -5,7 +5,7 @@ use super::{Reply, finish_reason, write_service_tier, write_usage};
 use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer, ReasoningContent};
 use crate::dialect::Meta;
 use crate::json::strict::Object;
-use crate::json::text::{Literal, Text};
+use crate::json::text::{Literal, Text, compact};
 use crate::json::writer::Writer;
 
 /// Writes the answer `body`.
@@ -135,36 +135,4 @@ fn write_tool_calls<'a>(reply: &Reply, blocks: &[ContentBlock<'a>], w: &mut Writ
         w.close('}');
     }
     w.close(']');
-}
-
-/// JSON text without the blanks between its tokens.
-fn compact(json: &str) -> String {
-    let mut compact = String::with_capacity(json.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for character in json.chars() {
-        let blank = matches!(character, ' ' | '\n' | '\r' | '\t');
-        if in_string || !blank {
-            compact.push(character);
-        }
-        if in_string {
-            in_string = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-        } else {
-            in_string = character == '"';
-        }
-    }
-    compact
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blanks_between_tokens_go_and_those_in_strings_stay() {
-        assert_eq!(
-            compact("{ \"a b\" : [ 1 ,\n \"c \\\" d\\\\\" ] , \"é\":{ } }"),
-            r#"{"a b":[1,"c \" d\\"],"é":{}}"#
-        );
-    }
 }

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::super::is_claude;
-use super::message::{MessagesRequest, OutputConfig};
+use super::message::{MessagesRequest, OutputFormat};
 use super::{count, messages, tools, with_bodys_betas};
 use crate::bedrock::converse::names::Names;
-use crate::bedrock::converse::{ConverseRequest, Schema};
+use crate::bedrock::converse::{AskedReasoning, ConverseRequest, Schema};
 use crate::body::{Body, Sink};
-use crate::dialect::limits::{guardrail_config, limit_request, stop_sequences};
+use crate::dialect::called::Called;
+use crate::dialect::forms::Number;
+use crate::dialect::limits::{guardrail_config, stop_sequences};
 use crate::dialect::parameter::{self, Path};
+use crate::family::Fitted;
 use crate::json::text::Text;
 use crate::json::writer::Writer;
 use crate::plan::Headers;
@@ -23,12 +25,12 @@ pub struct Whole<'a, 'r> {
     /// The client's body.
     pub text: &'a str,
     /// The model that will be called.
-    pub called: &'r str,
+    pub called: Called<'r>,
     /// Whether it is only to be counted.
     pub counts: bool,
 }
 
-/// The body, and the tools whose names Bedrock would not take.
+/// The body, the tools whose names Bedrock would not take, and what became of the request on the way.
 ///
 /// # Errors
 /// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
@@ -38,13 +40,17 @@ pub fn body<'a>(
     settings: &Settings<'_>,
     headers: Headers<'_>,
     sink: Option<&'a mut dyn Sink>,
-) -> Result<(Body, Names), Refusal> {
-    let asked: MessagesRequest = parameter::parse(whole.text)?;
-    let claude = is_claude(whole.called);
+) -> Result<(Body, Names, Fitted), Refusal> {
+    let Whole {
+        text,
+        called,
+        counts,
+    } = *whole;
+    let asked: MessagesRequest = parameter::parse(text)?;
     let mut names = Names::default();
-    let mut request = ConverseRequest::new(whole.text)?;
-    parameters(&asked, claude, &mut request)?;
-    if claude {
+    let mut request = ConverseRequest::new(text)?;
+    parameters(&asked, &mut request)?;
+    if called.family.claude {
         let in_body = asked.anthropic_beta.map(RawValue::get);
         let flags = with_bodys_betas(in_body, betas, settings)?;
         if !flags.is_empty() {
@@ -55,72 +61,66 @@ pub fn body<'a>(
                 .push(("anthropic_beta", flags.into()));
         }
     }
-    let calls = tools::translate(&asked, claude, &mut names, &mut request)?;
+    tools::translate(&asked, &mut names, &mut request)?;
     names.settle();
     messages::translate(&asked, &mut request)?;
-    request.settle_tools(calls == tools::Calls::Allowed)?;
     request.guardrail = guardrail(headers).map(|guardrail| guardrail_config(&guardrail).into());
-    let mut writer = Writer::spilling(whole.text, sink);
-    let written = match whole.counts {
+    let fitted = called.fit(&mut request, settings)?;
+    let mut writer = Writer::spilling(text, sink);
+    let written = match counts {
         true => count::of_converse(request, &mut writer),
-        false => {
-            limit_request(&mut request, whole.called, settings)?;
-            request.write(&mut writer)
-        }
+        false => request.write(&mut writer),
     };
     written.map_err(Refusal::validation)?;
-    Ok((writer.into_body(), names))
+    Ok((writer.into_body(), names, fitted))
 }
 
 /// What stands beside the conversation and its tools.
 fn parameters<'a>(
     asked: &MessagesRequest<'a>,
-    claude: bool,
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
     let inference = &mut request.inference;
+    let number =
+        |number: &Option<Number<'a>>| number.as_ref().map(|number| Cow::Borrowed(number.0));
     inference.max_tokens = asked.max_tokens.map(|limit| limit.0);
-    inference.temperature = asked.temperature.as_ref().map(|n| Cow::Borrowed(n.0));
-    inference.top_p = asked.top_p.as_ref().map(|n| Cow::Borrowed(n.0));
+    inference.temperature = number(&asked.temperature);
+    inference.top_p = number(&asked.top_p);
+    inference.top_k = number(&asked.top_k);
     if let Some(texts) = asked.stop_sequences {
         inference.stop_sequences = stop_sequences(texts, &Path::Body.member("stop_sequences"))?;
     }
-    if let Some(config) = &asked.output_config {
-        output(config, request)?;
+    request.tells_stop = true;
+    let config = asked.output_config.as_deref();
+    let effort = config.and_then(|config| config.effort.as_ref());
+    request.reasoning = AskedReasoning {
+        effort: effort.map(|Text(word)| word.clone()),
+        effort_switches: false,
+        thinking: asked.thinking.map(|thinking| thinking.get().into()),
+    };
+    let format = config.and_then(|config| config.format.as_deref());
+    // The older place.
+    match (format, asked.output_format.as_deref()) {
+        (Some(format), _) => schema(format, "output_config.format", request),
+        (None, Some(format)) => schema(format, "output_format", request),
+        (None, None) => Ok(()),
     }
-    if !claude {
-        return Ok(());
-    }
-    if !request.inference.stop_sequences.is_empty() {
-        request.response_fields = Some(r#"["/stop_sequence"]"#.into());
-    }
-    if let Some(top_k) = &asked.top_k {
-        request.native_fields.added.push(("top_k", top_k.0.into()));
-    }
-    if let Some(thinking) = asked.thinking {
-        let thinking = thinking.get();
-        request
-            .native_fields
-            .added
-            .push(("thinking", thinking.into()));
-    }
-    Ok(())
 }
 
-fn output<'a>(config: &OutputConfig<'a>, request: &mut ConverseRequest<'a>) -> Result<(), Refusal> {
-    request.effort = config.effort.as_ref().map(|Text(word)| word.clone());
-    let Some(format) = &config.format else {
-        return Ok(());
-    };
+fn schema<'a>(
+    format: &OutputFormat<'a>,
+    name: &str,
+    request: &mut ConverseRequest<'a>,
+) -> Result<(), Refusal> {
+    let body = Path::Body;
+    let at = body.member(name);
     if format.kind.0 != "json_schema" {
-        return Err(Refusal::parameter(
-            "output_config.format.type",
-            "must be \"json_schema\"",
-        ));
+        return Err(at.member("type").refuse("must be \"json_schema\""));
     }
-    let schema = format
-        .schema
-        .ok_or_else(|| Refusal::parameter("output_config.format.schema", "is missing"))?;
+    let schema = format.schema.ok_or_else(|| at.missing("schema"))?;
+    if !schema.get().starts_with('{') {
+        return Err(at.member("schema").refuse("must be an object"));
+    }
     request.schema = Some(Schema {
         schema: schema.get().into(),
         name: None,

@@ -77,7 +77,6 @@ pub fn of_converse<'a>(
     let request = ConverseRequest {
         inference: Inference::default(),
         schema: None,
-        effort: None,
         response_fields: None,
         guardrail: None,
         native_fields: NativeFields {

@@ -34,6 +34,10 @@ pub struct MessagesRequest<'a> {
     #[serde(borrow, default)]
     pub output_config: Option<Object<OutputConfig<'a>>>,
     #[serde(borrow, default)]
+    pub output_format: Option<Object<OutputFormat<'a>>>,
+    #[serde(borrow, default)]
+    pub cache_control: Option<Object<CacheControl<'a>>>,
+    #[serde(borrow, default)]
     pub anthropic_beta: Option<&'a RawValue>,
 }
 

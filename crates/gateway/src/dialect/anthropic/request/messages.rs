@@ -8,7 +8,7 @@ use crate::bedrock::converse::media::{
     DocumentFormat, document_format, document_name, image_format, is_base64,
     make_document_names_unique,
 };
-use crate::bedrock::converse::names::{id_in_request, name_in_request};
+use crate::bedrock::converse::names::name_in_request;
 use crate::bedrock::converse::strings::{Str, Strings};
 use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Place, Role};
@@ -39,7 +39,10 @@ pub fn translate<'a>(
         let role = match message.role.0.as_ref() {
             "user" => Role::User,
             "assistant" => Role::Assistant,
-            "system" => return add_system(message.content, &content_at, request),
+            "system" if request.messages.is_empty() => {
+                return add_system(message.content, &content_at, request);
+            }
+            "system" => Role::System,
             _ => {
                 return Err(at
                     .member("role")
@@ -48,11 +51,20 @@ pub fn translate<'a>(
         };
         let mut said = request.begin_turn();
         blocks(message.content, &content_at, request, &mut said)?;
+        if role == Role::System && !request.is_text(said) {
+            return Err(content_at.refuse(ONLY_TEXT));
+        }
         request.say(role, said.run);
         Ok(())
     })?;
-    if request.messages.is_empty() {
+    if request.messages.is_empty() && request.system.is_empty() {
         return Err(at.refuse("says nothing"));
+    }
+    if let (Some(control), Some(last)) = (&asked.cache_control, request.messages.last())
+        && let Some(block) = request.blocks.get_mut(last.content).last_mut()
+    {
+        // Of the whole request: so all of it is to be cached.
+        block.point.get_or_insert(cache_point(control));
     }
     request.put_in_order();
     make_document_names_unique(request);
@@ -73,9 +85,11 @@ fn add_system<'a>(
     blocks(content, at, request, &mut said)?;
     match request.instruct(said) {
         true => Ok(()),
-        false => Err(at.refuse("must be text: instructions hold nothing else")),
+        false => Err(at.refuse(ONLY_TEXT)),
     }
 }
+
+const ONLY_TEXT: &str = "must be text: instructions hold nothing else";
 
 /// What a message says. Bedrock refuses blank text, so that is left out.
 fn blocks<'a>(
@@ -130,7 +144,7 @@ fn block<'a>(
             let id = strings.given(demanded("id", part.id)?);
             let name = strings.given(demanded("name", part.name)?);
             Block::ToolUse {
-                id: id_in_request(id, strings),
+                id,
                 name: name_in_request(name, strings),
                 input: match part.input {
                     Some(input) => strings.given_json(input.get()),
@@ -145,7 +159,6 @@ fn block<'a>(
         }
         "tool_result" => {
             let id = strings.given(demanded("tool_use_id", part.tool_use_id)?);
-            let id = id_in_request(id, strings);
             let mut given = request.begin_result();
             if let Some(content) = part.content {
                 blocks(content, &at.member("content"), request, &mut given)?;

@@ -15,6 +15,9 @@ use crate::bedrock::converse::names::Names;
 use crate::bedrock::{Operation, model_id};
 use crate::body::{Body, Sink};
 use crate::dialect::body::{object, text};
+use crate::dialect::called::Called;
+use crate::family::facts::Count;
+use crate::family::{Family, Fitted};
 use crate::plan::Headers;
 use crate::refusal::Refusal;
 use crate::request::Request;
@@ -31,6 +34,8 @@ pub(crate) struct Translated {
     pub body: Body,
     /// What the answer has to know.
     pub reply: Reply,
+    /// What became of the request on the way.
+    pub fitted: Fitted,
 }
 
 /// What is to be translated, but for its body.
@@ -38,7 +43,7 @@ pub(crate) struct Asked<'r> {
     /// The request.
     pub request: &'r Request,
     /// The model that will be called.
-    pub called: &'r str,
+    pub called: Called<'r>,
     /// The client's headers.
     pub headers: Headers<'r>,
 }
@@ -59,10 +64,13 @@ pub(crate) fn translate<'a>(
         headers,
     } = *asked;
     let counts = request.operation == Some(Operation::CountTokens);
-    let invokes = invokes(called, settings.anthropic.via);
+    if counts {
+        check_counts(called.family)?;
+    }
+    let invokes = invokes(called.model, settings.anthropic.via);
     let text = text(body)?;
     let betas = betas(settings, headers);
-    let mut tools = Names::default();
+    let (mut tools, mut fitted) = (Names::default(), Fitted::default());
     let new_body = match (invokes, counts) {
         (true, false) => invoke::body(&object(body)?, text, &betas, settings)?,
         (true, true) => count::of_invoke(&object(body)?, text, &betas, settings, sink)?,
@@ -72,12 +80,13 @@ pub(crate) fn translate<'a>(
                 called,
                 counts,
             };
-            let (body, renamed) = converse::body(&whole, &betas, settings, headers, sink)?;
-            tools = renamed;
+            let body;
+            (body, tools, fitted) = converse::body(&whole, &betas, settings, headers, sink)?;
             body
         }
     };
-    let (route, operation) = match (counts, invokes, request.stream) {
+    let streams = request.stream && !fitted.shape.is_whole;
+    let (route, operation) = match (counts, invokes, streams) {
         (true, _, _) => (Route::CountTokens, Operation::CountTokens),
         (false, true, true) => (Route::Invoke, Operation::InvokeStream),
         (false, true, false) => (Route::Invoke, Operation::Invoke),
@@ -86,8 +95,8 @@ pub(crate) fn translate<'a>(
     };
     // CountTokens takes models, not their profiles.
     let model = match counts {
-        true => model_id::foundation_model(called).unwrap_or(called),
-        false => called,
+        true => model_id::foundation_model(called.model).unwrap_or(called.model),
+        false => called.model,
     };
     Ok(Translated {
         operation,
@@ -98,10 +107,27 @@ pub(crate) fn translate<'a>(
             model: request
                 .requested_model
                 .clone()
-                .unwrap_or_else(|| called.to_owned()),
+                .unwrap_or_else(|| called.model.to_owned()),
             tools,
         },
+        fitted,
     })
+}
+
+/// Bedrock counts for some families only.
+fn check_counts(family: &Family) -> Result<(), Refusal> {
+    let where_else = match family.count {
+        Count::Runtime => return Ok(()),
+        Count::Mantle => "of its family they are counted by bedrock-mantle only",
+        Count::None => "not of its family",
+    };
+    Err(Refusal::parameter(
+        "model",
+        &format!(
+            "has no count of tokens: Bedrock's CountTokens counts those of Claude 3 to 4.6, {where_else} ({})",
+            family.name
+        ),
+    ))
 }
 
 /// The beta flags that the client's headers ask for, and the operator lets through.

@@ -8,21 +8,12 @@ use crate::bedrock::converse::names::{Names, name_for_bedrock};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::Strings;
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
-use crate::dialect::forms::Given;
-use crate::dialect::parameter::Path;
+use crate::dialect::forms::{Elements, Given};
+use crate::dialect::parameter::{self, Path};
 use crate::json::object;
 use crate::json::strict::Object;
 use crate::json::text::Text;
 use crate::refusal::Refusal;
-
-/// Whether a tool may be called at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Calls {
-    /// As the choice says.
-    Allowed,
-    /// None, for which Converse has no word.
-    Forbidden,
-}
 
 /// Puts the tools into the request.
 ///
@@ -30,25 +21,42 @@ pub enum Calls {
 /// 400: a tool, or the choice, is none that Converse knows.
 pub fn translate<'a>(
     asked: &MessagesRequest<'a>,
-    claude: bool,
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
-) -> Result<Calls, Refusal> {
+) -> Result<(), Refusal> {
     if let Some(tools) = asked.tools {
-        tools.each(&Path::Body.member("tools"), |Object(tool), at| {
+        let body = Path::Body;
+        let at = body.member("tools");
+        let mut own = false;
+        tools.each(&at, |Object(tool): Object<ClientTool<'_>>, at| {
+            match kind(&tool) {
+                "custom" => {}
+                kind if OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
+                    own = true;
+                    return Ok(());
+                }
+                _ => {
+                    return Err(at.member("type").refuse(
+                        "must be \"custom\", or a computer, bash or text editor of Anthropic's: Converse has no other tools",
+                    ));
+                }
+            }
             let tool = translate_tool(&tool, names, &mut request.strings, at)?;
             grow(&mut request.tools);
             request.tools.push(tool);
             Ok(())
         })?;
+        if own {
+            add_own(tools, &at, request)?;
+        }
     }
     let Some(choice) = &asked.tool_choice else {
-        return Ok(Calls::Allowed);
+        return Ok(());
     };
     let wanted = match (choice.kind.0.as_ref(), &choice.name) {
         ("auto", _) => ToolChoice::Auto,
         ("any", _) => ToolChoice::Any,
-        ("none", _) => return Ok(Calls::Forbidden),
+        ("none", _) => ToolChoice::None,
         ("tool", Some(Text(name))) => ToolChoice::Tool(name_for_bedrock(name.clone())),
         ("tool", None) => return Err(Refusal::parameter("tool_choice.name", "is missing")),
         _ => {
@@ -58,9 +66,9 @@ pub fn translate<'a>(
             ));
         }
     };
-    if request.tools.is_empty() {
+    if request.tools.is_empty() && request.anthropic_tools.is_empty() {
         return match wanted {
-            ToolChoice::Auto => Ok(Calls::Allowed),
+            ToolChoice::Auto | ToolChoice::None => Ok(()),
             _ => Err(Refusal::parameter(
                 "tool_choice",
                 "asks for a tool, but \"tools\" has none",
@@ -68,6 +76,7 @@ pub fn translate<'a>(
         };
     }
     if let ToolChoice::Tool(name) = &wanted
+        && request.anthropic_tools.is_empty()
         && !request.has_tool(name)
     {
         return Err(Refusal::parameter(
@@ -75,12 +84,35 @@ pub fn translate<'a>(
             "names a tool that \"tools\" does not have",
         ));
     }
-    match choice.disable_parallel_tool_use == Some(true) && claude {
-        true => request.call_one_at_a_time(Some(&wanted)),
-        false => request.tool_choice = Some(wanted),
-    }
-    Ok(Calls::Allowed)
+    request.tool_choice = Some(wanted);
+    request.one_at_a_time = choice.disable_parallel_tool_use == Some(true);
+    Ok(())
 }
+
+fn kind<'t>(tool: &'t ClientTool<'_>) -> &'t str {
+    tool.kind
+        .as_ref()
+        .map_or("custom", |Text(kind)| kind.as_ref())
+}
+
+/// Adds the tools of Anthropic's own, as they stand.
+fn add_own<'a>(
+    tools: Elements<'a>,
+    at: &Path<'_>,
+    request: &mut ConverseRequest<'a>,
+) -> Result<(), Refusal> {
+    tools.each(at, |raw: &'a RawValue, at| {
+        let Object(tool): Object<ClientTool<'_>> = parameter::parse_at(raw.get(), at)?;
+        if kind(&tool) != "custom" {
+            grow(&mut request.anthropic_tools);
+            request.anthropic_tools.push(raw.get());
+        }
+        Ok(())
+    })
+}
+
+/// What Claude knows by itself, and takes through Converse.
+const OWN_TOOLS: [&str; 3] = ["computer_", "bash_", "text_editor_"];
 
 fn translate_tool<'a>(
     tool: &ClientTool<'a>,
@@ -88,15 +120,6 @@ fn translate_tool<'a>(
     strings: &mut Strings<'a>,
     at: &Path<'_>,
 ) -> Result<Cached<Tool>, Refusal> {
-    let kind = tool
-        .kind
-        .as_ref()
-        .map_or("custom", |Text(kind)| kind.as_ref());
-    if kind != "custom" {
-        return Err(at
-            .member("type")
-            .refuse("must be \"custom\": Converse has no other tools"));
-    }
     let schema = tool.input_schema.map(RawValue::get);
     let schema = schema.ok_or_else(|| at.missing("input_schema"))?;
     let schema = match object::parse(schema) {

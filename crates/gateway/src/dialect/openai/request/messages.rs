@@ -6,7 +6,7 @@ use super::chat::{
 use super::media;
 
 use crate::bedrock::converse::media::make_document_names_unique;
-use crate::bedrock::converse::names::{id_in_request, name_in_request};
+use crate::bedrock::converse::names::name_in_request;
 use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Role};
 use crate::dialect::forms::{Elements, Given, OneOf};
@@ -44,7 +44,14 @@ fn translate_message<'a>(
         "system" | "developer" => {
             content(message.content, request, &mut said, at)?;
             request.end_with(point, &mut said);
-            return add_system(said, at, request);
+            if request.messages.is_empty() {
+                return add_system(said, at, request);
+            }
+            if !request.is_text(said) {
+                return Err(not_text(at));
+            }
+            request.say(Role::System, said.run);
+            return Ok(());
         }
         "user" => {
             content(message.content, request, &mut said, at)?;
@@ -82,10 +89,13 @@ pub fn cache_point(control: &CacheControl<'_>) -> CachePoint {
 fn add_system(said: Said, at: &Path<'_>, request: &mut ConverseRequest<'_>) -> Result<(), Refusal> {
     match request.instruct(said) {
         true => Ok(()),
-        false => Err(at
-            .member("content")
-            .refuse("must be text: instructions hold nothing else")),
+        false => Err(not_text(at)),
     }
+}
+
+fn not_text(at: &Path<'_>) -> Refusal {
+    at.member("content")
+        .refuse("must be text: instructions hold nothing else")
 }
 
 fn assistant<'a>(
@@ -99,8 +109,19 @@ fn assistant<'a>(
             .member("function_call")
             .refuse("is no longer supported: use \"tool_calls\""));
     }
-    if let Some(given) = message.thinking_blocks {
-        reasoning(given, message.reasoning_content, request, said, at)?;
+    match (message.thinking_blocks, message.reasoning_content) {
+        (Some(given), whole) => reasoning(given, whole, request, said, at)?,
+        (None, Some(Given(text))) if !text.is_empty() => {
+            let text = request.strings.given(text);
+            request.push(
+                said,
+                Block::Reasoning {
+                    text,
+                    signature: None,
+                },
+            );
+        }
+        (None, _) => {}
     }
     content(message.content, request, said, at)?;
     if let Some(Given(refusal)) = message.refusal {
@@ -195,7 +216,7 @@ fn tool_use<'a>(
     };
     let (id, name) = (strings.given(id), strings.given(function.name.0));
     Ok(Block::ToolUse {
-        id: id_in_request(id, strings),
+        id,
         name: name_in_request(name, strings),
         input,
     })
@@ -214,7 +235,7 @@ fn tool_result<'a>(
     content(message.content, request, &mut given, at)?;
     let id = request.strings.given(id);
     let result = Block::ToolResult {
-        id: id_in_request(id, &mut request.strings),
+        id,
         content: given.run,
         failed: false,
     };

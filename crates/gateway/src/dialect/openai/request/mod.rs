@@ -9,8 +9,9 @@ mod tools;
 use crate::bedrock::converse::ConverseRequest;
 use crate::bedrock::converse::names::Names;
 use crate::body::{Body, Sink};
-use crate::dialect::limits::limit_request;
+use crate::dialect::called::Called;
 use crate::dialect::parameter;
+use crate::family::Fitted;
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -18,18 +19,18 @@ use crate::settings::Settings;
 use super::Reply;
 use chat::ChatRequest;
 
-/// The body for Bedrock, and what the answer has to know of the request. `called` is the model that will be called; `sink`
-/// takes what is too much for memory.
+/// The body for Bedrock, what the answer has to know of the request, and what became of that on the way. `sink` takes what is
+/// too much for memory.
 ///
 /// # Errors
 /// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
-pub fn translate<'a>(
+pub(crate) fn translate<'a>(
     text: &'a str,
     requested_model: Option<&str>,
-    called: &str,
+    called: &Called<'_>,
     settings: &Settings<'_>,
     sink: Option<&'a mut dyn Sink>,
-) -> Result<(Body, Reply), Refusal> {
+) -> Result<(Body, Reply, Fitted), Refusal> {
     let chat: ChatRequest = parameter::parse(text)?;
     let mut names = Names::default();
     let mut request = ConverseRequest::new(text)?;
@@ -39,19 +40,18 @@ pub fn translate<'a>(
         .and_then(|options| options.include_usage)
         .unwrap_or(false);
     parameters::translate(&chat, &mut request)?;
-    let choice = tools::translate(&chat, called, &mut names, &mut request)?;
+    tools::translate(&chat, &mut names, &mut request)?;
     names.settle();
     messages::translate(chat.messages, &mut request)?;
-    request.settle_tools(choice != tools::Choice::None)?;
-    limit_request(&mut request, called, settings)?;
+    let fitted = called.fit(&mut request, settings)?;
     let mut writer = Writer::spilling(text, sink);
     request
         .write(&mut writer)
         .map_err(|_| Refusal::parameter("additionalModelRequestFields", "must be an object"))?;
     let reply = Reply {
-        model: requested_model.unwrap_or(called).to_owned(),
+        model: requested_model.unwrap_or(called.model).to_owned(),
         include_usage,
         tools: names,
     };
-    Ok((writer.into_body(), reply))
+    Ok((writer.into_body(), reply, fitted))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::chat::{ChatRequest, ResponseFormat};
-use crate::bedrock::converse::{ConverseRequest, NativeFields, Schema};
+use crate::bedrock::converse::{AskedReasoning, ConverseRequest, NativeFields, Schema};
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::limits::stop_sequences;
 use crate::dialect::parameter::Path;
@@ -42,7 +42,11 @@ pub fn translate<'a>(
         None => None,
         Some(format) => schema(format)?,
     };
-    request.effort = effort(chat.reasoning_effort.as_ref())?;
+    request.reasoning = AskedReasoning {
+        effort: effort(chat.reasoning_effort.as_ref())?,
+        effort_switches: true,
+        thinking: None,
+    };
     request.service_tier = service_tier(chat.service_tier.as_ref())?;
     // Bedrock takes no empty map here.
     let is_empty = |json: &str| json.trim_matches(['{', '}']).trim().is_empty();
@@ -140,8 +144,6 @@ fn effort<'a>(effort: Option<&Text<'a>>) -> Result<Option<Cow<'a, str>>, Refusal
         return Ok(None);
     };
     match effort.as_ref() {
-        "none" => Ok(None),
-        "minimal" => Ok(Some("low".into())),
         word if (1..=16).contains(&word.len()) => Ok(Some(effort.clone())),
         _ => Err(Refusal::parameter(
             "reasoning_effort",

@@ -10,24 +10,11 @@ use crate::bedrock::converse::names::{Names, name_for_bedrock, name_in_request};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::{Str, Strings};
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
-use crate::bedrock::model_id::Vendor;
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::parameter::Path;
 use crate::json::object;
 use crate::json::strict::Object;
 use crate::refusal::Refusal;
-
-/// What `tool_choice` comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Choice<'a> {
-    /// Nothing was said.
-    #[default]
-    Unsaid,
-    /// No tool is to be called.
-    None,
-    /// One of these.
-    Some(ToolChoice<'a>),
-}
 
 /// Puts the tools into the request.
 ///
@@ -35,10 +22,9 @@ pub enum Choice<'a> {
 /// 400: a tool, or the choice, is none that Converse knows.
 pub fn translate<'a>(
     chat: &ChatRequest<'a>,
-    called: &str,
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
-) -> Result<Choice<'a>, Refusal> {
+) -> Result<(), Refusal> {
     let (choice, allowed) = choice(chat, &mut request.strings)?;
     if let Some(tools) = chat.tools {
         tools.each(&Path::Body.member("tools"), |Object(tool), at| {
@@ -53,14 +39,14 @@ pub fn translate<'a>(
     }
     if request.tools.is_empty() {
         return match choice {
-            Choice::Some(ToolChoice::Any | ToolChoice::Tool(_)) => Err(Refusal::parameter(
+            Some(ToolChoice::Any | ToolChoice::Tool(_)) => Err(Refusal::parameter(
                 "tool_choice",
                 "asks for a tool, but \"tools\" has none",
             )),
-            _ => Ok(Choice::Unsaid),
+            _ => Ok(()),
         };
     }
-    if let Choice::Some(ToolChoice::Tool(name)) = &choice
+    if let Some(ToolChoice::Tool(name)) = &choice
         && !request.has_tool(name)
     {
         return Err(Refusal::parameter(
@@ -68,21 +54,9 @@ pub fn translate<'a>(
             "names a tool that \"tools\" does not have",
         ));
     }
-    let one_at_a_time =
-        chat.parallel_tool_calls == Some(false) && Vendor::of(called) == Some(Vendor::Anthropic);
-    match (&choice, one_at_a_time) {
-        (Choice::None, _) => {}
-        (_, true) => {
-            let choice = match &choice {
-                Choice::Some(choice) => Some(choice),
-                _ => None,
-            };
-            request.call_one_at_a_time(choice);
-        }
-        (Choice::Some(choice), false) => request.tool_choice = Some(choice.clone()),
-        (Choice::Unsaid, false) => {}
-    }
-    Ok(choice)
+    request.tool_choice = choice;
+    request.one_at_a_time = chat.parallel_tool_calls == Some(false);
+    Ok(())
 }
 
 fn translate_tool<'a>(
@@ -148,14 +122,14 @@ impl Allowed {
 fn choice<'a>(
     chat: &ChatRequest<'a>,
     strings: &mut Strings<'a>,
-) -> Result<(Choice<'a>, Option<Allowed>), Refusal> {
+) -> Result<(Option<ToolChoice<'a>>, Option<Allowed>), Refusal> {
     let at = Path::Body;
     let at = at.member("tool_choice");
     match chat.tool_choice {
-        None => Ok((Choice::Unsaid, None)),
+        None => Ok((None, None)),
         Some(OneOf::Short(Given(word))) => match word.decode().as_ref() {
-            "none" => Ok((Choice::None, None)),
-            word => mode(word, &at).map(|choice| (Choice::Some(choice), None)),
+            "none" => Ok((Some(ToolChoice::None), None)),
+            word => mode(word, &at).map(|choice| (Some(choice), None)),
         },
         Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, strings, &at),
     }
@@ -165,7 +139,7 @@ fn long_choice<'a>(
     choice: ClientChoice<'a>,
     strings: &mut Strings<'a>,
     at: &Path<'_>,
-) -> Result<(Choice<'a>, Option<Allowed>), Refusal> {
+) -> Result<(Option<ToolChoice<'a>>, Option<Allowed>), Refusal> {
     match (
         choice.kind.0.as_ref(),
         choice.function,
@@ -173,7 +147,7 @@ fn long_choice<'a>(
     ) {
         ("function", Some(Object(function)), _) => {
             let name = name_for_bedrock(function.name.0.decode());
-            Ok((Choice::Some(ToolChoice::Tool(name)), None))
+            Ok((Some(ToolChoice::Tool(name)), None))
         }
         ("allowed_tools", _, Some(AllowedTools { mode: word, tools })) => {
             let at = at.member("allowed_tools");
@@ -190,7 +164,7 @@ fn long_choice<'a>(
                     Ok(())
                 },
             )?;
-            Ok((Choice::Some(choice), Some(Allowed::new(allowed, strings))))
+            Ok((Some(choice), Some(Allowed::new(allowed, strings))))
         }
         ("function", None, _) => Err(at.missing("function")),
         ("allowed_tools", _, None) => Err(at.missing("allowed_tools")),

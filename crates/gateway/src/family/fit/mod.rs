@@ -1,0 +1,92 @@
+//! The one place where a conversation is fitted to a family: what it does not take is left out if it is a hint, said
+//! otherwise if there is a way, and what leaving out breaks is completed.
+
+mod cache;
+mod changes;
+mod conversation;
+mod ids;
+mod parameters;
+mod reasoning;
+mod schema;
+mod structured;
+mod tools;
+
+use super::Family;
+use super::shape::Shape;
+use crate::bedrock::converse::{ConverseRequest, ToolChoice};
+use crate::refusal::Refusal;
+pub use changes::Changes;
+
+/// What came of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fitted {
+    /// What its answer will be like.
+    pub shape: Shape,
+    /// What was left out, put otherwise, or completed.
+    pub changes: Changes,
+}
+
+/// What is to become of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Purpose {
+    /// The client wants a stream.
+    pub streams: bool,
+    /// The operator limits how many tokens the answer has.
+    pub is_limited: bool,
+}
+
+/// Fits a request to the family of the model that is called.
+///
+/// # Errors
+/// 400 that names what the family cannot do, where it changes the answer.
+pub(crate) fn fit(
+    request: &mut ConverseRequest<'_>,
+    family: &Family,
+    purpose: Purpose,
+) -> Result<Fitted, Refusal> {
+    let Purpose {
+        streams,
+        is_limited,
+    } = purpose;
+    let mut changes = Changes::default();
+    let calls = conversation::fit(request, family, &mut changes);
+    let said = reasoning::say(
+        &std::mem::take(&mut request.reasoning),
+        request.native_fields.given.as_deref(),
+        reasoning::Around {
+            max_tokens: request.inference.max_tokens,
+            forced: matches!(
+                request.tool_choice,
+                Some(ToolChoice::Any | ToolChoice::Tool(_))
+            ),
+            calls_without_reasoning: calls.without_reasoning,
+            is_limited,
+        },
+        family,
+        &mut changes,
+    );
+    let around = structured::Around {
+        streams,
+        reasons: said.reasons,
+        cites: calls.cites,
+        calls: !calls.none(),
+    };
+    tools::fit(request, family, &calls, said.reasons, &mut changes)?;
+    let text = structured::fit(request, family, around, &mut changes);
+    parameters::fit(request, family, &said, &mut changes);
+    for (name, json) in said.fields {
+        request.native_fields.added.push((name, json.into()));
+    }
+    cache::fit(request, family, calls.points, &mut changes);
+    let unstreamed = family.tools.is_some_and(|tools| !tools.stream) && !request.tools.is_empty();
+    if unstreamed && streams {
+        changes.change("stream");
+    }
+    Ok(Fitted {
+        shape: Shape {
+            text,
+            is_whole: streams && unstreamed,
+        },
+        changes,
+    })
+}
