@@ -19,7 +19,7 @@ Accept: application/json
 Authorization: Bearer client
 X-Api-Key: client
 Anthropic-Version: 2023-06-01
-Anthropic-Beta: a-1,b-2
+Anthropic-Beta: fine-grained-tool-streaming-2025-05-14,compact-2026-01-12
 X-Stainless-Lang: python
 X-Claude-Code-Session-Id: 5e55
 --- sent
@@ -33,7 +33,7 @@ x-stainless-lang
 x-claude-code-session-id
 accept
 --- sent_body
-{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["a-1","b-2"]}
+{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["fine-grained-tool-streaming-2025-05-14","compact-2026-01-12"]}
 --- response_headers_like
 Content-Type: application/json
 request-id: [0-9a-f-]{36}
@@ -98,18 +98,18 @@ qr/^200 converse_stream api=anthropic .* stop=tool_use stream=complete exception
 POST /v1/messages
 {"model":"anthropic.claude-x","max_tokens":9,"stop_sequences":["E"],"messages":[{"role":"user","content":"Hi"}]}
 --- more_headers
-Anthropic-Beta: x-1
+Anthropic-Beta: fine-grained-tool-streaming-2025-05-14
 --- sent
 POST /model/anthropic.claude-x/converse
 --- sent_body
-{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"inferenceConfig":{"maxTokens":9,"stopSequences":["E"]},"additionalModelRequestFields":{"anthropic_beta":["x-1"]},"additionalModelResponseFieldPaths":["/stop_sequence"]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"inferenceConfig":{"maxTokens":9,"stopSequences":["E"]},"additionalModelRequestFields":{"anthropic_beta":["fine-grained-tool-streaming-2025-05-14"]},"additionalModelResponseFieldPaths":["/stop_sequence"]}
 
 === an application profile through invoke where the operator says that it is Claude's
 --- config
     location / { bedrock on; bedrock_anthropic_via invoke; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc","max_tokens":9,"messages":[]}
+{"model":"arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- sent
 POST /model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aapplication-inference-profile%2Fabc/invoke
 --- access_log
@@ -120,31 +120,31 @@ POST /model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aapplication-inferen
     location / { bedrock on; bedrock_api anthropic; proxy_pass http://bedrock; }
 --- request
 POST /chat
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- sent
 POST /model/anthropic.claude-x/invoke
 
 === only some beta flags
 --- config
-    location / { bedrock on; bedrock_anthropic_beta context-1m-* b-2; proxy_pass http://bedrock; }
+    location / { bedrock on; bedrock_anthropic_beta compact-* fine-grained-tool-streaming-2025-05-14; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- more_headers
-Anthropic-Beta: a-1, context-1m-2025-08-07, b-2
+Anthropic-Beta: context-1m-2025-08-07, compact-2026-01-12, fine-grained-tool-streaming-2025-05-14
 --- sent_body
-{"max_tokens":9,"messages":[],"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["context-1m-2025-08-07","b-2"]}
+{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["compact-2026-01-12","fine-grained-tool-streaming-2025-05-14"]}
 
 === no beta flags
 --- config
     location / { bedrock on; bedrock_anthropic_beta drop; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[],"anthropic_beta":["b-2"]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_beta":["b-2"]}
 --- more_headers
 Anthropic-Beta: a-1
 --- sent_body
-{"max_tokens":9,"messages":[],"anthropic_version":"bedrock-2023-05-31"}
+{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31"}
 
 === the limit of output tokens, on both routes
 --- config
@@ -166,9 +166,9 @@ Anthropic-Beta: a-1
     location / { bedrock on; bedrock_max_output_tokens 5; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[],"anthropic_version":"v"}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"v"}
 --- sent_body
-{"max_tokens":5,"messages":[],"anthropic_version":"v"}
+{"max_tokens":5,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"v"}
 
 === the limit, as Converse gets it
 --- config
@@ -184,7 +184,7 @@ POST /v1/messages
     location / { bedrock on; bedrock_guardrail gr1 7; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- more_headers
 X-Amzn-Bedrock-GuardrailIdentifier: mine
 X-Amzn-Bedrock-GuardrailVersion: DRAFT
@@ -206,7 +206,7 @@ POST /v1/messages
     location / { bedrock on; include $TEST_NGINX_BEDROCK_CONF/claude_models; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"claude-sonnet-4-5","max_tokens":9,"messages":[]}
+{"model":"claude-sonnet-4-5","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- sent
 POST /model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke
 --- access_log
@@ -217,7 +217,7 @@ model=us.anthropic.claude-sonnet-4-5-20250929-v1:0 requested=claude-sonnet-4-5
     location / { bedrock on; bedrock_allow_models us.anthropic.*; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"amazon.nova-x","max_tokens":9,"messages":[]}
+{"model":"amazon.nova-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- error_code: 403
 --- response_body chop
 {"type":"error","error":{"type":"permission_error","message":"This gateway does not allow the model amazon.nova-x."},"request_id":null}
@@ -238,7 +238,7 @@ Content-Type: application/json
     location / { bedrock on; client_max_body_size 10; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- error_code: 413
 --- response_body chop
 {"type":"error","error":{"type":"request_too_large","message":"The request body is larger than the gateway allows."},"request_id":null}
@@ -250,7 +250,7 @@ client intended to send too large body
     location / { bedrock on; proxy_pass http://127.0.0.1:1; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- error_code: 502
 --- response_body chop
 {"type":"error","error":{"type":"api_error","message":"The gateway got no valid answer from Bedrock."},"request_id":null}
@@ -262,7 +262,7 @@ Connection refused
     location / { bedrock on; proxy_pass http://bedrock; proxy_read_timeout 100ms; }
 --- request
 POST /v1/messages
-{"model":"anthropic.sim.stall","max_tokens":9,"messages":[]}
+{"model":"anthropic.sim.stall","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- error_code: 504
 --- response_body chop
 {"type":"error","error":{"type":"timeout_error","message":"Bedrock did not answer in time."},"request_id":null}
@@ -272,7 +272,7 @@ upstream timed out
 === too many requests, before the answer
 --- request
 POST /v1/messages
-{"model":"anthropic.sim.throttled","stream":true,"max_tokens":9,"messages":[]}
+{"model":"anthropic.sim.throttled","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- error_code: 429
 --- response_headers_like
 Retry-After: 1
@@ -293,7 +293,7 @@ stream exception: throttlingException
 === too many requests, in the middle of an invoke stream
 --- request
 POST /v1/messages
-{"model":"anthropic.sim.exception.at-3","stream":true,"max_tokens":9,"messages":[]}
+{"model":"anthropic.sim.exception.at-3","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- response_body_like eval
 qr/\Aevent: message_start\n(?:.|\n)*event: error\ndata: \{"type":"error","error":\{"type":"rate_limit_error","message":".*"\},"request_id":"[0-9a-f-]{36}"\}\n\n\z/
 --- access_log
@@ -326,9 +326,9 @@ qr/stream (?:truncated|corrupt)/
 === tokens are counted
 --- request
 POST /v1/messages/count_tokens?beta=true
-{"model":"us.anthropic.claude-x","messages":[{"role":"user","content":"Hi"}]}
+{"model":"us.anthropic.claude-sonnet-4-6","messages":[{"role":"user","content":"Hi"}]}
 --- sent
-POST /model/anthropic.claude-x/count-tokens
+POST /model/anthropic.claude-sonnet-4-6/count-tokens
 --- response_headers
 Content-Type: application/json
 --- response_body chop
@@ -383,7 +383,7 @@ my $image = 'A' x 600_000;
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- more_headers
 X-Claude-Code-Session-Id: 5e55-10
 --- access_log eval
@@ -396,7 +396,7 @@ qr/^5e55-10\|12$/
     location / { bedrock on; proxy_pass http://127.0.0.1:1; access_log logs/access.log own; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-x","max_tokens":9,"messages":[]}
+{"model":"anthropic.claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
 --- more_headers
 X-Claude-Code-Session-Id: 5e55-10
 --- error_code: 502

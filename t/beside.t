@@ -435,7 +435,7 @@ Content-Type: application/json
     location = /shadow { internal; bedrock on; proxy_pass http://bedrock; }
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_body_like: Hello from
 --- no_error_log
 exited on signal

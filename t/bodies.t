@@ -12,22 +12,22 @@ __DATA__
 === a chunked body
 --- raw_request eval
 "POST /model/any.model/converse HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-. "d\r\n{\"messages\":[\r\n1e\r\n{\"role\":\"user\",\"content\":[]}]}\r\n0\r\n\r\n"
+. "d\r\n{\"messages\":[\r\n2b\r\n{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"}]}]}\r\n0\r\n\r\n"
 --- sent
-content-length: 43
+content-length: 56
 --- not_sent
 transfer-encoding
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === a chunked body in the plain form
 --- raw_request eval
 "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-. "15\r\n{\"model\":\"any.model\",\r\n2a\r\n\"messages\":[{\"role\":\"user\",\"content\":[]}]}\r\n0\r\n\r\n"
+. "15\r\n{\"model\":\"any.model\",\r\n37\r\n\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"}]}]}\r\n0\r\n\r\n"
 --- sent
-content-length: 43
+content-length: 56
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === Expect: 100-continue is nginx's to answer
 --- more_headers
@@ -40,25 +40,25 @@ expect
 === an HTTP/1.0 client
 --- request
 POST /model/any.model/converse HTTP/1.0
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_body_like: Hello from the Bedrock stand-in
 
 === an HTTP/2 client
 --- http2
 --- request
 POST /model/a.b-v1:0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_body_like: Hello from the Bedrock stand-in
 --- sent
 POST /model/a.b-v1%3A0/converse
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === an HTTP/2 client with the plain form and a stream
 --- http2
 --- request
 POST /
-{"model":"any.model","stream":true,"messages":[{"role":"user","content":[]}]}
+{"model":"any.model","stream":true,"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse-stream
 --- access_log
@@ -67,7 +67,7 @@ stream=complete
 === requests on one connection do not mix
 --- pipelined_requests eval
 ['POST /model/first/converse
-{"messages":[{"role":"user","content":[]}]}', 'POST /
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}', 'POST /
 {"model":"second","messages":[{"role":"user","content":[{"text":"x"}]}]}']
 --- error_code eval
 [200, 200]
@@ -108,9 +108,9 @@ a client request body is buffered to a temporary file
     location / { bedrock on; proxy_pass http://bedrock; client_body_in_file_only clean; }
 --- request
 POST /
-{"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === a body in two buffers
 --- config
@@ -144,9 +144,9 @@ content-length: 300054
 === a body that comes in pieces
 --- request eval
 [['POST /
-{"model":"any.mod', {value => 'el","messages":[{"role":"us', delay_before => 0.1}, {value => 'er","content":[]}]}', delay_before => 0.1}]]
+{"model":"any.mod', {value => 'el","messages":[{"role":"us', delay_before => 0.1}, {value => 'er","content":[{"text":"Hi"}]}]}', delay_before => 0.1}]]
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === a large body over HTTP/2
 --- http2
@@ -159,8 +159,8 @@ content-length: 300054
 === a connection goes on after a refusal whose body nobody read
 --- pipelined_requests eval
 ['PUT /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}', 'POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}']
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}', 'POST /model/any.model/converse
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}']
 --- error_code eval
 [405, 200]
 --- sent_count: 1
@@ -171,7 +171,7 @@ content-length: 300054
 --- pipelined_requests eval
 ['POST /
 {"model":"other.model","messages":[]}', 'POST /
-{"model":"any.model","messages":[{"role":"user","content":[]}]}']
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}']
 --- error_code eval
 [403, 200]
 --- sent_count: 1

@@ -41,7 +41,7 @@ what is sent is not what was signed: the path is another one (give proxy_pass no
     location / { bedrock on; set $slash /; proxy_pass http://bedrock$slash; }
 --- request
 POST /p/model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 404
 --- error_log
 what is sent is not what was signed: the path is another one (give proxy_pass no path, not even "/"

@@ -53,7 +53,7 @@ Connection refused
     location / { bedrock on; proxy_pass http://bedrock; proxy_read_timeout 100ms; }
 --- request
 POST /model/sim.stall/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 504
 --- response_headers
 X-Amzn-ErrorType: ServiceUnavailableException
@@ -69,7 +69,7 @@ upstream timed out
     location / { bedrock on; limit_req zone=one; limit_req_log_level info; proxy_pass http://bedrock; }
 --- request eval
 [('POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}') x 2]
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}') x 2]
 --- error_code eval
 [200, 503]
 --- response_headers eval
@@ -85,7 +85,7 @@ upstream timed out
 --- config
     location / { bedrock on; limit_req zone=one; limit_req_log_level info; limit_req_status 429; proxy_pass http://bedrock; }
 --- request eval
-[map { qq(POST /\n{"model":"$_","messages":[{"role":"user","content":[]}]}) } 'a', 'b', 'a']
+[map { qq(POST /\n{"model":"$_","messages":[{"role":"user","content":[{"text":"Hi"}]}]}) } 'a', 'b', 'a']
 --- error_code eval
 [200, 200, 429]
 --- response_headers eval
@@ -129,7 +129,7 @@ client intended to send too large body
 === Bedrock's error passes as it is
 --- request
 POST /model/sim.throttled/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 429
 --- response_headers
 Content-Type: application/json
@@ -143,7 +143,7 @@ qr/^429 converse .* in=- out=- total=- .* stop=- stream=- exception=ThrottlingEx
 === and keeps its request id
 --- request
 POST /model/sim.http-400-validation/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 400
 --- response_headers_like
 x-amzn-requestid: [0-9a-f-]{36}
@@ -160,7 +160,7 @@ X-Amzn-ErrorType: ModelErrorException
 === an error type with a suffix
 --- request
 POST /model/sim.http-503-serviceunavailable.coral.retry-30/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 503
 --- response_headers
 X-Amzn-ErrorType: ServiceUnavailableException:http://internal.amazon.com/coral/com.amazon.bedrock/
@@ -171,7 +171,7 @@ exception=ServiceUnavailableException tools
 === an error instead of a stream
 --- request
 POST /model/sim.throttled/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 429
 --- response_headers
 X-Amzn-ErrorType: ThrottlingException
@@ -183,7 +183,7 @@ Retry-After: 1
 === an error instead of server-sent events
 --- request
 POST /
-{"model":"sim.throttled","stream":true,"messages":[{"role":"user","content":[]}]}
+{"model":"sim.throttled","stream":true,"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 Accept: text/event-stream
 --- error_code: 429
@@ -196,7 +196,7 @@ Content-Type: application/json
 === an HTML error
 --- request
 POST /model/sim.http-502-html/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 502
 --- response_headers
 Content-Type: text/html
@@ -207,7 +207,7 @@ Content-Type: text/html
 === an empty error
 --- request
 POST /model/sim.http-500-empty/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 500
 --- response_body
 --- access_log
@@ -219,7 +219,7 @@ POST /model/sim.http-500-empty/converse
     location @own { return 200 "own page\n"; }
 --- request
 POST /model/sim.throttled/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_body
 own page
 --- access_log
@@ -231,7 +231,7 @@ own page
     location @own { return 200 "own page\n"; }
 --- request
 POST /model/sim.throttled/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 429
 --- response_body_like: Too many requests
 

@@ -22,7 +22,7 @@ add_block_preprocessor(sub {
     my $default = sub { my ($name, $value) = @_; $block->set_value($name => $value) unless defined $block->$name };
     unless (defined $block->bare) {
         $default->(config => 'location / { bedrock on; proxy_pass http://bedrock; }');
-        $default->(request => qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[]}]}))
+        $default->(request => qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}))
             unless defined $block->raw_request || defined $block->pipelined_requests;
     }
     $default->(no_error_log => '[error]') unless defined $block->error_log;

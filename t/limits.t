@@ -13,25 +13,25 @@ __DATA__
 --- config
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- sent_body
-{"messages":[{"role":"user","content":[]}],"inferenceConfig":{"maxTokens":100}}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"inferenceConfig":{"maxTokens":100}}
 
 === a limit below the client's
 --- config
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request
 POST /
-{"inferenceConfig":{"topP":0.50,"maxTokens":4096},"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"inferenceConfig":{"topP":0.50,"maxTokens":4096},"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent_body
-{"inferenceConfig":{"topP":0.50,"maxTokens":100},"messages":[{"role":"user","content":[]}]}
+{"inferenceConfig":{"topP":0.50,"maxTokens":100},"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === a limit above the client's
 --- config
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request
 POST /model/any.model/converse-stream
-{"inferenceConfig":{"maxTokens":7},"messages":[{"role":"user","content":[]}]}
+{"inferenceConfig":{"maxTokens":7},"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent_body
-{"inferenceConfig":{"maxTokens":7},"messages":[{"role":"user","content":[]}]}
+{"inferenceConfig":{"maxTokens":7},"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === a limit in an invoke, in the model's own field
 --- config
@@ -55,7 +55,7 @@ POST /model/us.amazon.nova-lite-v1:0/invoke-with-response-stream
 --- config
     location / { bedrock on; bedrock_max_output_tokens 100; client_body_in_file_only clean; proxy_pass http://bedrock; }
 --- sent_body
-{"messages":[{"role":"user","content":[]}],"inferenceConfig":{"maxTokens":100}}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"inferenceConfig":{"maxTokens":100}}
 
 === an invoke of a model whose format is not known
 --- config
@@ -74,7 +74,7 @@ X-Amzn-ErrorType: AccessDeniedException
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{"max_tokens":4096}}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelRequestFields":{"max_tokens":4096}}
 --- error_code: 403
 --- response_body_like: additionalModelRequestFields asks for more output tokens
 --- sent_count: 0
@@ -94,24 +94,24 @@ POST /model/arn:aws:bedrock:us-east-1:123456789012:prompt/ABCDE12345:3/converse
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request
 POST /model/any.model/count-tokens
-{"input":{"converse":{"messages":[]}}}
+{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}}}
 --- sent_body
-{"input":{"converse":{"messages":[]}}}
+{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}}}
 
 === a guardrail
 --- config
     location / { bedrock on; bedrock_guardrail gr1 7 trace=enabled; proxy_pass http://bedrock; }
 --- sent_body
-{"messages":[{"role":"user","content":[]}],"guardrailConfig":{"guardrailIdentifier":"gr1","guardrailVersion":"7","trace":"enabled"}}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"guardrailConfig":{"guardrailIdentifier":"gr1","guardrailVersion":"7","trace":"enabled"}}
 
 === wins over the client's
 --- config
     location / { bedrock on; bedrock_guardrail gr1 7; proxy_pass http://bedrock; }
 --- request
 POST /
-{"model":"any.model","guardrailConfig":{"guardrailIdentifier":"mine"},"messages":[{"role":"user","content":[]}]}
+{"model":"any.model","guardrailConfig":{"guardrailIdentifier":"mine"},"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent_body
-{"guardrailConfig":{"guardrailIdentifier":"gr1","guardrailVersion":"7"},"messages":[{"role":"user","content":[]}]}
+{"guardrailConfig":{"guardrailIdentifier":"gr1","guardrailVersion":"7"},"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === in an invoke by headers, over the client's
 --- config

@@ -80,7 +80,7 @@ fine
     }
 --- request
 POST /model/x/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 X-Fast: 1
 --- sent
@@ -98,7 +98,7 @@ model=fast.model requested=x
     location / { bedrock on; bedrock_model $model; proxy_pass http://bedrock; }
 --- request
 POST /
-{"model":"fast","messages":[{"role":"user","content":[]}]}
+{"model":"fast","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/amazon.nova-lite-v1%3A0/converse
 --- access_log
@@ -117,7 +117,7 @@ POST /model/any.model/converse
     location / { bedrock on; bedrock_model any.model; proxy_pass http://bedrock; }
 --- request
 POST /
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 --- access_log
@@ -134,7 +134,7 @@ POST /model/any.model/converse
     location / { bedrock on; bedrock_model any.model; bedrock_allow_models any.*; proxy_pass http://bedrock; }
 --- request
 POST /model/x/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 
@@ -147,7 +147,7 @@ POST /model/any.model/converse
     }
 --- request
 POST /
-{"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 X-Live: 1
 --- sent
@@ -158,7 +158,7 @@ POST /model/any.model/converse
     location / { bedrock on; set $where 127.0.0.1:$TEST_NGINX_SIM_PORT; proxy_pass http://$where; }
 --- request
 POST /model/a:b/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/a%3Ab/converse
 
@@ -167,7 +167,7 @@ POST /model/a%3Ab/converse
     location / { bedrock on; rewrite ^/chat$ /model/any.model/converse break; proxy_pass http://bedrock; }
 --- request
 POST /chat
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 --- access_log
@@ -179,7 +179,7 @@ POST /model/any.model/converse
     location /model/ { bedrock on; proxy_pass http://bedrock; }
 --- request
 POST /chat/a.b-v1:0
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/a.b-v1%3A0/converse
 
@@ -211,7 +211,7 @@ POST /model/any.model/converse
     location @bedrock { bedrock on; proxy_pass http://bedrock; }
 --- request
 POST /model/a.b-v1:0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/a.b-v1%3A0/converse
 
@@ -220,7 +220,7 @@ POST /model/a.b-v1%3A0/converse
     location / { bedrock on; bedrock_api native; proxy_pass http://bedrock; }
 --- request
 POST /chat
-{"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 404
 --- response_headers
 X-Amzn-ErrorType: UnknownOperationException
@@ -238,7 +238,7 @@ X-Amzn-ErrorType: UnknownOperationException
     location / { bedrock on; bedrock_api converse; proxy_pass http://bedrock; }
 --- request
 POST /model/not.me/invoke
-{"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 --- access_log

@@ -163,7 +163,7 @@ stop=a_stop_reason_from_the_future stream=complete
 stream=complete
 
 === calls of tools
---- chat: sim.tools "tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object"}}}],"tool_choice":"required"
+--- chat: amazon.nova-pro-v1:0.sim.tools "tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object"}}}],"tool_choice":"required"
 --- response_body_like: "content":"I will look\.","refusal":null,"tool_calls":\[\{"id":"tooluse_Sim0001","type":"function","function":\{"name":"get_weather","arguments":"\{\\"city\\":\\"Paris\\"\}"\}\},\{"id":"tooluse_Sim0002".*"finish_reason":"tool_calls"
 --- sent_body
 {"messages":[{"role":"user","content":[{"text":"Hello"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"get_weather","inputSchema":{"json":{"type":"object"}}}}],"toolChoice":{"any":{}}}}

@@ -314,7 +314,7 @@ POST /model//converse
 === a guardrail's id that goes up
 --- request
 POST /guardrail/..%2Fx/version/1/apply
-{"source":"INPUT","content":[]}
+{"source":"INPUT","content":[{"text":"Hi"}]}
 --- refused: 400 ValidationException The provided model identifier is invalid.
 
 === bedrock_model with a client's header in it

@@ -12,20 +12,20 @@ __DATA__
 === converse
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 content-type: application/json
-content-length: 43
+content-length: 56
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 200 converse api=native model=any.model requested=any.model
 
 === converse-stream
 --- request
 POST /model/any.model/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse-stream
 --- response_headers
@@ -56,7 +56,7 @@ POST /model/meta.llama/invoke-with-response-stream
 === count-tokens
 --- request
 POST /model/any.model/count-tokens
-{"input":{"converse":{"messages":[]}}}
+{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}}}
 --- sent
 POST /model/any.model/count-tokens
 --- access_log
@@ -65,7 +65,7 @@ POST /model/any.model/count-tokens
 === ApplyGuardrail
 --- request
 POST /guardrail/gr1/version/DRAFT/apply
-{"source":"INPUT","content":[]}
+{"source":"INPUT","content":[{"text":"Hi"}]}
 --- sent
 POST /guardrail/gr1/version/DRAFT/apply
 --- access_log
@@ -74,28 +74,28 @@ POST /guardrail/gr1/version/DRAFT/apply
 === a prefix is stripped
 --- request
 POST /team/a/model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 
 === a prefix before a guardrail is stripped
 --- request
 POST /team/a/guardrail/gr1/version/1/apply
-{"source":"INPUT","content":[]}
+{"source":"INPUT","content":[{"text":"Hi"}]}
 --- sent
 POST /guardrail/gr1/version/1/apply
 
 === the last /model/ is the one
 --- request
 POST /model/x/model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 
 === a colon in an id goes out encoded once
 --- request
 POST /model/anthropic.claude-3-haiku-20240307-v1:0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/anthropic.claude-3-haiku-20240307-v1%3A0/converse
 --- access_log
@@ -104,21 +104,21 @@ model=anthropic.claude-3-haiku-20240307-v1:0
 === so does an encoded one
 --- request
 POST /model/a.b-v1%3a0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/a.b-v1%3A0/converse
 
 === and one encoded twice
 --- request
 POST /model/a.b-v1%253A0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/a.b-v1%3A0/converse
 
 === an ARN as it is
 --- request
 POST /x/model/arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.a.b-v1%3A0/converse
 --- access_log
@@ -127,28 +127,28 @@ requested=arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0
 === an ARN with its slash encoded
 --- request
 POST /model/arn:aws:bedrock:us-east-1:123456789012:inference-profile%2Fus.a.b-v1:0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.a.b-v1%3A0/converse
 
 === an ARN encoded twice
 --- request
 POST /model/arn%253Aaws%253Abedrock%253Aus-east-1%253A123456789012%253Ainference-profile%252Fus.a.b-v1%253A0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.a.b-v1%3A0/converse
 
 === a guardrail's ARN
 --- request
 POST /guardrail/arn:aws:bedrock:us-east-1:123456789012:guardrail/gr1/version/3/apply
-{"source":"INPUT","content":[]}
+{"source":"INPUT","content":[{"text":"Hi"}]}
 --- sent
 POST /guardrail/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aguardrail%2Fgr1/version/3/apply
 
 === a query does not go on
 --- request
 POST /model/any.model/converse?debug=1
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 
@@ -179,22 +179,22 @@ no JSON at all
 === the plain form at any path
 --- request
 POST /chat
-{"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 200 converse api=converse model=any.model requested=any.model
 
 === with "stream": true
 --- request
 POST /
-{"stream":true,"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"stream":true,"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/any.model/converse-stream
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_headers
 Content-Type: application/vnd.amazon.eventstream
 --- access_log
@@ -203,30 +203,30 @@ Content-Type: application/vnd.amazon.eventstream
 === with "stream": false
 --- request
 POST /
-{"messages":[{"role":"user","content":[]}],"model":"any.model","stream":false}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"model":"any.model","stream":false}
 --- sent
 POST /model/any.model/converse
 --- sent_body
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === only the two members are cut out
 --- request
 POST /
-{ "system":[{"text":"\u0041\/"}] ,	"model" : "any.model" , "messages":[{"role":"user","content":[{"json":{"model":1,"stream":2}}]}], "stream":true, "inferenceConfig":{"topP":0.50} }
+{ "system":[{"text":"\u0041\/"}] ,	"model" : "any.model" , "messages":[{"role":"user","content":[{"text":"Hi"}]}], "stream":true, "additionalModelRequestFields":{"model":1,"stream":2}, "inferenceConfig":{"topP":0.50} }
 --- sent_body eval
-qq({ "system":[{"text":"\\u0041\\/"}] , "messages":[{"role":"user","content":[{"json":{"model":1,"stream":2}}]}], "inferenceConfig":{"topP":0.50} })
+qq({ "system":[{"text":"\\u0041\\/"}] , "messages":[{"role":"user","content":[{"text":"Hi"}]}], "additionalModelRequestFields":{"model":1,"stream":2}, "inferenceConfig":{"topP":0.50} })
 
 === a model's ARN in the body
 --- request
 POST /
-{"model":"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0","messages":[{"role":"user","content":[]}]}
+{"model":"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.a.b-v1%3A0/converse
 
 === an id in the body that is encoded
 --- request
 POST /
-{"model":"a.b-v1%3A0","messages":[{"role":"user","content":[]}]}
+{"model":"a.b-v1%3A0","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 POST /model/a.b-v1%3A0/converse
 --- access_log

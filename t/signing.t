@@ -25,12 +25,12 @@ qr{^authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d{8}/us-east-1/bedro
 === of a path that is encoded twice in it
 --- request
 POST /model/arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b-v1:0/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === of a stream
 --- request
 POST /model/any.model/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 
 === of a changed body
 --- request
@@ -117,7 +117,7 @@ authorization: Bearer bedrock-api-key-EXAMPLE
     location / { bedrock on; bedrock_auth $keys; proxy_pass http://bedrock; }
 --- request eval
 [('POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}') x 2]
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}') x 2]
 --- more_headers eval
 ["X-Team: red\n", "X-Team: blue\n"]
 --- error_code eval
@@ -275,7 +275,7 @@ AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
     location / { bedrock on; proxy_pass http://127.0.0.1:$TEST_NGINX_SIM_PORT; }
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent eval
 ['host: bedrock-runtime.eu-west-1.amazonaws.com', qr{/eu-west-1/bedrock/}]
 
@@ -290,7 +290,7 @@ AWS_BEARER_TOKEN_BEDROCK=bedrock-api-key-EXAMPLE
     location / { bedrock on; proxy_pass http://127.0.0.1:$TEST_NGINX_SIM_PORT; }
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- sent
 host: bedrock-runtime.us-west-2.amazonaws.com
 
@@ -312,7 +312,7 @@ AWS_BEARER_TOKEN_BEDROCK=bedrock-api-key-EXAMPLE
     location / { bedrock on; bedrock_region $http_x_region; proxy_pass http://127.0.0.1:$TEST_NGINX_SIM_PORT; }
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 500
 --- sent_count: 0
 --- error_log
@@ -359,7 +359,7 @@ X-Amzn-ErrorType: MissingAuthenticationTokenException
     location / { bedrock on; bedrock_auth off; proxy_pass http://bedrock; }
 --- request
 POST /p/model/a:b/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 Authorization: Bearer bedrock-api-key-EXAMPLE
 Cookie: a=b
@@ -376,7 +376,7 @@ x-forwarded-for
     location / { bedrock on; bedrock_auth off; proxy_pass http://bedrock; }
 --- request
 POST /model/a%3Ab/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 Host: what.was.signed
 X-Amz-Date: 20200101T000000Z
@@ -446,7 +446,7 @@ POST /model/any.model/converse
     location / { bedrock on; bedrock_auth off; proxy_pass http://bedrock; }
 --- request
 POST /
-{"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 Authorization: Bearer bedrock-api-key-EXAMPLE
 --- error_code: 403
@@ -487,13 +487,13 @@ amz-sdk-invocation-id
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /p/model/a%253Ab/converse?x=1
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 X-Team: red
 Authorization: mine
 X-Amz-Date: 2020
 --- access_log eval
-qr{^/p/model/a%253Ab/converse\?x=1 red mine 2020 43 \d+$}
+qr{^/p/model/a%253Ab/converse\?x=1 red mine 2020 56 \d+$}
 
 === the secret key is in no log, at any level
 --- request

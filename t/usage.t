@@ -16,14 +16,14 @@ in=25 out=12 total=37 read=- write=- stop=end_turn stream=- exception=- tools=0 
 === converse-stream
 --- request
 POST /model/any.model/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/in=25 out=12 total=37 read=- write=- stop=end_turn stream=complete exception=- tools=0 ttft=\d+\.\d{3} latency=0\.042 /
 
 === as server-sent events
 --- request
 POST /
-{"model":"sim.cached","stream":true,"messages":[{"role":"user","content":[]}]}
+{"model":"sim.cached","stream":true,"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 Accept: text/event-stream
 --- access_log
@@ -32,42 +32,42 @@ in=10 out=20 total=1230 read=1000 write=200 stop=end_turn stream=complete
 === cached tokens
 --- request
 POST /model/sim.cached/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 in=10 out=20 total=1230 read=1000 write=200
 
 === cached tokens, streamed
 --- request
 POST /model/sim.cached/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 in=10 out=20 total=1230 read=1000 write=200 stop=end_turn stream=complete
 
 === no usage
 --- request
 POST /model/sim.no-usage/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 in=- out=- total=- read=- write=- stop=end_turn stream=- exception=- tools=0 ttft=- latency=0.042
 
 === no usage, streamed
 --- request
 POST /model/sim.no-usage/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/ in=- out=- total=- .* stop=end_turn stream=complete .* latency=0\.042 /
 
 === no metadata
 --- request
 POST /model/sim.no-metadata/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/ in=- out=- total=- .* stop=end_turn .* latency=- /
 
 === no metadata, streamed: the content is whole, the counts are not known
 --- request
 POST /model/sim.no-metadata/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/^200 .* in=- out=- total=- .* stop=end_turn stream=truncated .* latency=- /
 --- error_log
@@ -76,70 +76,70 @@ stream truncated: the upstream ended it early
 === a tool call
 --- request
 POST /model/sim.tool/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=tool_use stream=- exception=- tools=1
 
 === two tool calls
 --- request
 POST /model/sim.tools/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=tool_use stream=- exception=- tools=2
 
 === two tool calls, streamed
 --- request
 POST /model/sim.tools/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=tool_use stream=complete exception=- tools=2
 
 === max_tokens
 --- request
 POST /model/sim.max-tokens/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=max_tokens stream
 
 === stop_sequence, streamed
 --- request
 POST /model/sim.stop-sequence/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=stop_sequence stream=complete
 
 === guardrail_intervened
 --- request
 POST /model/sim.guardrail/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=guardrail_intervened stream
 
 === content_filtered, streamed
 --- request
 POST /model/sim.filtered/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=content_filtered stream=complete
 
 === model_context_window_exceeded, streamed
 --- request
 POST /model/sim.context-window/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=model_context_window_exceeded stream=complete
 
 === a stop reason that nobody knows yet
 --- request
 POST /model/sim.new-stop/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 stop=a_stop_reason_from_the_future stream=complete
 
 === events that nobody knows yet
 --- request
 POST /model/sim.unknown-event/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 in=25 out=12 total=37 read=- write=- stop=end_turn stream=complete
 
@@ -168,21 +168,21 @@ POST /model/meta.llama.sim.no-usage/invoke
 === count-tokens
 --- request
 POST /model/any.model/count-tokens
-{"input":{"converse":{"messages":[]}}}
+{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}}}
 --- access_log eval
 qr/^200 count_tokens .* in=42 out=- total=- .* stop=- .* tools=- /
 
 === ApplyGuardrail
 --- request
 POST /guardrail/gr1/version/1/apply
-{"source":"INPUT","content":[]}
+{"source":"INPUT","content":[{"text":"Hi"}]}
 --- access_log eval
 qr/^200 apply_guardrail .* model=- requested=- .* in=- out=- total=- .* tools=- /
 
 === an HTML page with status 200
 --- request
 POST /model/sim.http-200-html/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_headers
 Content-Type: text/html
 --- response_body_like: ^<html>
@@ -192,7 +192,7 @@ qr/^200 converse .* in=- out=- total=- .* stop=- /
 === an HTML page with status 200 instead of a stream
 --- request
 POST /model/sim.http-200-html/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_headers
 Content-Type: text/html
 --- response_body_like: ^<html>
@@ -202,7 +202,7 @@ Content-Type: text/html
 === an empty answer with status 200
 --- request
 POST /model/sim.http-200-empty/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- response_body
 --- access_log eval
 qr/^200 converse .* in=- out=- total=- .* stop=- /
@@ -214,7 +214,7 @@ qr/^200 converse .* in=- out=- total=- .* stop=- /
     location / { bedrock on; bedrock_response_text 1k; proxy_pass http://bedrock; access_log logs/access.log text; }
 --- request
 POST /model/sim.unicode/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/^"Gr\xc3\xbc\xc3\x9fe aus .* \\"quoted\\" \\\\ and a tab \."$/
 
@@ -225,7 +225,7 @@ qr/^"Gr\xc3\xbc\xc3\x9fe aus .* \\"quoted\\" \\\\ and a tab \."$/
     location / { bedrock on; bedrock_response_text 1k; proxy_pass http://bedrock; access_log logs/access.log text; }
 --- request
 POST /model/sim.tools/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/^\[I will look\.\]$/
 
@@ -244,7 +244,7 @@ qr/^\[Hello fr\]$/
     location / { bedrock on; bedrock_response_text 8; proxy_pass http://bedrock; access_log logs/access.log text; }
 --- request
 POST /model/any.model/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/^\[Hello fr\]$/
 
@@ -255,7 +255,7 @@ qr/^\[Hello fr\]$/
     location / { bedrock on; bedrock_response_text 3; proxy_pass http://bedrock; access_log logs/access.log text; }
 --- request
 POST /model/sim.unicode/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/^\[Gr\]$/
 
@@ -266,7 +266,7 @@ qr/^\[Gr\]$/
     location / { bedrock on; bedrock_response_text 12; proxy_pass http://bedrock; access_log logs/access.log text; }
 --- request
 POST /model/sim.long.frames-2000.glue/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr/^\[word word wo\] 2000$/
 

@@ -16,7 +16,7 @@ __DATA__
     location / { bedrock on; bedrock_model b:1; bedrock_endpoint x.example.com; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /p/model/a%3A0/converse?x
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr{^converse\|native\|a:0\|b:1\|us-east-1\|x\.example\.com\|/model/b%3A1/converse$}
 
@@ -28,7 +28,7 @@ qr{^converse\|native\|a:0\|b:1\|us-east-1\|x\.example\.com\|/model/b%3A1/convers
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /model/sim.cached/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr{^10\|20\|1230\|1000\|200\|end_turn\|0\.042\|0\|[0-9a-f-]{36}$}
 
@@ -39,7 +39,7 @@ qr{^10\|20\|1230\|1000\|200\|end_turn\|0\.042\|0\|[0-9a-f-]{36}$}
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /model/any.model/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr{^complete\|-\|0\.\d{3}\|0\.042\|end_turn$}
 
@@ -50,7 +50,7 @@ qr{^complete\|-\|0\.\d{3}\|0\.042\|end_turn$}
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /model/sim.exception.at-3/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr{^200\|exception\|throttlingException\|-\|-$}
 --- error_log
@@ -63,7 +63,7 @@ stream exception: throttlingException
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /model/sim.text.first-200.pace-100/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
 qr{^ttft=0\.(29|[3-9]\d)\d rt=[1-9]}
 
@@ -86,7 +86,7 @@ qr/^Hello from the Bedrock stand-in\.$/
 --- config
     location / { bedrock on; limit_req zone=one; limit_req_log_level info; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request eval
-[(qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[]}]})) x 2]
+[(qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[{"text":"Hi"}]}]})) x 2]
 --- more_headers
 X-Claude-Code-Session-Id: 5e55
 --- error_code eval
@@ -113,7 +113,7 @@ qr/^5e55$/
     location / { bedrock on; bedrock_alias claude anthropic.claude-x; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /v1/messages
-{"model":"claude","max_tokens":1,"messages":[]}
+{"model":"claude","max_tokens":1,"messages":[{"role":"user","content":"Hi"}]}
 --- access_log eval
 qr{^invoke\|anthropic\|claude\|anthropic\.claude-x\|/model/anthropic\.claude-x/invoke$}
 
@@ -167,7 +167,7 @@ qr/^whole small$/
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own if=$failed; }
 --- request
 POST /model/sim.throttled/converse
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 429
 --- access_log
 failed
@@ -193,7 +193,7 @@ failed
 --- lua
 --- request
 POST /
-{"model":"any.model","messages":[{"role":"user","content":[]}]}
+{"model":"any.model","messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_code: 403
 --- response_headers
 X-Amzn-ErrorType: AccessDeniedException
@@ -234,7 +234,7 @@ tokens: 37, exception: nil
 --- lua
 --- request
 POST /model/any.model/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- error_log
 stream: complete 37
 

@@ -26,14 +26,16 @@ pub struct Answer {
 pub enum Block {
     /// Text.
     Text(Text),
-    /// Reasoning and the signature that proves it.
-    Reasoning(Text, &'static str),
+    /// Reasoning, and the signature that proves it where the model gives one.
+    Reasoning(Text, Option<&'static str>),
+    /// Reasoning that nobody can read.
+    Redacted(&'static str),
     /// A tool call.
     Tool {
         /// The call's id.
-        id: &'static str,
+        id: String,
         /// The tool.
-        name: &'static str,
+        name: String,
         /// The input's JSON.
         input: Text,
     },
@@ -151,7 +153,7 @@ impl Answer {
             },
             Kind::Reasoning => {
                 let thought = Text::new(&["The user ", "greets me; ", "so do I."]);
-                let reasoning = Block::Reasoning(thought, "c2lnbmF0dXJlIG9mIHRoZSBzdGFuZC1pbg==");
+                let reasoning = Block::Reasoning(thought, Some(SIGNATURE));
                 Self {
                     blocks: std::iter::once(reasoning).chain(plain.blocks).collect(),
                     ..plain
@@ -197,8 +199,8 @@ impl Answer {
             },
             Kind::LongCall(deltas) => Self {
                 blocks: vec![Block::Tool {
-                    id: "tooluse_Sim0004",
-                    name: "write",
+                    id: "tooluse_Sim0004".to_owned(),
+                    name: "write".to_owned(),
                     input: Text::InObject("word ", *deltas),
                 }],
                 stop_reason: "tool_use",
@@ -229,7 +231,9 @@ impl Answer {
     pub fn text_pieces(self) -> impl Iterator<Item = String> + Send {
         self.blocks.into_iter().flat_map(|block| match block {
             Block::Text(text) => text.pieces(),
-            Block::Reasoning(..) | Block::Tool { .. } => Text::Pieces(Vec::new()).pieces(),
+            Block::Reasoning(..) | Block::Redacted(_) | Block::Tool { .. } => {
+                Text::Pieces(Vec::new()).pieces()
+            }
         })
     }
 }
@@ -269,8 +273,8 @@ fn tool_result(body: &Value) -> Option<String> {
 fn weather() -> Block {
     let input = Text::new(&["", "{\"ci", "ty\": \"Pa", "ris\"}"]);
     Block::Tool {
-        id: "tooluse_Sim0001",
-        name: "get_weather",
+        id: "tooluse_Sim0001".to_owned(),
+        name: "get_weather".to_owned(),
         input,
     }
 }
@@ -279,8 +283,8 @@ fn weather() -> Block {
 fn shell() -> Block {
     let input = Text::new(&["", "{\"command\": \"ec", "ho shell-$((6*7))\"", "}"]);
     Block::Tool {
-        id: "toolu_Sim0003",
-        name: "Bash",
+        id: "toolu_Sim0003".to_owned(),
+        name: "Bash".to_owned(),
         input,
     }
 }
@@ -288,12 +292,14 @@ fn shell() -> Block {
 fn time() -> Block {
     let input = Text::new(&["", "{\"zone\": ", "\"Europe/Paris\"}"]);
     Block::Tool {
-        id: "tooluse_Sim0002",
-        name: "get_time",
+        id: "tooluse_Sim0002".to_owned(),
+        name: "get_time".to_owned(),
         input,
     }
 }
 
+/// What proves reasoning, and what hides it.
+pub const SIGNATURE: &str = "c2lnbmF0dXJlIG9mIHRoZSBzdGFuZC1pbg==";
 const SENTENCE: [&str; 6] = ["Hello", " from", " the", " Bedrock", " stand", "-in."];
 const UNICODE: [&str; 6] = [
     "Grüße",

@@ -49,6 +49,7 @@ fn content(block: &Block) -> Value {
         Block::Reasoning(text, signature) => {
             json!({"type": "thinking", "thinking": text.whole(), "signature": signature})
         }
+        Block::Redacted(data) => json!({"type": "redacted_thinking", "data": data}),
         Block::Tool { id, name, input } => {
             let input: Value = serde_json::from_str(&input.whole()).unwrap_or_default();
             json!({"type": "tool_use", "id": id, "name": name, "input": input})
@@ -103,12 +104,18 @@ fn block_chunks(index: u64, block: Block) -> Chunks {
             let deltas = text
                 .pieces()
                 .map(move |piece| delta(json!({"type": "thinking_delta", "thinking": piece})));
-            let signature = delta(json!({"type": "signature_delta", "signature": signature}));
+            let signature = signature
+                .map(|signature| delta(json!({"type": "signature_delta", "signature": signature})));
             Box::new(
                 std::iter::once(start)
                     .chain(deltas)
-                    .chain([signature, stop]),
+                    .chain(signature)
+                    .chain([stop]),
             )
+        }
+        Block::Redacted(data) => {
+            let start = start(json!({"type": "redacted_thinking", "data": data}));
+            Box::new([start, stop].into_iter())
         }
         Block::Tool { id, name, input } => {
             let start = start(json!({"type": "tool_use", "id": id, "name": name, "input": {}}));

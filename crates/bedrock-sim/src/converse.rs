@@ -123,8 +123,12 @@ fn block_events(index: u64, block: Block) -> Events {
             let deltas = text
                 .pieces()
                 .map(move |piece| reasoning(json!({"text": piece})));
-            let signature = reasoning(json!({"signature": signature}));
-            Box::new(deltas.chain([signature, stop]))
+            let signature = signature.map(|signature| reasoning(json!({"signature": signature})));
+            Box::new(deltas.chain(signature).chain([stop]))
+        }
+        Block::Redacted(bytes) => {
+            let redacted = json!({"reasoningContent": {"redactedContent": bytes}});
+            Box::new([delta(redacted), stop].into_iter())
         }
         Block::Tool { id, name, input } => {
             let tool = json!({"toolUse": {"toolUseId": id, "name": name}});
@@ -145,9 +149,13 @@ fn content(block: &Block) -> Value {
     match block {
         Block::Text(text) => json!({"text": text.whole()}),
         Block::Reasoning(text, signature) => {
-            let reasoning = json!({"text": text.whole(), "signature": signature});
+            let reasoning = match signature {
+                Some(signature) => json!({"text": text.whole(), "signature": signature}),
+                None => json!({"text": text.whole()}),
+            };
             json!({"reasoningContent": {"reasoningText": reasoning}})
         }
+        Block::Redacted(bytes) => json!({"reasoningContent": {"redactedContent": bytes}}),
         Block::Tool { id, name, input } => {
             let input: Value = serde_json::from_str(&input.whole()).unwrap_or_default();
             json!({"toolUse": {"toolUseId": id, "name": name, "input": input}})

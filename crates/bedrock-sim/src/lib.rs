@@ -41,9 +41,18 @@
 //! | `stall` (`at-N`, 2) | silence instead of frame N |
 //! | `recorded.NAME` | the stream in the recordings' `NAME.bin` |
 //!
+//! Calls and reasoning come in the manner of the model's family: nine letters for an id of Mistral's, a signature from
+//! Claude alone. A tool that the request forces is called by `json` with what it says.
+//!
 //! Options of every answer: `first-N` waits N ms before it. Options of every stream: `pace-N` waits N ms between frames,
 //! `split-N` writes N bytes at a time, `glue` writes everything at once, `length` sends a Content-Length. Without them
 //! each frame is one write and one HTTP chunk.
+//!
+//! # Strict
+//!
+//! With [`Sim::strict`] it also refuses what the model's family refuses: see [`strict`]. An id that holds `.sim.` is of the
+//! family of what stands before it (`us.amazon.nova-pro-v1:0.sim.tools`). Headers that a gateway should have removed are
+//! refused, too.
 //!
 //! # Control
 //!
@@ -52,6 +61,7 @@
 
 pub mod answers;
 pub mod anthropic;
+pub mod asked;
 pub mod auth;
 pub mod clock;
 pub mod converse;
@@ -59,7 +69,9 @@ pub mod embeddings;
 pub mod errors;
 pub mod invoke;
 pub mod journal;
+pub mod manner;
 pub mod operations;
+pub mod perform;
 pub mod request;
 pub mod script;
 pub mod server;
@@ -77,10 +89,11 @@ use hyper::{Response, body::Bytes};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    asked::Asked,
     auth::Keyring,
     errors::Refusal,
     journal::{Entry, Journal, Watch},
-    operations::{Asked, Route},
+    operations::Route,
     request::Received,
     script::Script,
     server::Answered,
@@ -91,8 +104,10 @@ use crate::{
 pub struct Sim {
     /// Whom it lets in.
     pub keyring: Keyring,
-    /// Whether it refuses headers that a gateway should have removed.
+    /// Whether it refuses what the model's family refuses, and headers that a gateway should have removed.
     pub strict: bool,
+    /// The model ids behind ids and ARNs that do not show them.
+    pub behind: HashMap<String, String>,
     /// Streams to replay, by the name that model ids give them.
     pub recordings: HashMap<String, Bytes>,
     /// What it was asked.
@@ -123,10 +138,16 @@ impl Sim {
     fn accept(&self, request: &Received) -> Result<(Asked, Script), Refusal> {
         let route = Route::of(&request.head)?;
         if self.strict {
-            strict::check(&request.head)?;
+            strict::headers::check(&request.head)?;
         }
         auth::check(&request.head, &request.body, &self.keyring, clock::now())?;
-        let asked = Asked::new(route, &request.body)?;
+        let mut asked = Asked::new(route, &request.body)?;
+        if let Some(model) = self.behind.get(&asked.route.model_id) {
+            asked.route.model_id.clone_from(model);
+        }
+        if self.strict {
+            strict::check(&asked.route.model_id, asked.route.operation, &asked.body)?;
+        }
         let script = Script::of(&asked.route.model_id)?;
         Ok((asked, script))
     }
@@ -142,10 +163,10 @@ impl Sim {
         if !script.delivery.first.is_zero() {
             tokio::time::sleep(script.delivery.first).await;
         }
-        if operations::is_silent(asked, &script) {
+        if perform::is_silent(asked, &script) {
             std::future::pending::<()>().await;
         }
-        let mut response = operations::perform(asked, script, request, &self.recordings);
+        let mut response = perform::perform(asked, script, request, &self.recordings);
         match (response.body_mut(), watch) {
             (Either::Right(stream), Some(watch)) => stream.set_watch(watch),
             (Either::Left(_), Some(mut watch)) => watch.release(),

@@ -45,6 +45,7 @@ fn run(options: Options) -> io::Result<()> {
     let sim = Sim {
         keyring: options.keyring,
         strict: options.strict,
+        behind: options.behind,
         recordings: match &options.recorded {
             Some(directory) => recordings(directory)?,
             None => HashMap::new(),
@@ -79,6 +80,7 @@ struct Options {
     port_file: Option<PathBuf>,
     keyring: Keyring,
     strict: bool,
+    behind: HashMap<String, String>,
     recorded: Option<PathBuf>,
     with_parent: bool,
 }
@@ -90,6 +92,7 @@ impl Options {
             port_file: None,
             keyring: Keyring::default(),
             strict: false,
+            behind: HashMap::new(),
             recorded: None,
             with_parent: false,
         };
@@ -108,6 +111,13 @@ impl Options {
                 "--api-key" => options.keyring.api_keys.push(value()?),
                 "--no-auth" => options.keyring.open = true,
                 "--strict" => options.strict = true,
+                "--behind" => {
+                    let value = value()?;
+                    let (id, model) = value
+                        .split_once('=')
+                        .ok_or("--behind is ID=MODEL: the model that stands behind an id or ARN")?;
+                    options.behind.insert(id.to_owned(), model.to_owned());
+                }
                 "--recorded" => options.recorded = Some(value()?.into()),
                 "--with-parent" => options.with_parent = true,
                 _ => return Err(format!("unknown option {name}; try --help")),
@@ -175,7 +185,8 @@ A stand-in for Amazon Bedrock's runtime API; the model id in a request chooses t
   --key ID:SECRET[:TOKEN]       an access key that may sign; repeatable (AWS's example key)
   --api-key KEY                 an API key that may be sent as a bearer; repeatable (bedrock-api-key-EXAMPLE)
   --no-auth                     lets everyone in
-  --strict                      refuses headers that a gateway should have removed
+  --strict                      refuses what the model's family refuses, and headers that a gateway should have removed
+  --behind ID=MODEL             the model that stands behind an id or ARN that does not show it; repeatable
   --recorded DIRECTORY          streams to replay: sim.recorded.NAME is NAME.bin, with - for _
   --with-parent                 ends when the process that started it does
 ";
@@ -204,6 +215,8 @@ mod tests {
         assert_eq!(options.keyring.keys[1].token.as_deref(), Some("e:f"));
         assert_eq!(options.keyring.regions, ["r1", "r2"]);
         assert!(options.strict);
+        let options = parse("--behind arn:x=us.a.b-v1:0").unwrap();
+        assert_eq!(options.behind["arn:x"], "us.a.b-v1:0");
     }
 
     #[test]
@@ -213,6 +226,6 @@ mod tests {
             parse("--lisen x").unwrap_err(),
             "unknown option --lisen; try --help"
         );
-        assert!(parse("--key A").is_err());
+        assert!(parse("--key A").is_err() && parse("--behind x").is_err());
     }
 }

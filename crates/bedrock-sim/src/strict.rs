@@ -1,82 +1,94 @@
-//! What Bedrock must never see from a gateway: headers that were meant for it, and single headers twice.
+//! What Bedrock refuses, by model family, in Bedrock's own words as far as they are known.
+//!
+//! The rules are read from `fixtures/families.json` and `fixtures/converse.json`, not from the gateway's own table, so that
+//! one checks the other. Where a family's row says that something is not known, it is not refused.
+//!
+//! [`check`] is a pure function of model, operation and body, so that a test of a translation can ask it without a server.
 
-use crate::{errors::Refusal, request::Head};
+pub mod beta;
+pub mod cache;
+pub mod content;
+pub mod conversation;
+pub mod converse;
+pub mod family;
+pub mod faults;
+pub mod headers;
+pub mod inference;
+pub mod invoke;
+pub mod messages;
+pub mod reasoning;
+pub mod schema;
+pub mod shape;
+pub mod tools;
+pub mod turns;
 
-/// Refuses a request whose headers a gateway should have removed, and names the header.
-pub fn check(head: &Head) -> Result<(), Refusal> {
-    for (name, _) in &head.headers {
-        let lower = name.to_ascii_lowercase();
-        let is_anthropics_own =
-            head.target.starts_with("/anthropic/") && ANTHROPICS.contains(&lower.as_str());
-        if is_anthropics_own {
-            continue;
-        }
-        if FORBIDDEN.contains(&lower.as_str())
-            || PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
-        {
-            return Err(Refusal::validation(format!(
-                "The header {name} should not have come this far."
-            )));
-        }
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use crate::{errors::Refusal, operations::Operation};
+use family::Family;
+use faults::Faults;
+
+/// Refuses a body as Bedrock would: with the first of its [`faults`]. `model` is the id or ARN that is called, decoded.
+pub fn check(model: &str, operation: Operation, body: &Value) -> Result<(), Refusal> {
+    match faults(model, operation, body).into_iter().next() {
+        None => Ok(()),
+        Some(refusal) => Err(refusal),
     }
-    for name in ["content-length", "authorization", "host"] {
-        if head.values(name).nth(1).is_some() {
-            return Err(Refusal::validation(format!(
-                "There is more than one {name} header."
-            )));
-        }
-    }
-    Ok(())
 }
 
-const FORBIDDEN: [&str; 6] = [
-    "cookie",
-    "x-forwarded-for",
-    "x-api-key",
-    "expect",
-    "te",
-    "amz-sdk-invocation-id",
-];
-/// What Anthropic's own API takes.
-const ANTHROPICS: [&str; 2] = ["anthropic-version", "anthropic-beta"];
-const PREFIXES: [&str; 3] = ["openai-", "anthropic-", "x-stainless-"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(headers: &[&str]) -> Option<String> {
-        let headers = headers
-            .iter()
-            .map(|name| ((*name).to_owned(), b"1".to_vec()))
-            .collect();
-        let head = Head {
-            method: "POST".to_owned(),
-            target: "/".to_owned(),
-            headers,
-        };
-        check(&head).err().map(|refusal| refusal.message)
-    }
-
-    #[test]
-    fn headers_are_refused_by_name() {
-        assert_eq!(
-            refusal(&["Host", "Content-Length", "Authorization", "Accept"]),
-            None
-        );
-        for name in [
-            "Cookie",
-            "x-API-key",
-            "TE",
-            "OpenAI-Beta",
-            "anthropic-version",
-            "X-Stainless-Lang",
-        ] {
-            assert!(refusal(&["Host", name]).unwrap().contains(name));
+/// Everything that Bedrock would refuse in a body, in the order in which it is looked for.
+///
+/// Only Converse, ConverseStream, CountTokens and the two invoke operations of Claude have rules.
+pub fn faults(model: &str, operation: Operation, body: &Value) -> Vec<Refusal> {
+    let family = Family::of(model);
+    let mut faults = Faults::default();
+    match operation {
+        // A prompt of Prompt Management brings its own messages.
+        Operation::Converse | Operation::ConverseStream if model.contains(":prompt/") => {}
+        Operation::Converse => converse::check(&family, "ConverseRequest", body, &mut faults),
+        Operation::ConverseStream => {
+            converse::check(&family, "ConverseStreamRequest", body, &mut faults)
         }
-        assert_eq!(
-            refusal(&["Host", "host"]).unwrap(),
-            "There is more than one host header."
-        );
+        Operation::Invoke | Operation::InvokeStream if family.is_claude_messages() => {
+            invoke::check(&family, model, body, &mut faults)
+        }
+        Operation::CountTokens => count_tokens(&family, model, body, &mut faults),
+        _ => {}
+    }
+    faults.into_refusals()
+}
+
+/// CountTokens exists for the ids of some Claudes in one region, and reads the body of the real call.
+fn count_tokens(family: &Family, model: &str, body: &Value, faults: &mut Faults) {
+    if !shape::check("CountTokensRequest", body, faults) {
+        return;
+    }
+    // Of families that nobody knows nothing is known here either.
+    let counts = family.count_tokens.starts_with("runtime") || family.is_unknown();
+    if !counts || family::is_in_other_regions(model) {
+        faults.refuse("The provided model doesn't support counting tokens.");
+        return;
+    }
+    if let Some(converse) = body.pointer("/input/converse") {
+        converse::check(family, "ConverseTokensRequest", converse, faults);
+    }
+    if let Some(bytes) = body
+        .pointer("/input/invokeModel/body")
+        .and_then(Value::as_str)
+    {
+        let whole = STANDARD
+            .decode(bytes)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match whole {
+            Some(whole) if family.is_claude_messages() => {
+                invoke::check(family, model, &whole, faults)
+            }
+            Some(_) => {}
+            None => {
+                faults.refuse("Malformed input request, please reformat your input and try again.")
+            }
+        }
     }
 }

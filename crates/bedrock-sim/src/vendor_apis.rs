@@ -332,10 +332,10 @@ fn response_events(answer: &Answer, model: &str) -> Frames {
 }
 
 /// The calls of tools: id, name and input.
-fn calls(answer: &Answer) -> impl Iterator<Item = (&'static str, &'static str, String)> + '_ {
+fn calls(answer: &Answer) -> impl Iterator<Item = (&str, &str, String)> {
     answer.blocks.iter().filter_map(|block| match block {
-        Block::Tool { id, name, input } => Some((*id, *name, input.whole())),
-        Block::Text(_) | Block::Reasoning(..) => None,
+        Block::Tool { id, name, input } => Some((id.as_str(), name.as_str(), input.whole())),
+        Block::Text(_) | Block::Reasoning(..) | Block::Redacted(_) => None,
     })
 }
 

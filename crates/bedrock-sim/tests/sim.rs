@@ -659,3 +659,33 @@ fn the_program_says_where_it_listens() {
     assert_eq!(address, format!("127.0.0.1:{}", port.trim()));
     assert_eq!(status, 200);
 }
+
+#[test]
+fn strict_refuses_what_the_family_refuses() {
+    let profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc";
+    let to = start(Sim {
+        strict: true,
+        behind: [(
+            profile.to_owned(),
+            "mistral.mistral-large-2402-v1:0.sim.tool".to_owned(),
+        )]
+        .into(),
+        ..sim()
+    });
+    let body = r#"{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"get_weather","inputSchema":{"json":{"type":"object"}}}}]}}"#;
+    let ask = |path: &str| exchange(to, &request(path, BEARER, body));
+    let encoded = profile.replace(':', "%3A").replace('/', "%2F");
+    let answer = ask(&format!("/model/{encoded}/converse-stream"));
+    assert_eq!(answer.status, 400);
+    assert_eq!(
+        answer.header("x-amzn-errortype"),
+        Some("ValidationException")
+    );
+    assert_eq!(
+        answer.json()["message"],
+        "This model doesn't support tool use in streaming mode."
+    );
+    let answer = ask(&format!("/model/{encoded}/converse"));
+    let call = &answer.json()["output"]["message"]["content"][0]["toolUse"];
+    assert_eq!(call["toolUseId"], "Sim000001");
+}
