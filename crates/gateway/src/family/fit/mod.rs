@@ -48,6 +48,16 @@ pub(crate) fn fit(
         streams,
         is_limited,
     } = purpose;
+    if !family.converse {
+        return Err(Refusal::parameter(
+            "model",
+            &format!(
+                "is not served by Converse, to which this request is translated: models of the family {} are called by \
+                 Bedrock's own paths, such as /openai/v1/responses",
+                family.name
+            ),
+        ));
+    }
     let mut changes = Changes::default();
     let calls = conversation::fit(request, family, &mut changes);
     let said = reasoning::say(

@@ -71,7 +71,7 @@ pub fn say(
     }
     let said = match family.reasoning.switch {
         Switch::ClaudeBudget => budget(asked, wish, around, family, changes),
-        Switch::ClaudeAdaptive => adaptive(asked, wish, family, changes),
+        Switch::ClaudeAdaptive => adaptive(asked, wish, around, family, changes),
         _ => field(asked, wish, around, family, changes),
     };
     Said {
@@ -173,14 +173,10 @@ fn budget(
     let Some(wanted) = wanted else {
         return Said::default();
     };
-    let room = around
-        .max_tokens
-        .map_or(u64::MAX, |limit| limit.saturating_sub(1));
-    let fits = wanted.min(room);
-    if fits < LEAST || around.calls_without_reasoning {
+    let Some(fits) = fitting(wanted, around).filter(|_| !around.calls_without_reasoning) else {
         changes.leave_out("thinking");
         return Said::default();
-    }
+    };
     let json = match (&asked.thinking, own.kind.0.as_ref()) {
         (Some(given), "enabled") if fits == wanted => given.clone().into_owned(),
         _ => {
@@ -198,6 +194,14 @@ fn budget(
     }
 }
 
+/// A budget that leaves room for an answer; `None` if there is too little for any.
+fn fitting(wanted: u64, around: Around) -> Option<u64> {
+    let room = around
+        .max_tokens
+        .map_or(u64::MAX, |limit| limit.saturating_sub(1));
+    Some(wanted.min(room)).filter(|fits| *fits >= LEAST)
+}
+
 /// The smallest budget.
 const LEAST: u64 = 1024;
 
@@ -205,6 +209,7 @@ const LEAST: u64 = 1024;
 fn adaptive(
     asked: &AskedReasoning<'_>,
     wish: Option<Wish>,
+    around: Around,
     family: &Family,
     changes: &mut Changes,
 ) -> Said {
@@ -254,11 +259,25 @@ fn adaptive(
             match &asked.thinking {
                 // Its budget is a number of its own; an effort beside it is the client's.
                 Some(given) if is_budget && reasoning.budget => {
-                    said.budget = own.budget_tokens;
                     if asked.effort.is_none() {
                         effort = None;
                     }
-                    said.fields.push(("thinking", given.clone().into_owned()));
+                    let wanted = own.budget_tokens.unwrap_or_default();
+                    said.budget = fitting(wanted, around);
+                    match said.budget {
+                        Some(fits) if fits == wanted => {
+                            said.fields.push(("thinking", given.clone().into_owned()));
+                        }
+                        Some(fits) => {
+                            changes.change("thinking");
+                            let json = format!(r#"{{"type":"enabled","budget_tokens":{fits}}}"#);
+                            said.fields.push(("thinking", json));
+                        }
+                        None => {
+                            changes.leave_out("thinking");
+                            said.reasons = false;
+                        }
+                    }
                 }
                 Some(_) if is_budget => {
                     changes.change("thinking");
