@@ -48,15 +48,23 @@ impl Settings<'_> {
 
     /// The family of the model that is called by `id`; `requested` is the name that the client used.
     pub fn family(&self, id: &str, requested: Option<&str>) -> Family {
+        family::of(id, requested, self.rules())
+    }
+
+    /// The family that the operator says this model is of, whatever its id shows.
+    pub fn directed_family(&self, id: &str, requested: Option<&str>) -> Option<Family> {
+        family::directed(id, requested, self.rules())
+    }
+
+    fn rules(&self) -> family::Rules<'_> {
         // Where the operator names the model, the client's alias leads nowhere.
-        let rules = match self.model {
+        match self.model {
             None => self.families,
             Some(_) => family::Rules {
                 aliases: &[],
                 ..self.families
             },
-        };
-        family::of(id, requested, rules)
+        }
     }
 
     /// The model id or ARN that a client means by `name`, if the operator gave it that name.

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::settings;
 use gateway::bedrock::Operation;
+use gateway::family;
 use gateway::settings::{Anthropic, Via};
 use gateway::{Api, Body, Guardrail, Segment, Settings, inspect};
 use messages::{CLAUDE, COUNT, MESSAGES, asked, by_converse, refused};
@@ -441,5 +442,45 @@ fn where_nothing_counts_tokens_that_is_said() {
             (400, Some("model"))
         );
         assert!(refusal.message.contains(reason), "{}", refusal.message);
+    }
+}
+
+#[test]
+fn what_the_operator_says_is_claude_goes_by_invoke() {
+    let profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1";
+    let named = |name: &str| family::named(name).unwrap();
+    let aliases = [
+        ("claude-sonnet-4-6".to_owned(), profile.to_owned()),
+        ("smart".to_owned(), profile.to_owned()),
+    ];
+    let said = [("smart".to_owned(), named("claude-4-6"))];
+    let patterns = [("*claude-opus-5*".to_owned(), named("unknown"))];
+    let location = Settings {
+        aliases: &aliases,
+        families: family::Rules {
+            aliases: &said,
+            families: &patterns,
+            ..family::Rules::default()
+        },
+        ..settings()
+    };
+    for (model, operation, family) in [
+        ("smart", Operation::Invoke, "claude-4-6"),
+        // A name may stand for any model: Converse is what all understand.
+        ("claude-sonnet-4-6", Operation::Converse, "claude-4-6"),
+        ("us.anthropic.claude-opus-5", Operation::Converse, "unknown"),
+        (
+            "in.anthropic.claude-sonnet-4-6",
+            Operation::Invoke,
+            "claude-4-6",
+        ),
+    ] {
+        let body = json!({"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
+        let (plan, _) = asked(&body, &location, &[]);
+        assert_eq!(
+            (plan.operation, plan.family.unwrap().name),
+            (operation, family),
+            "{model}"
+        );
     }
 }

@@ -32,9 +32,7 @@ pub struct Rules<'a> {
 /// The operator's word counts most: what it said with an alias, if the client used one, then its patterns. Then the id
 /// itself; then `requested`, the name that the client used; then the kind of ARN.
 pub fn of(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Family {
-    let mut family = requested
-        .and_then(|name| of_alias(name, rules))
-        .or_else(|| directed(id, rules))
+    let mut family = directed(id, requested, rules)
         .or_else(|| of_id(id))
         .or_else(|| requested.and_then(of_name))
         .unwrap_or_else(|| of_kind(id));
@@ -52,15 +50,14 @@ pub fn named(name: &str) -> Option<Family> {
     table::named(name).or_else(|| of_id(name))
 }
 
-fn of_alias(name: &str, rules: Rules<'_>) -> Option<Family> {
-    let mut aliases = rules.aliases.iter();
-    let (_, family) = aliases.find(|(alias, _)| alias == name)?;
-    Some(*family)
-}
-
-fn directed(id: &str, rules: Rules<'_>) -> Option<Family> {
-    let mut rules = rules.families.iter();
-    let (_, family) = rules.find(|(pattern, _)| fits(pattern, id))?;
+/// The family that the operator says a model is of.
+pub fn directed(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Option<Family> {
+    let by_alias = || {
+        let mut aliases = rules.aliases.iter();
+        aliases.find(|(alias, _)| Some(alias.as_str()) == requested)
+    };
+    let by_pattern = || rules.families.iter().find(|(pattern, _)| fits(pattern, id));
+    let (_, family) = by_alias().or_else(by_pattern)?;
     Some(*family)
 }
 

@@ -13,7 +13,7 @@ use crate::bedrock::converse::names::Names;
 use crate::bedrock::model_id::Vendor;
 use crate::bedrock::usage::Usage;
 use crate::json::writer::Writer;
-use crate::settings::Via;
+use crate::settings::{Settings, Via};
 
 /// What a path of Anthropic's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +64,17 @@ pub(crate) struct Reply {
     pub tools: Names,
 }
 
-/// Whether Messages for the model `called` go through invoke.
-fn invokes(called: &str, via: Via) -> bool {
-    match via {
+/// Whether Messages for the model `called` go through invoke. A name that clients use is not enough: it may be given to any
+/// model, which then would not understand a word.
+fn invokes(called: &str, requested: Option<&str>, settings: &Settings<'_>) -> bool {
+    match settings.anthropic.via {
         Via::Invoke => true,
         Via::Converse => false,
-        Via::Auto => is_claude(called),
+        Via::Auto => match settings.directed_family(called, requested) {
+            Some(family) => family.claude,
+            None => Vendor::of(called) == Some(Vendor::Anthropic),
+        },
     }
-}
-
-fn is_claude(called: &str) -> bool {
-    Vendor::of(called) == Some(Vendor::Anthropic)
 }
 
 /// Converse's word for why generation ended, in Anthropic's. A word that is not known yet ends an answer as any other.

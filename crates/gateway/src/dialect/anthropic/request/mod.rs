@@ -67,7 +67,7 @@ pub(crate) fn translate<'a>(
     if counts {
         check_counts(called.family)?;
     }
-    let invokes = invokes(called.model, settings.anthropic.via);
+    let invokes = invokes(called.model, request.requested_model.as_deref(), settings);
     let text = text(body)?;
     let betas = betas(settings, headers);
     let (mut tools, mut fitted) = (Names::default(), Fitted::default());
