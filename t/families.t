@@ -83,3 +83,57 @@ qwen.qwen3-32b-v1:0 family=qwen3.
 --- said: bedrock_alias smart some.model;
 --- access_log
 some.model family=grok.
+
+=== the info line names what was left out, and nothing of it
+--- said: bedrock_alias smart us.anthropic.claude-opus-4-7;
+--- request
+POST /v1/chat/completions
+{"model":"smart","temperature":0.123,"stop":["\n"],"messages":[{"role":"user","content":"Hello"}]}
+--- error_log
+bedrock: for claude-4-7: left out temperature, stop
+--- no_error_log
+0.123
+
+=== none where nothing was
+--- said: bedrock_alias smart us.anthropic.claude-opus-4-7;
+--- no_error_log
+bedrock: for
+
+=== a feature counts more than the table
+--- said: bedrock_alias smart us.amazon.nova-pro-v1:0; bedrock_model_feature amazon.nova-* sampling=off;
+--- request
+POST /v1/chat/completions
+{"model":"smart","temperature":0.5,"top_p":0.5,"max_tokens":9,"messages":[{"role":"user","content":"Hello"}]}
+--- sent_body
+{"messages":[{"role":"user","content":[{"text":"Hello"}]}],"inferenceConfig":{"maxTokens":9}}
+
+=== tools that cannot be streamed: called without a stream, answered with one
+--- said: bedrock_alias smart us.meta.llama3-3-70b-instruct-v1:0.sim.tool;
+--- request
+POST /v1/chat/completions
+{"model":"smart","stream":true,"messages":[{"role":"user","content":"Hello"}],"tools":[{"type":"function","function":{"name":"get_weather"}}]}
+--- response_headers
+Content-Type: text/event-stream
+--- response_body_like: "name":"get_weather".*"finish_reason":"tool_calls".*\[DONE\]
+--- sent
+POST /model/us.meta.llama3-3-70b-instruct-v1%3A0.sim.tool/converse
+
+=== an error of such a call is no stream
+--- said: bedrock_alias smart us.meta.llama3-3-70b-instruct-v1:0.sim.throttled;
+--- request
+POST /v1/chat/completions
+{"model":"smart","stream":true,"messages":[{"role":"user","content":"Hello"}],"tools":[{"type":"function","function":{"name":"get_weather"}}]}
+--- error_code: 429
+--- response_body_like: "type":"rate_limit_error"
+
+=== an answer in JSON, by a tool's input
+--- said: bedrock_alias smart us.amazon.nova-pro-v1:0.sim.json;
+--- request
+POST /v1/chat/completions
+{"model":"smart","messages":[{"role":"user","content":"Hello"}],"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"type":"object","properties":{"city":{"type":"string"}}}}}}
+--- response_body_like: "content":"\{\\"city\\":.*"finish_reason":"stop"
+
+=== a model that Converse does not serve is refused by name
+--- said: bedrock_alias smart openai.gpt-5.5;
+--- error_code: 400
+--- response_body_like: "model\\" is not served by Converse

@@ -50,6 +50,22 @@ fn requests(criterion: &mut Criterion) {
             });
         }
     }
+    // A tool loop of about 1 KB, translated.
+    for model in [
+        "us.anthropic.claude-sonnet-4-6",
+        "mistral.mistral-large-2402-v1:0",
+        "m.x",
+    ] {
+        let body = CHAT.replace("MODEL", model);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::new("chat", model), |bencher| {
+            bencher.iter(|| {
+                let request =
+                    inspect(None, "POST", "/v1/chat/completions", Some(body.as_bytes())).unwrap();
+                black_box(plan(&request, &settings, &headers, body.as_bytes()).unwrap());
+            });
+        });
+    }
     group.finish();
     criterion.bench_function("sign alone", |bencher| {
         let body = br#"{"messages":[]}"#;
@@ -59,6 +75,16 @@ fn requests(criterion: &mut Criterion) {
         bencher.iter(|| black_box(plan.sign(&credentials, &hash, SystemTime::now()).unwrap()));
     });
 }
+
+const CHAT: &str = r#"{"model":"MODEL","max_tokens":4000,"temperature":0.5,"messages":[
+    {"role":"system","content":"You are a helpful assistant that looks into files and says what stands there, in few words."},
+    {"role":"user","content":"Which files are in this directory, and what are they about? Look at the first one only."},
+    {"role":"assistant","content":"I will look.","tool_calls":[{"id":"call_0123456789","type":"function",
+        "function":{"name":"bash","arguments":"{\"cmd\":\"ls\"}"}}]},
+    {"role":"tool","tool_call_id":"call_0123456789","content":"a.txt\nb.txt\nc.txt"}],
+    "tools":[{"type":"function","function":{"name":"bash","description":"Runs a command in a shell and gives what it writes.",
+        "parameters":{"type":"object","properties":{"cmd":{"type":"string","description":"The command."}},"required":["cmd"]}}}],
+    "tool_choice":"auto"}"#;
 
 criterion_group!(benches, requests);
 criterion_main!(benches);

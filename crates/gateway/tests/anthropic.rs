@@ -433,7 +433,7 @@ fn where_nothing_counts_tokens_that_is_said() {
             "us.anthropic.claude-opus-5-5",
             "bedrock-mantle only (claude-opus-5-5)",
         ),
-        ("somebody.model", "(unknown)"),
+        ("moonshotai.kimi-k2-thinking", "(kimi-k2)"),
     ] {
         let body = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]});
         let refusal = planned(COUNT, &settings(), &[], &body.to_string()).unwrap_err();

@@ -320,6 +320,8 @@ pub enum Tiers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     None,
+    /// Bedrock has to say.
+    Unknown,
     /// `CountTokens` of bedrock-runtime.
     Runtime,
     /// Anthropic's path of bedrock-mantle only.

@@ -330,7 +330,8 @@ fn columns(facts: &Value, found: &Family) -> Vec<(&'static str, Value, Value)> {
             "count_tokens",
             json!(at("count_tokens").as_str().unwrap().trim_end_matches('?')),
             match found.count {
-                Count::None => json!("none"),
+                // The data have no count where nothing at all is known.
+                Count::None | Count::Unknown => json!("none"),
                 Count::Runtime => json!("runtime"),
                 Count::Mantle => json!("mantle"),
             },
@@ -454,5 +455,14 @@ fn overlay(facts: &mut Value, set: &Value) {
             place = &mut place[name];
         }
         *place = value.clone();
+    }
+}
+
+#[test]
+fn every_family_has_a_line_in_the_docs() {
+    let docs = include_str!("../../../../docs/models.md");
+    for family in table::all() {
+        let row = format!("| `{}` |", family.name);
+        assert!(docs.contains(&row), "{}", family.name);
     }
 }

@@ -73,6 +73,7 @@ pub const PROFILE_UNKNOWN: Family = Family {
         back: Back::SignedText,
         ..NO_REASONING
     },
+    count: Count::Unknown,
     ..PLAIN
 };
 
@@ -81,6 +82,7 @@ pub const IMPORTED: Family = Family {
     name: "imported",
     input: IMAGES_AND_DOCUMENTS,
     tools: Some(TOOLS),
+    count: Count::Unknown,
     ..PLAIN
 };
 

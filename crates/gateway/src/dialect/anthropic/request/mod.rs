@@ -117,7 +117,7 @@ pub(crate) fn translate<'a>(
 /// Bedrock counts for some families only.
 fn check_counts(family: &Family) -> Result<(), Refusal> {
     let where_else = match family.count {
-        Count::Runtime => return Ok(()),
+        Count::Runtime | Count::Unknown => return Ok(()),
         Count::Mantle => "of its family they are counted by bedrock-mantle only",
         Count::None => "not of its family",
     };
