@@ -15,7 +15,11 @@ fn no_family_refuses_what_clients_ask() {
     let mut wrong = Vec::new();
     let (mut seen, mut refused) = (0, 0);
     for model in models() {
-        for (name, path, request) in requests() {
+        let input = input_of(&model);
+        let takes = |kind: &str| kind.is_empty() || input[kind] == true;
+        let media = media().into_iter().filter(|(_, _, input, _)| takes(input));
+        let media = media.map(|(name, path, _, request)| (name.to_owned(), path, request));
+        for (name, path, request) in requests().into_iter().chain(media) {
             let mut body = request.clone();
             body["model"] = json!(model);
             for stream in [false, true] {
@@ -82,6 +86,30 @@ fn models() -> Vec<String> {
         }
     }
     models
+}
+
+/// The media that the source says a model takes.
+fn input_of(model: &str) -> Value {
+    let data: Value =
+        serde_json::from_str(include_str!("../../../fixtures/families.json")).unwrap();
+    let family = gateway::family::of(model, None, gateway::family::Rules::default());
+    let families = data["families"].as_array().unwrap();
+    let facts = families
+        .iter()
+        .find(|facts| facts["family"] == family.name)
+        .unwrap();
+    let mut input = facts["input"].clone();
+    for member in facts["members"].as_array().into_iter().flatten() {
+        for (name, value) in member["set"].as_object().unwrap() {
+            if let Some(name) = name.strip_prefix("input.")
+                && value == false
+                && gateway::bedrock::model_id::matches(member["match"].as_str().unwrap(), model)
+            {
+                input[name] = json!(false);
+            }
+        }
+    }
+    input
 }
 
 fn example(pattern: &str) -> String {
@@ -249,6 +277,76 @@ fn requests() -> Vec<(String, &'static str, Value)> {
     messages(&mut all);
     all
 }
+
+/// Requests with media, for those that take them: each with what it needs of a family's input.
+fn media() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+    let image =
+        json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}")}});
+    let file = |name: &str| json!({"type": "file", "file": {"filename": name, "file_data": "JVBERi0xLjQgeA=="}});
+    let chat = |content: Value| json!({"messages": [{"role": "user", "content": content}]});
+    let call = json!({"id": "call_1", "type": "function", "function": {"name": "bash", "arguments": "{}"}});
+    let gave = |content: Value| {
+        json!({"tools": [tool()], "messages": [{"role": "user", "content": "run"},
+            {"role": "assistant", "content": null, "tool_calls": [call]}, {"role": "tool", "tool_call_id": "call_1", "content": content}]})
+    };
+    let image_block = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
+    let text_document = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Green."},
+        "citations": {"enabled": true}});
+    let pdf = json!({"type": "document", "context": "Old.", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQgeA=="}});
+    let result = |content: Value| {
+        json!({"max_tokens": 100, "tools": [{"name": "bash", "input_schema": {"type": "object"}}], "messages": [{"role": "user", "content": "run"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "bash", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": content}]}]})
+    };
+    let message = |content: Value| json!({"max_tokens": 100, "messages": [{"role": "user", "content": content}]});
+    let search = json!({"type": "search_result", "source": "https://example.com", "title": "E", "content": [{"type": "text", "text": "found"}]});
+    vec![
+        ("image", CHAT, "image", chat(json!([image]))),
+        ("image as a result", CHAT, "image", gave(json!([image]))),
+        ("file", CHAT, "document", chat(json!([file("a.pdf")]))),
+        (
+            "file as a result",
+            CHAT,
+            "document",
+            gave(json!([file("a.pdf")])),
+        ),
+        ("text file", CHAT, "", chat(json!([file("a.md")]))),
+        (
+            "text document",
+            MESSAGES,
+            "",
+            message(json!([text_document])),
+        ),
+        (
+            "text document as a result",
+            MESSAGES,
+            "",
+            result(json!([text_document])),
+        ),
+        ("pdf", MESSAGES, "document", message(json!([pdf]))),
+        (
+            "pdf as a result",
+            MESSAGES,
+            "document",
+            result(json!([pdf])),
+        ),
+        (
+            "image and text as a result",
+            MESSAGES,
+            "image",
+            result(json!([image_block, {"type": "text", "text": "x"}])),
+        ),
+        ("search result", MESSAGES, "", message(json!([search]))),
+        (
+            "search result as a result",
+            MESSAGES,
+            "",
+            result(json!([search])),
+        ),
+    ]
+}
+
+const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 fn messages(all: &mut Vec<(String, &'static str, Value)>) {
     let base = json!({"max_tokens": 4000, "messages": [{"role": "user", "content": "Hi"}]});

@@ -227,6 +227,9 @@ impl Pass<'_, '_> {
         if message.role == Role::Assistant {
             self.calls.without_reasoning = calls && !reasoning;
         }
+        documents |= beside
+            .iter()
+            .any(|block| matches!(block, Block::Document { .. }));
         let lacks_text = documents && !texts;
         if !gone && !lacks_text && beside.is_empty() {
             return;
