@@ -400,6 +400,7 @@ fn a_budget_for_thinking_fits_below_the_limit_or_goes() {
             },
             ..rules.clone()
         };
+        let body = body.replace("anthropic.c", "anthropic.claude-sonnet-4-5");
         let goes_on = outcome("/v1/messages", &through_converse, &body).unwrap();
         match &kept {
             Some(kept) => assert!(goes_on.contains(kept), "{goes_on}"),

@@ -57,11 +57,29 @@ impl<'a> Strings<'a> {
 
     /// A new string.
     pub fn add(&mut self, text: &str) -> Str {
-        if plain_bytes(text.as_bytes()) == text.len() {
-            return Str(self.push(text));
+        self.add_joined(&[text])
+    }
+
+    /// A new string out of these, one after the other.
+    pub fn add_joined(&mut self, parts: &[&str]) -> Str {
+        let from = self.new.len();
+        for part in parts {
+            let mut rest = *part;
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
+                rest = after;
+                if plain_bytes(piece.as_bytes()) == piece.len() {
+                    make_room(&mut self.new, piece.len());
+                    self.new.push_str(piece);
+                } else {
+                    let json = serde_json::Value::from(piece).to_string();
+                    let escaped = Literal(&json).inside();
+                    make_room(&mut self.new, escaped.len());
+                    self.new.push_str(escaped);
+                }
+            }
         }
-        let json = serde_json::Value::from(text).to_string();
-        Str(self.push(Literal(&json).inside()))
+        Str(self.added(from))
     }
 
     /// A new string: these bytes in base64.
@@ -190,6 +208,9 @@ fn span(from: usize, end: usize) -> Span {
 fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
+
+/// How much is escaped at once: what is long needs no second buffer of its size.
+const PIECE: usize = 4096;
 
 /// How large a body may be whose strings are kept so: with what is added, four times as much has a place. Bedrock takes a
 /// fortieth of it.

@@ -194,12 +194,13 @@ fn budget(
     }
 }
 
-/// A budget that leaves room for an answer; `None` if there is too little for any.
+/// A budget below the limit of the answer: half of that, so that something is left for the answer. `None`: there is no room.
 fn fitting(wanted: u64, around: Around) -> Option<u64> {
-    let room = around
-        .max_tokens
-        .map_or(u64::MAX, |limit| limit.saturating_sub(1));
-    Some(wanted.min(room)).filter(|fits| *fits >= LEAST)
+    match around.max_tokens {
+        Some(limit) if limit <= LEAST => None,
+        Some(limit) if wanted >= limit => Some((limit / 2).max(LEAST)),
+        _ => Some(wanted).filter(|wanted| *wanted >= LEAST),
+    }
 }
 
 /// The smallest budget.
@@ -508,7 +509,7 @@ mod tests {
 
     #[test]
     fn a_budget_leaves_room_for_the_answer() {
-        assert_eq!(openai("claude-4-5", "high", Some(4000)).budget, Some(3999));
+        assert_eq!(openai("claude-4-5", "high", Some(4000)).budget, Some(2000));
         assert_eq!(openai("claude-4-5", "high", Some(1025)).budget, Some(1024));
         assert!(!openai("claude-4-5", "high", Some(1024)).reasons);
     }

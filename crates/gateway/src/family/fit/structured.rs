@@ -52,11 +52,7 @@ pub fn fit(
         force(request, &asked, family);
         return AnswerText::Tool;
     }
-    let text = format!(
-        "Answer with one JSON document that is valid by this JSON schema, and with nothing before or after it:\n{}",
-        asked.schema
-    );
-    let text = request.strings.add(&text);
+    let text = request.strings.add_joined(&[INSTRUCTION, &asked.schema]);
     if family.system {
         request.system.push(Cached::plain(text));
     } else if let Some(last) = request
@@ -69,6 +65,8 @@ pub fn fit(
     }
     AnswerText::Fence
 }
+
+const INSTRUCTION: &str = "Answer with one JSON document that is valid by this JSON schema, and with nothing before or after it:\n";
 
 fn is_native(family: &Family, around: Around) -> bool {
     match family.structured.native {

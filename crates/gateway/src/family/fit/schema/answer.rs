@@ -1,11 +1,14 @@
 //! The schema of an answer, in the subset that Bedrock can hold a model to.
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html>
 
-use super::definitions::{DEFINITIONS, DEPTH, Definitions, describe, looks_around};
+use super::definitions::{DEFINITIONS, DEPTH, Definitions, LARGEST, describe, looks_around};
 use crate::json::tree::{Members, Tree};
 
 /// The schema in the subset; what that cannot say of a value is said in its description. `None`: it cannot say this schema.
 pub fn of_answer(json: &str) -> Option<String> {
+    if json.len() > LARGEST {
+        return None;
+    }
     let given = Tree::read(json)?;
     let Tree::Object(mut schema) = given.clone() else {
         return None;

@@ -71,6 +71,8 @@ pub fn looks_around(pattern: &str) -> bool {
         .any(|sign| pattern.contains(sign))
 }
 
+/// What is larger is no schema that anybody would hold a model to, and not worth the memory of a tree.
+pub const LARGEST: usize = 256 << 10;
 /// Where definitions stand.
 pub const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
 /// How long a chain of references may be.

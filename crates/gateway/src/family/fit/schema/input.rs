@@ -1,6 +1,6 @@
 //! The schema of a tool's input: its root must be an object.
 
-use super::definitions::{DEFINITIONS, DEPTH, Definitions, describe, looks_around};
+use super::definitions::{DEFINITIONS, DEPTH, Definitions, LARGEST, describe, looks_around};
 use crate::family::facts::SchemaLimits;
 use crate::json::object;
 use crate::json::tree::{Members, Tree};
@@ -14,10 +14,10 @@ pub fn of_input(json: &str, limits: SchemaLimits) -> Option<String> {
         SchemaLimits::NoLookaround => json.contains("(?"),
         SchemaLimits::NoReferences => json.contains("\"$ref\""),
     };
-    if !suspicious && is_plain_object(json) {
+    // A schema as large as a book goes as it is: Bedrock says what it thinks of it.
+    if json.len() > LARGEST || (!suspicious && is_plain_object(json)) {
         return None;
     }
-    // A schema as large as a book goes as it is: Bedrock says what it thinks of it.
     let Some(Tree::Object(mut schema)) = Tree::read(json) else {
         return None;
     };
