@@ -408,6 +408,48 @@ fn chat_completions() {
     check(CHAT, &settings(), chats());
 }
 
+/// Families for which requests are changed the most: ids of nine letters and results alone, no tools and no instructions,
+/// references resolved, reasoning left out, documents in text.
+const FITTED: [&str; 5] = [
+    "mistral.mistral-large-2402-v1:0",
+    "mistral.mistral-7b-instruct-v0:2",
+    "openai.gpt-oss-120b-1:0",
+    "us.anthropic.claude-opus-4-7",
+    "amazon.nova-pro-v1:0",
+];
+
+#[test]
+fn what_is_fitted_to_a_family() {
+    for model in FITTED {
+        for (shape, _, body) in chats() {
+            let body = body.replacen(r#""m.x""#, &format!("\"{model}\""), 1);
+            within(CHAT, &settings(), shape, &body);
+        }
+        for (shape, _, body) in messages(model) {
+            let location = Settings {
+                anthropic: gateway::settings::Anthropic {
+                    via: gateway::settings::Via::Converse,
+                    ..settings().anthropic
+                },
+                ..settings()
+            };
+            within("/v1/messages", &location, shape, &body);
+        }
+    }
+}
+
+/// What there is of tools may be refused by name, but not at any cost.
+fn within(target: &str, settings: &Settings<'_>, shape: &str, body: &str) {
+    let (most, result) = cost(target, settings, body);
+    let times = most as f64 / body.len() as f64;
+    let model = body.get(..60).unwrap_or_default();
+    let status = result.map_err(|refusal| refusal.status);
+    assert!(
+        most <= 2 * body.len() + LITTLE,
+        "{model} {shape}: {times:.2} times, {status:?}"
+    );
+}
+
 /// The same in Anthropic's form.
 fn messages(model: &str) -> Vec<(&'static str, bool, String)> {
     let model = format!(r#"{{"model":"{model}","max_tokens":9,"messages":["#);

@@ -57,29 +57,70 @@ impl<'a> Strings<'a> {
 
     /// A new string.
     pub fn add(&mut self, text: &str) -> Str {
-        self.add_joined(&[text])
+        self.add_joined(&[Part::New(text)])
     }
 
-    /// A new string out of these, one after the other.
-    pub fn add_joined(&mut self, parts: &[&str]) -> Str {
+    /// A new string out of these, one after the other. Nothing of their size is needed besides.
+    pub fn add_joined(&mut self, parts: &[Part<'_>]) -> Str {
         let from = self.new.len();
         for part in parts {
-            let mut rest = *part;
-            while !rest.is_empty() {
-                let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
-                rest = after;
-                if plain_bytes(piece.as_bytes()) == piece.len() {
-                    make_room(&mut self.new, piece.len());
-                    self.new.push_str(piece);
-                } else {
-                    let json = serde_json::Value::from(piece).to_string();
-                    let escaped = Literal(&json).inside();
-                    make_room(&mut self.new, escaped.len());
-                    self.new.push_str(escaped);
-                }
-            }
+            self.push_part(*part);
         }
         Str(self.added(from))
+    }
+
+    /// Adds to a string, which must be the one that was added last.
+    pub fn extend(&mut self, string: &mut Str, part: Part<'_>) {
+        self.push_part(part);
+        let end = self.added(self.new.len());
+        string.0.end = end.end;
+    }
+
+    fn push_part(&mut self, part: Part<'_>) {
+        match part {
+            Part::New(text) => self.push_text(text),
+            Part::Of(Str(span)) => self.push_again(span, 0, true),
+            Part::Spelt(Json(span)) => match self.find(span).starts_with('"') {
+                // The client gave it as text: what is between the quotes is spelt as a string's already.
+                true => self.push_again(span, 1, true),
+                false => self.push_again(span, 0, false),
+            },
+        }
+    }
+
+    fn push_text(&mut self, text: &str) {
+        for piece in pieces(text) {
+            if plain_bytes(piece.as_bytes()) == piece.len() {
+                make_room(&mut self.new, piece.len());
+                self.new.push_str(piece);
+            } else {
+                let json = serde_json::Value::from(piece).to_string();
+                let escaped = Literal(&json).inside();
+                make_room(&mut self.new, escaped.len());
+                self.new.push_str(escaped);
+            }
+        }
+    }
+
+    /// Pushes what is there already, but for so many bytes at both ends; `escaped`: as it stands.
+    fn push_again(&mut self, span: Span, ends: usize, escaped: bool) {
+        let mut at = ends;
+        loop {
+            let whole = self.find(span);
+            let inside = whole.get(at..whole.len().saturating_sub(ends));
+            let Some(piece) = inside.and_then(|inside| pieces(inside).next()) else {
+                return;
+            };
+            let piece = piece.to_owned();
+            at += piece.len();
+            match escaped {
+                true => {
+                    make_room(&mut self.new, piece.len());
+                    self.new.push_str(&piece);
+                }
+                false => self.push_text(&piece),
+            }
+        }
     }
 
     /// A new string: these bytes in base64.
@@ -209,6 +250,26 @@ fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
+/// A part of a string that is put together.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'p> {
+    /// New text.
+    New(&'p str),
+    /// A string of the request.
+    Of(Str),
+    /// A value of the request, as JSON spells it.
+    Spelt(Json),
+}
+
+/// A text in pieces of whole characters.
+fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (piece, rest) = text.split_at(text.floor_char_boundary(PIECE));
+        text = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
 /// How much is escaped at once: what is long needs no second buffer of its size.
 const PIECE: usize = 4096;
 
@@ -246,6 +307,34 @@ mod tests {
         assert_eq!(strings.json(value), r#"{"x":1}"#);
         assert_eq!(strings.json(text), r#"{"y":2}"#);
         assert_eq!(strings.json(added), "[3]");
+    }
+
+    #[test]
+    fn strings_are_put_together() {
+        let long = "\u{e9}\"".repeat(3000);
+        let source = format!(
+            r#"["a\n",{{"k":"v"}},"{{\"x\":1}}",{}]"#,
+            serde_json::json!(long)
+        );
+        let mut strings = Strings::new(&source);
+        let text = strings.given(Literal(&source[1..6]));
+        let value = strings.given_json(&source[7..16]);
+        let as_text = strings.given_json_text(Literal(&source[17..28]));
+        let long_one = strings.given(Literal(&source[29..source.len() - 1]));
+        let joined = strings.add_joined(&[
+            Part::New("<\""),
+            Part::Of(text),
+            Part::Spelt(value),
+            Part::Spelt(as_text),
+            Part::Of(long_one),
+        ]);
+        let expected = format!("<\"a\n{{\"k\":\"v\"}}{{\"x\":1}}{long}");
+        assert_eq!(strings.text(joined), expected);
+        let mut longer = strings.add("x");
+        strings.extend(&mut longer, Part::Of(text));
+        assert_eq!(strings.text(longer), "xa\n");
+        let copied = strings.add(&long);
+        assert!(strings.same(copied, long_one));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The conversation: one pass over its turns, and one over what each says.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +9,7 @@ use super::changes::Changes;
 use super::ids;
 use crate::bedrock::converse::media::DocumentFormat;
 use crate::bedrock::converse::runs::{Run, Runs, grow};
-use crate::bedrock::converse::strings::{Str, Strings};
+use crate::bedrock::converse::strings::{Part, Str, Strings};
 use crate::bedrock::converse::{Block, Cached, ConverseRequest, Message, Place, Role};
 use crate::family::Family;
 use crate::family::facts::{Back, Beside, Documents, Ids};
@@ -270,10 +269,15 @@ impl Pass<'_, '_> {
             }
             Block::ToolUse { id, name, input } => {
                 let Some(ids) = self.ids else {
-                    let text =
-                        format!("[{} {}]", self.strings.text(name), self.strings.json(input));
+                    let parts = [
+                        Part::New("["),
+                        Part::Of(name),
+                        Part::New(" "),
+                        Part::Spelt(input),
+                        Part::New("]"),
+                    ];
                     self.changes.change("tool_calls");
-                    *block = Block::Text(self.strings.add(&text));
+                    *block = Block::Text(self.strings.add_joined(&parts));
                     return Fate::Stays;
                 };
                 self.calls.used = true;
@@ -307,9 +311,8 @@ impl Pass<'_, '_> {
             }
             Block::Document { .. } => self.document(block),
             Block::SearchResult(json) if !self.family.claude => {
-                let text = self.strings.json(json).into_owned();
                 self.changes.change("search_result");
-                *block = Block::Text(self.strings.add(&text));
+                *block = Block::Text(self.strings.add_joined(&[Part::Spelt(json)]));
             }
             _ => {}
         }
@@ -345,8 +348,7 @@ impl Pass<'_, '_> {
             match &item {
                 Block::Document { .. } => self.document(&mut item),
                 Block::SearchResult(json) if !self.family.claude => {
-                    let text = self.strings.json(*json).into_owned();
-                    item = Block::Text(self.strings.add(&text));
+                    item = Block::Text(self.strings.add_joined(&[Part::Spelt(*json)]));
                 }
                 _ => {}
             }
@@ -380,17 +382,18 @@ impl Pass<'_, '_> {
         }
     }
 
+    /// What a tool gave, as text.
     fn joined(&mut self, content: Run) -> Str {
-        let mut text = String::new();
-        for block in self.results.get(content) {
-            if let Block::Text(part) = block {
-                let _ = write!(text, "{}", self.strings.text(*part));
+        self.changes.change("tool results");
+        let mut joined = self.strings.add("");
+        for index in 0..content.len() {
+            if let Some(Block::Text(text)) = self.results.get(content).get(index) {
+                self.strings.extend(&mut joined, Part::Of(*text));
             }
         }
-        self.changes.change("tool results");
-        match text.trim().is_empty() {
+        match self.strings.is_blank(joined) {
             true => self.strings.constant(NOTHING),
-            false => self.strings.add(&text),
+            false => joined,
         }
     }
 
@@ -422,8 +425,8 @@ impl Pass<'_, '_> {
         let is_text = place == Place::Text && !cites;
         let source = match is_text {
             true => {
-                let data = STANDARD.encode(self.strings.text(source).as_bytes());
-                self.strings.add(&data)
+                let text = self.strings.text(source).into_owned();
+                self.strings.add_base64(text.as_bytes())
             }
             false => source,
         };

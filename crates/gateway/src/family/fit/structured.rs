@@ -2,6 +2,7 @@
 
 use super::changes::Changes;
 use super::schema;
+use crate::bedrock::converse::strings::Part;
 use crate::bedrock::converse::{Block, Cached, ConverseRequest, Role, Schema, Tool, ToolChoice};
 use crate::family::Family;
 use crate::family::facts::{Choice, Fallback, Forced, Native, SchemaLimits};
@@ -52,7 +53,9 @@ pub fn fit(
         force(request, &asked, family);
         return AnswerText::Tool;
     }
-    let text = request.strings.add_joined(&[INSTRUCTION, &asked.schema]);
+    let text = request
+        .strings
+        .add_joined(&[Part::New(INSTRUCTION), Part::New(&asked.schema)]);
     if family.system {
         request.system.push(Cached::plain(text));
     } else if let Some(last) = request
