@@ -81,6 +81,22 @@ def stop(process, how=signal.SIGTERM):
         raise
 
 
+def free_port():
+    """A TCP port of 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port):
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 class BedrockSim:
     """The stand-in for Bedrock, as strict as it can be."""
 
@@ -115,9 +131,7 @@ class Nginx:
     def __init__(self, directory, server, http="", main="", env=None, workers=1, connections=512, module=MODULE):
         self.directory = directory
         self._processes = {"workers": workers, "connections": connections, "module": module}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._read = 0
         self.configure(server, http, main)
@@ -126,7 +140,7 @@ class Nginx:
             env={"PATH": os.environ["PATH"], **(env or {})},
             stderr=subprocess.DEVNULL,
         )
-        assert eventually(lambda: self._listens() or self.process.poll() is not None) and self._listens(), self.errors()
+        assert eventually(lambda: listens(self.port) or self.process.poll() is not None) and listens(self.port), self.errors()
         # The master listens before there is anybody to answer.
         assert eventually(lambda: len(self.workers()) >= workers), self.errors()
 
@@ -154,13 +168,6 @@ class Nginx:
         """The process ids of master's children."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return set(map(int, children.split()))
-
-    def _listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
 
     def next_log(self):
         """The next line of the access log that was not yet asked for; it is written after the client has its answer."""
