@@ -91,9 +91,13 @@ def test_parallel_tools(client, model):
     assert [block.input for block in message.content[1:]] == [{"city": "Paris"}, {"zone": "Europe/Paris"}]
 
 
-def test_thinking_there_and_back(client, sim, model):
+@pytest.mark.parametrize("via", ["invoke", "converse"])
+def test_thinking_there_and_back(nginx, sim, via):
+    gateway = nginx(f"location / {{ bedrock on; bedrock_anthropic_via {via}; proxy_pass http://bedrock; }}", defaults(sim.port))
+    client = anthropic.Anthropic(base_url=gateway.url, api_key="x", max_retries=0)
     thinking = {"type": "enabled", "budget_tokens": 1024}
-    question = dict(model=model("reasoning"), max_tokens=2000, thinking=thinking)
+    model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0.sim.reasoning"
+    question = dict(model=model, max_tokens=2000, thinking=thinking)
     with client.messages.stream(messages=MESSAGES, **question) as stream:
         message = stream.get_final_message()
     thought, text = message.content
@@ -111,12 +115,16 @@ def test_stop_sequence(client, model):
     assert message.stop_reason == "stop_sequence"
 
 
-@pytest.mark.parametrize("given", ["us.anthropic.claude-x", "amazon.nova-lite-v1:0"])
-def test_count_tokens(client, gateway, given):
-    count = client.messages.count_tokens(model=given, messages=MESSAGES, system="Be brief.", tools=TOOLS)
+def test_count_tokens(client, gateway):
+    count = client.messages.count_tokens(model="us.anthropic.claude-sonnet-4-6", messages=MESSAGES, system="Be brief.", tools=TOOLS)
     assert count.input_tokens == 42
     log = gateway.next_log()
     assert (log["operation"], log["input_tokens"], log["output_tokens"]) == ("count_tokens", "42", None)
+
+
+def test_count_tokens_where_there_is_no_counting(client):
+    with pytest.raises(anthropic.BadRequestError):
+        client.messages.count_tokens(model="amazon.nova-lite-v1:0", messages=MESSAGES)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -165,11 +173,11 @@ def test_a_parameter_that_is_wrong(client, sim):
 
 def test_beta(client, sim):
     client.beta.messages.create(
-        model="us.anthropic.claude-x", max_tokens=9, messages=MESSAGES, betas=["context-1m-2025-08-07", "a-b"]
+        model="us.anthropic.claude-sonnet-4-6", max_tokens=9, messages=MESSAGES, betas=["context-1m-2025-08-07", "compact-2026-01-12"]
     )
     (request,) = sim.requests()
-    assert request["target"] == "/model/us.anthropic.claude-x/invoke"
-    assert json.loads(request["body"])["anthropic_beta"] == ["context-1m-2025-08-07", "a-b"]
+    assert request["target"] == "/model/us.anthropic.claude-sonnet-4-6/invoke"
+    assert json.loads(request["body"])["anthropic_beta"] == ["context-1m-2025-08-07", "compact-2026-01-12"]
 
 
 def test_models_by_the_names_of_the_shipped_file(nginx, sim):

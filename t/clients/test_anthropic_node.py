@@ -71,7 +71,7 @@ def test_tools_there_and_back(call, gateway, model):
 
 
 def test_count(call, gateway):
-    assert call(gateway, "count", "us.anthropic.claude-x")["input_tokens"] == 42
+    assert call(gateway, "count", "us.anthropic.claude-sonnet-4-6")["input_tokens"] == 42
 
 
 @pytest.mark.parametrize(

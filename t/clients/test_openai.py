@@ -142,7 +142,7 @@ class Weather(BaseModel):
 
 @STREAMED
 def test_an_answer_by_a_schema(client, gateway, sim, streamed):
-    request = {"model": "sim.json", "messages": MESSAGES, "response_format": Weather}
+    request = {"model": "us.anthropic.claude-sonnet-4-5-20250929-v1:0.sim.json", "messages": MESSAGES, "response_format": Weather}
     if streamed:
         with client.chat.completions.stream(**request) as stream:
             answer = stream.get_final_completion()

@@ -58,6 +58,11 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// Whether it is no use to look for more.
+    pub fn is_many(&self) -> bool {
+        self.0.len() >= 100
+    }
+
     /// All of them, in the order in which they were found.
     pub fn into_refusals(self) -> Vec<Refusal> {
         self.0

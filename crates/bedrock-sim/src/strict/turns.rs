@@ -1,5 +1,7 @@
 //! The system prompt, whose turn it is, and results that belong to calls.
 
+use std::collections::HashSet;
+
 use super::{
     conversation::{Conversation, Turn, items, text},
     faults::Faults,
@@ -202,10 +204,6 @@ fn beside_results(conversation: &Conversation<'_>, turn: &Turn<'_>, faults: &mut
 }
 
 fn first_twice<'a>(ids: &[&'a str]) -> Option<&'a str> {
-    let mut seen = Vec::new();
-    ids.iter().copied().find(|id| {
-        let twice = seen.contains(id);
-        seen.push(*id);
-        twice
-    })
+    let mut seen = HashSet::new();
+    ids.iter().copied().find(|id| !seen.insert(*id))
 }
