@@ -100,7 +100,7 @@ fn the_models_are_of_every_family() {
 }
 
 #[test]
-#[ignore = "requests are not yet fitted to families"]
+#[ignore = "bodies for invoke are not yet fitted to families"]
 fn reported_requests_go_out_as_they_should() {
     let mut wrong = Vec::new();
     for case in cases() {
@@ -135,66 +135,84 @@ fn reported_requests_go_out_as_they_should() {
 }
 
 #[test]
-#[ignore = "requests are not yet fitted to families"]
-fn nothing_goes_out_that_a_family_refuses() {
+#[ignore = "beta flags go on as they came"]
+fn nothing_goes_out_to_converse_that_a_family_refuses() {
+    judge(|operation| matches!(operation, Asked::Converse | Asked::ConverseStream));
+}
+
+#[test]
+#[ignore = "bodies for invoke are not yet fitted to families"]
+fn nothing_goes_out_to_invoke_that_a_family_refuses() {
+    judge(|operation| !matches!(operation, Asked::Converse | Asked::ConverseStream));
+}
+
+/// Sends every request to every model, by every way that it can go, and judges what goes out by the operations that are meant.
+fn judge(meant: fn(Asked) -> bool) {
     let mut wrong = Vec::new();
+    let mut judged = 0;
     let reported = cases().into_iter().map(|case| {
         let id = case["id"].as_str().unwrap().to_owned();
         (id, case["request"].clone(), Location::of(&case))
     });
-    let made = sessions::all().into_iter().map(|(id, request)| {
-        let location = Location::default();
-        (id, request, location)
-    });
+    let made = sessions::all()
+        .into_iter()
+        .map(|(id, request)| (id, request, Location::default()));
     for (id, request, location) in reported.chain(made) {
-        for model in MODELS {
-            for (way, via) in [("", Via::Auto), (" (converse)", Via::Converse)] {
-                let mut settings = location.settings();
-                let messages = request["path"]
-                    .as_str()
-                    .unwrap()
-                    .starts_with("/v1/messages");
-                if via == Via::Converse && !(messages && Family::of(model).is_claude()) {
-                    continue;
-                }
-                if via == Via::Converse {
-                    settings.anthropic.via = via;
-                }
-                for stream in [false, true] {
-                    let mut request = request.clone();
-                    request["body"]["model"] = json!(model);
-                    if request["path"].as_str().unwrap().ends_with("/count_tokens") {
-                        if stream {
-                            continue;
-                        }
-                    } else {
-                        request["body"]["stream"] = json!(stream);
-                    }
-                    let name = format!(
-                        "{} {id}{way}{} {model}",
-                        Family::of(model).name,
-                        if stream { " (stream)" } else { "" }
+        for (model, via, request) in variants(&request) {
+            let mut settings = location.settings();
+            if via == Via::Converse {
+                settings.anthropic.via = via;
+            }
+            let name = format!(
+                "{} {id} {via:?} {model} stream={}",
+                Family::of(model).name,
+                request["body"]["stream"]
+            );
+            match call(&request, &settings) {
+                Ok(sent) if meant(sent.operation) => {
+                    judged += 1;
+                    let faults = faults(&sent.model, sent.operation, &sent.body);
+                    // A picture for a model without eyes: Bedrock's own refusal names it.
+                    let ours = |fault: &String| !fault.contains("content block field");
+                    wrong.extend(
+                        faults
+                            .into_iter()
+                            .filter(ours)
+                            .map(|fault| format!("{name}: {fault}")),
                     );
-                    match call(&request, &settings) {
-                        Ok(sent) => {
-                            let faults = faults(&sent.model, sent.operation, &sent.body);
-                            // A picture for a model without eyes: Bedrock's own refusal names it.
-                            let ours = |fault: &String| !fault.contains("content block field");
-                            let faults = faults.into_iter().filter(ours);
-                            wrong.extend(faults.map(|fault| format!("{name}: {fault}")));
-                        }
-                        Err(refusal) if may_be_refused(model, &request, via) => {
-                            assert_ne!(refusal, "")
-                        }
-                        Err(refusal) => {
-                            wrong.push(format!("{name}: the gateway refuses: {refusal}"))
-                        }
-                    }
                 }
+                Ok(_) => {}
+                Err(refusal) if may_be_refused(model, &request, via) => assert_ne!(refusal, ""),
+                Err(refusal) => wrong.push(format!("{name}: the gateway refuses: {refusal}")),
             }
         }
     }
     report(wrong);
+    assert!(judged > 1000, "only {judged} bodies");
+}
+
+/// A request to every model, whole and streamed; Claude's by Converse, too.
+fn variants(request: &Value) -> Vec<(&'static str, Via, Value)> {
+    let path = request["path"].as_str().unwrap();
+    let mut all = Vec::new();
+    for model in MODELS {
+        for via in [Via::Auto, Via::Converse] {
+            let messages = path.starts_with("/v1/messages") && Family::of(model).is_claude();
+            for stream in [false, true] {
+                let counts = path.ends_with("/count_tokens");
+                if via == Via::Converse && !messages || counts && stream {
+                    continue;
+                }
+                let mut request = request.clone();
+                request["body"]["model"] = json!(model);
+                if !counts {
+                    request["body"]["stream"] = json!(stream);
+                }
+                all.push((model, via, request));
+            }
+        }
+    }
+    all
 }
 
 /// Whether the request asks for something that the model cannot do at all, so that a refusal by name is right.

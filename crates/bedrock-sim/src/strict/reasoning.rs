@@ -2,6 +2,8 @@
 //!
 //! Claude's own members are checked by [`claude`] for Converse (in `additionalModelRequestFields`) and invoke alike.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -161,15 +163,15 @@ fn effort(
     faults: &mut Faults,
 ) {
     let flagged = family.name == "claude-opus-4-5" && flags.contains(&"effort-2025-11-24");
-    let words: Vec<&str> = if flagged {
-        vec!["low", "medium", "high"]
+    let words: BTreeSet<&str> = if flagged {
+        BTreeSet::from(["low", "medium", "high"])
     } else if ["claude_adaptive", "claude_effort_only"].contains(&&family.reasoning.switch[..]) {
-        words(family).collect()
+        words(family)
     } else {
         return faults.model("This model does not support the effort parameter.");
     };
     let word = value.as_str().unwrap_or_default();
-    if !words.contains(&word) {
+    if !words.contains(word) {
         faults.model(format!(
             "output_config.effort: Input should be one of {words:?}"
         ));
@@ -181,9 +183,11 @@ fn effort(
 }
 
 /// The words that the family takes for its effort.
-fn words(family: &Family) -> impl Iterator<Item = &str> {
+fn words(family: &Family) -> BTreeSet<&str> {
     let words = family.reasoning.efforts.values().filter_map(Value::as_str);
-    words.filter(|word| !["off", "leave out"].contains(word))
+    words
+        .filter(|word| !["off", "leave out"].contains(word))
+        .collect()
 }
 
 /// The fields of everybody but Claude: what the family's row names, and nothing else.
@@ -196,8 +200,8 @@ fn other_fields(
     let switch = family.reasoning.switch.as_str();
     let effort = |value: Option<&Value>, name: &str, faults: &mut Faults| {
         let word = value.and_then(Value::as_str).unwrap_or_default();
-        if !words(family).any(|known| known == word) {
-            let known: Vec<&str> = words(family).collect();
+        let known = words(family);
+        if !known.contains(word) {
             faults.model(format!("{name}: Input should be one of {known:?}"));
         }
     };
@@ -235,7 +239,7 @@ fn other_fields(
 fn nova(config: &Value, conversation: &Conversation<'_>, faults: &mut Faults) {
     let effort = text(config, "maxReasoningEffort");
     let right = match text(config, "type") {
-        "enabled" => words(conversation.family).any(|word| word == effort),
+        "enabled" => words(conversation.family).contains(effort),
         "disabled" => true,
         _ => false,
     };

@@ -173,7 +173,8 @@ fn budget(
     let Some(wanted) = wanted else {
         return Said::default();
     };
-    let Some(fits) = fitting(wanted, around).filter(|_| !around.calls_without_reasoning) else {
+    let Some(fits) = fitting(wanted, around, family).filter(|_| !around.calls_without_reasoning)
+    else {
         changes.leave_out("thinking");
         return Said::default();
     };
@@ -194,9 +195,11 @@ fn budget(
     }
 }
 
-/// A budget below the limit of the answer: half of that, so that something is left for the answer. `None`: there is no room.
-fn fitting(wanted: u64, around: Around) -> Option<u64> {
-    match around.max_tokens {
+/// A budget below the limit of the answer, the client's or else the family's: half of that, so that something is left for the
+/// answer. `None`: there is no room.
+fn fitting(wanted: u64, around: Around, family: &Family) -> Option<u64> {
+    let limits = [around.max_tokens, family.max_tokens.limit];
+    match limits.into_iter().flatten().min() {
         Some(limit) if limit <= LEAST => None,
         Some(limit) if wanted >= limit => Some((limit / 2).max(LEAST)),
         _ => Some(wanted).filter(|wanted| *wanted >= LEAST),
@@ -264,7 +267,7 @@ fn adaptive(
                         effort = None;
                     }
                     let wanted = own.budget_tokens.unwrap_or_default();
-                    said.budget = fitting(wanted, around);
+                    said.budget = fitting(wanted, around, family);
                     match said.budget {
                         Some(fits) if fits == wanted => {
                             said.fields.push(("thinking", given.clone().into_owned()));
