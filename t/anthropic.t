@@ -336,16 +336,26 @@ Content-Type: application/json
 --- access_log eval
 qr/^200 count_tokens api=anthropic .* in=42 out=- /
 
-=== tokens are counted for other models
+=== tokens are counted through Converse where the operator wants that
+--- config
+    location / { bedrock on; bedrock_anthropic_via converse; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages/count_tokens
-{"model":"eu.amazon.nova-x","messages":[{"role":"user","content":"Hi"}]}
+{"model":"eu.anthropic.claude-sonnet-4-6","messages":[{"role":"user","content":"Hi"}]}
 --- sent
-POST /model/amazon.nova-x/count-tokens
+POST /model/anthropic.claude-sonnet-4-6/count-tokens
 --- sent_body
 {"input":{"converse":{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}}}
 --- response_body chop
 {"input_tokens":42}
+
+=== nobody counts the tokens of other models
+--- request
+POST /v1/messages/count_tokens
+{"model":"eu.amazon.nova-pro-v1:0","messages":[{"role":"user","content":"Hi"}]}
+--- error_code: 400
+--- sent_count: 0
+--- response_body_like: "invalid_request_error","message":".*CountTokens
 
 === the models that clients may name
 --- config

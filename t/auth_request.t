@@ -54,7 +54,7 @@ __DATA__
     location = /both {
         bedrock off;
         content_by_lua_block {
-            local answer = ngx.location.capture("/model/inner.model/converse", { method = ngx.HTTP_POST, body = '{"messages":[{"role":"user","content":[]}]}' })
+            local answer = ngx.location.capture("/model/inner.model/converse", { method = ngx.HTTP_POST, body = '{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}' })
             ngx.say(answer.status, " ", ngx.var.bedrock_requested_model)
         }
     }
