@@ -294,7 +294,7 @@ X-Amzn-ErrorType: InvalidSignatureException
         proxy_cache answers; proxy_cache_methods POST; proxy_cache_key $request_uri; proxy_cache_valid any 1m;
     }
 --- request eval
-[(qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[]}]})) x 2]
+[(qq(POST /model/any.model/converse\n{"messages":[{"role":"user","content":[{"text":"Hi"}]}]})) x 2]
 --- error_code eval
 [502, 502]
 --- response_body_unlike eval

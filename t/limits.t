@@ -156,7 +156,7 @@ X-Amzn-ErrorType: AccessDeniedException
 --- config
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request eval
-"POST /model/any.model/converse\n" . '{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{'
+"POST /model/any.model/converse\n" . '{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelRequestFields":{'
 . join('', map { "\"k$_\":1," } 0 .. 10000) . '"max_tokens":9999}}'
 --- error_code: 403
 --- response_body_like: additionalModelRequestFields cannot be read
@@ -167,7 +167,7 @@ X-Amzn-ErrorType: AccessDeniedException
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":[{"max_tokens":9999}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelRequestFields":[{"max_tokens":9999}]}
 --- error_code: 403
 --- sent_count: 0
 
@@ -176,7 +176,7 @@ POST /model/any.model/converse
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request
 POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{"generation_config":{"MAX_NEW_TOKENS":101}}}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelRequestFields":{"generation_config":{"MAX_NEW_TOKENS":101}}}
 --- error_code: 403
 --- response_body_like: additionalModelRequestFields asks for more output tokens in MAX_NEW_TOKENS
 --- sent_count: 0
@@ -215,7 +215,7 @@ POST /openai/v1/responses
 --- config
     location / { bedrock on; bedrock_max_output_tokens 3000; proxy_pass http://bedrock; }
 --- request
-POST /model/anthropic.claude-sonnet-4-v1:0/invoke
+POST /model/anthropic.claude-sonnet-4-20250514-v1:0/invoke
 {"anthropic_version":"bedrock-2023-05-31","messages":[{"role":"user","content":"Hi"}],"max_tokens":20000,"thinking":{"type":"enabled","budget_tokens":16000}}
 --- sent_body
 {"anthropic_version":"bedrock-2023-05-31","messages":[{"role":"user","content":"Hi"}],"max_tokens":3000,"thinking":{"type":"enabled","budget_tokens":1500}}
@@ -224,10 +224,10 @@ POST /model/anthropic.claude-sonnet-4-v1:0/invoke
 --- config
     location / { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 --- request
-POST /model/anthropic.claude-sonnet-4-v1:0/converse
-{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{"reasoning_config":{"type":"enabled","budget_tokens":2000},"top_k":5}}
+POST /model/anthropic.claude-sonnet-4-20250514-v1:0/converse
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelRequestFields":{"reasoning_config":{"type":"enabled","budget_tokens":2000},"top_k":5}}
 --- sent_body
-{"messages":[{"role":"user","content":[]}],"additionalModelRequestFields":{"top_k":5},"inferenceConfig":{"maxTokens":100}}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelRequestFields":{"top_k":5},"inferenceConfig":{"maxTokens":100}}
 
 === content that a guardrail would not look at
 --- config

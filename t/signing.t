@@ -182,7 +182,7 @@ bedrock_auth: there is no bedrock_credentials "default"
     location / { bedrock on; bedrock_auth $http_x_team; proxy_pass http://bedrock; }
 --- request eval
 [('POST /model/any.model/converse
-{"messages":[{"role":"user","content":[]}]}') x 4]
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}') x 4]
 --- more_headers eval
 ["X-Team: off\nAuthorization: Bearer mine\n", "X-Team: bearer\n", "X-Team: Test\n", "X-Team: test \n"]
 --- error_code eval
@@ -421,7 +421,7 @@ count_tokens api=native model=amazon.nova-lite-v1:0 requested=amazon.nova-lite-v
     }
 --- request
 POST /team/model/any.model/converse%3Fx%20HTTP/1.1%0D%0AHost:x%0D%0A%0D%0APOST%20/denied
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 Authorization: Bearer bedrock-api-key-EXAMPLE
 --- error_code_like: ^40[03]$
@@ -435,7 +435,7 @@ Authorization: Bearer bedrock-api-key-EXAMPLE
     }
 --- request
 POST /team/model/any.model/converse?a=1
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- more_headers
 Authorization: Bearer bedrock-api-key-EXAMPLE
 --- sent

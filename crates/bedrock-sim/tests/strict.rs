@@ -456,6 +456,15 @@ fn cache_points() {
 
 #[test]
 fn reasoning_fields() {
+    let named = json!({"additionalModelRequestFields": {"reasoning_config": {"type": "enabled", "budget_tokens": 1024}}});
+    converse(&[
+        (
+            "anthropic.claude-3-7-sonnet-20250219-v1:0",
+            named.clone(),
+            "",
+        ),
+        (OPUS_4_7, named, "thinking.type.enabled"),
+    ]);
     let fields = |fields: Value| json!({"additionalModelRequestFields": fields});
     let with = |value: Value, members: Value| {
         let mut body = fields(value);

@@ -36,9 +36,14 @@ fn claude_fields(
     faults: &mut Faults,
 ) {
     let family = conversation.family;
+    // AWS's own examples for Claude 3.7 call it so.
+    let mut fields = fields.clone();
+    if let Some(config) = fields.remove("reasoning_config") {
+        fields.insert("thinking".to_owned(), config);
+    }
     let flags = beta::flags(fields.get("anthropic_beta"));
     beta::check(family, "converse", &flags, faults);
-    for (name, value) in fields {
+    for (name, value) in &fields {
         match name.as_str() {
             "thinking" | "output_config" | "anthropic_beta" => {}
             "top_k" => {
@@ -74,7 +79,7 @@ fn claude_fields(
         Some(max_tokens) => max_tokens,
         None => CONVERSE_DEFAULT,
     };
-    claude(family, fields, &flags, max_tokens, faults);
+    claude(family, &fields, &flags, max_tokens, faults);
 }
 
 /// Claude's `thinking` and `output_config`.
