@@ -1,5 +1,5 @@
 //! Requests of real clients that real models refused: what is planned for each is what Bedrock takes.
-//! `fixtures/cases` says of each where it was reported, and what must hold.
+//! `fixtures/reports` says of each where it was reported, and what must hold.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod common;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 #[test]
 fn every_case_is_taken() {
     let mut seen = 0;
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cases");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/reports");
     for entry in std::fs::read_dir(directory).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         let case: Value = serde_json::from_str(&text).unwrap();

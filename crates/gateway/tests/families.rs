@@ -285,7 +285,7 @@ fn faults(model: &str, operation: Asked, body: &Value) -> Vec<String> {
 
 /// The reported requests, in the order of their names.
 fn cases() -> Vec<Value> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/cases");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/reports");
     let mut files: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -1,4 +1,4 @@
-//! The `expect` of the cases in fixtures/cases: a path into the result, an operator and a value.
+//! The `expect` of the cases in fixtures/reports: a path into the result, an operator and a value.
 
 use serde_json::Value;
 
