@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use super::text::Literal;
 
 /// A place in a document.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     text: &'a str,
     at: usize,
@@ -121,6 +121,43 @@ impl<'a> Cursor<'a> {
         }
         self.at += 1;
         Ok(Some(name))
+    }
+
+    /// Enters the array that comes next; `false` if it is another value, which is then passed by.
+    ///
+    /// # Errors
+    /// It is no value.
+    pub fn enter_list(&mut self) -> Result<bool, Wrong> {
+        if self.peek() != Some(b'[') {
+            return self.value().map(|_| false);
+        }
+        self.at += 1;
+        self.follows = false;
+        Ok(true)
+    }
+
+    /// Whether the array that was entered last has another element, which comes next then.
+    ///
+    /// # Errors
+    /// Neither an element nor the end comes.
+    pub fn element(&mut self) -> Result<bool, Wrong> {
+        match self.peek() {
+            Some(b']') => {
+                self.at += 1;
+                self.follows = true;
+                return Ok(false);
+            }
+            Some(b',') if self.follows => {
+                self.at += 1;
+                if self.peek() == Some(b']') {
+                    return Err(self.wrong("expected a value"));
+                }
+            }
+            _ if self.follows => return Err(self.wrong("expected `,` or `]`")),
+            _ => {}
+        }
+        self.follows = false;
+        Ok(true)
     }
 
     /// The value that comes next, as it stands.
@@ -357,6 +394,41 @@ mod tests {
         }
         assert_eq!(seen, ["a", "d", "e"]);
         cursor.end().unwrap();
+    }
+
+    #[test]
+    fn arrays_are_entered_and_left() {
+        let mut cursor = Cursor::new(r#" [1 , {"a":[]},[ ],"x", [2,[3]]] "#);
+        let mut seen = Vec::new();
+        assert_eq!(cursor.enter_list(), Ok(true));
+        while cursor.element().unwrap() {
+            let start = cursor.position();
+            if cursor.clone().enter_list().unwrap() {
+                cursor.enter_list().unwrap();
+                while cursor.element().unwrap() {
+                    seen.push(cursor.value().unwrap());
+                }
+            } else {
+                seen.push(cursor.value().unwrap());
+            }
+            assert!(start < cursor.position());
+        }
+        assert_eq!(seen, ["1", r#"{"a":[]}"#, r#""x""#, "2", "[3]"]);
+        cursor.end().unwrap();
+        let mut other = Cursor::new("{}");
+        assert_eq!(other.enter_list(), Ok(false));
+        other.end().unwrap();
+        for text in ["[1", "[1,", "[1,]", "[,1]", "[1 2]", "[}", "["] {
+            let mut cursor = Cursor::new(text);
+            let mut walk = || -> Result<(), Wrong> {
+                cursor.enter_list()?;
+                while cursor.element()? {
+                    cursor.skip()?;
+                }
+                cursor.end()
+            };
+            assert!(walk().is_err(), "{text}");
+        }
     }
 
     #[test]

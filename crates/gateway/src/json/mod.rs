@@ -5,6 +5,7 @@ pub mod cursor;
 pub mod edit;
 pub mod members;
 pub mod object;
+pub mod splice;
 pub mod strict;
 pub mod tap;
 pub mod text;
