@@ -444,7 +444,7 @@ fn converse_events_become_anthropics() {
 fn every_stop_reason_ends_the_stream() {
     for (word, reason) in [
         ("end_turn", "end_turn"),
-        ("tool_use", "tool_use"),
+        ("tool_use", "end_turn"),
         ("max_tokens", "max_tokens"),
         ("stop_sequence", "stop_sequence"),
         (
@@ -453,8 +453,6 @@ fn every_stop_reason_ends_the_stream() {
         ),
         ("content_filtered", "refusal"),
         ("guardrail_intervened", "refusal"),
-        ("malformed_tool_use", "end_turn"),
-        ("malformed_model_output", "end_turn"),
         ("brand_new", "end_turn"),
     ] {
         let seen = by_converse(&[
@@ -469,6 +467,274 @@ fn every_stop_reason_ends_the_stream() {
         assert_eq!(events[events.len() - 2]["delta"]["stop_reason"], reason);
         assert_eq!(seen.facts.stop_reason.as_deref(), Some(word));
     }
+}
+
+#[test]
+fn a_turn_that_calls_a_tool_waits_for_its_result_whatever_bedrock_says() {
+    for (word, reason) in [
+        ("end_turn", "tool_use"),
+        ("tool_use", "tool_use"),
+        ("brand_new", "tool_use"),
+        ("max_tokens", "max_tokens"),
+        ("guardrail_intervened", "refusal"),
+    ] {
+        let seen = by_converse(&[
+            message_start(),
+            tool(0),
+            stop(0),
+            message_stop(word),
+            metadata(),
+        ]);
+        let events = events(&seen.sent);
+        assert!(accumulates(&events));
+        assert_eq!(
+            events[events.len() - 2]["delta"]["stop_reason"],
+            reason,
+            "{word}"
+        );
+        assert_eq!(seen.facts.stop_reason.as_deref(), Some(word));
+    }
+}
+
+#[test]
+fn malformed_output_is_an_error() {
+    for word in ["malformed_tool_use", "malformed_model_output"] {
+        for counts in [vec![], vec![metadata()]] {
+            let mut sent = vec![message_start(), text(0, "x"), stop(0), message_stop(word)];
+            sent.extend(counts);
+            let seen = by_converse(&sent);
+            let events = events(&seen.sent);
+            assert!(!accumulates(&events));
+            assert_eq!(events.last().unwrap()["error"]["type"], "api_error");
+            assert_eq!(seen.ending, Ending::Clean);
+            assert_eq!(seen.facts.stop_reason.as_deref(), Some(word));
+        }
+    }
+}
+
+/// The blocks of a stream: type, index and what was added.
+fn blocks(sent: &[u8]) -> Vec<(Value, Vec<Value>)> {
+    let events = events(sent);
+    assert!(accumulates(&events));
+    let mut blocks = Vec::new();
+    for event in events {
+        match event["type"].as_str().unwrap() {
+            "content_block_start" => blocks.push((event["content_block"].clone(), Vec::new())),
+            "content_block_delta" => {
+                let index = usize::try_from(event["index"].as_u64().unwrap()).unwrap();
+                blocks[index].1.push(event["delta"].clone());
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+fn source(block: u64, title: &str) -> (&'static str, Value) {
+    let location = json!({"documentChar": {"documentIndex": 0, "start": 0, "end": 1}});
+    let citation = json!({"title": title, "sourceContent": [{"text": "s"}], "location": location});
+    delta(block, json!({"citation": citation}))
+}
+
+#[test]
+fn a_source_belongs_to_a_text_and_makes_none() {
+    let titles = |events: &[(&str, Value)]| -> Vec<(Value, Vec<String>)> {
+        let mut all = vec![message_start()];
+        all.extend_from_slice(events);
+        all.extend([message_stop("end_turn"), metadata()]);
+        let seen = by_converse(&all);
+        let told = |delta: Value| match delta["type"].as_str() {
+            Some("citations_delta") => delta["citation"]["document_title"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+            Some("text_delta") => format!("text {}", delta["text"].as_str().unwrap()),
+            _ => "other".to_owned(),
+        };
+        let shown = |(block, deltas): (Value, Vec<Value>)| {
+            (
+                block["type"].clone(),
+                deltas.into_iter().map(told).collect(),
+            )
+        };
+        blocks(&seen.sent).into_iter().map(shown).collect()
+    };
+    let one = |kind: &str, deltas: &[&str]| {
+        (
+            json!(kind),
+            deltas
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>(),
+        )
+    };
+    // In the text's own block, after it or before.
+    assert_eq!(
+        titles(&[text(0, "a"), source(0, "A"), stop(0)]),
+        [one("text", &["text a", "A"])]
+    );
+    assert_eq!(
+        titles(&[source(0, "A"), text(0, "a"), stop(0)]),
+        [one("text", &["A", "text a"])]
+    );
+    // In blocks of their own.
+    assert_eq!(
+        titles(&[
+            text(0, "a"),
+            stop(0),
+            source(1, "A"),
+            stop(1),
+            source(2, "B"),
+            stop(2),
+            text(3, "b"),
+            stop(3)
+        ]),
+        [one("text", &["text a", "A", "B"]), one("text", &["text b"])]
+    );
+    assert_eq!(
+        titles(&[text(0, "a"), stop(0), source(1, "A"), text(1, "b"), stop(1)]),
+        [one("text", &["text a"]), one("text", &["A", "text b"])]
+    );
+    assert_eq!(
+        titles(&[text(0, "a"), stop(0), source(1, "A"), tool(2), stop(2)]),
+        [one("text", &["text a", "A"]), one("tool_use", &[])]
+    );
+    assert_eq!(
+        titles(&[text(0, "a"), stop(0), source(1, "A")]),
+        [one("text", &["text a", "A"])]
+    );
+    // Where there is no text, there is nothing to cite for.
+    assert_eq!(titles(&[source(0, "A"), stop(0)]), []);
+    assert_eq!(
+        titles(&[source(0, "A"), tool(1), stop(1)]),
+        [one("tool_use", &[])]
+    );
+    let many: Vec<_> = (0..5000)
+        .map(|_| source(0, "A"))
+        .chain([text(0, "a")])
+        .collect();
+    let kept = titles(&many).remove(0).1.len();
+    assert!((100..1000).contains(&kept), "{kept}");
+}
+
+#[test]
+fn pictures_and_what_is_not_known_are_shown() {
+    let seen = by_converse(&[
+        message_start(),
+        (
+            "contentBlockStart",
+            json!({"contentBlockIndex": 0, "start": {"image": {"format": "webp"}}}),
+        ),
+        delta(0, json!({"image": {"source": {"bytes": "QUJD"}}})),
+        stop(0),
+        text(1, "There."),
+        stop(1),
+        delta(
+            2,
+            json!({"image": {"source": {"s3Location": {"uri": "s3://b/k"}}}}),
+        ),
+        stop(2),
+        delta(3, json!({"image": {"error": {"message": "no"}}})),
+        stop(3),
+        delta(4, json!({"brandNew": {"x": 1}})),
+        delta(4, json!({"brandNew": {"x": 2}})),
+        stop(4),
+        message_stop("end_turn"),
+        metadata(),
+    ]);
+    let text = |text: &str| {
+        (
+            json!({"type": "text", "text": ""}),
+            vec![json!({"type": "text_delta", "text": text})],
+        )
+    };
+    assert_eq!(
+        blocks(&seen.sent),
+        [
+            (
+                json!({"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "QUJD"}}),
+                vec![]
+            ),
+            text("There."),
+            (
+                json!({"type": "image", "source": {"type": "url", "url": "s3://b/k"}}),
+                vec![]
+            ),
+            text("[an image that did not come whole]"),
+            text("[content of a kind that this API has no form for]"),
+        ]
+    );
+}
+
+#[test]
+fn a_call_that_bedrock_makes_itself_is_not_the_clients() {
+    let servers =
+        json!({"toolUse": {"toolUseId": "s", "name": "nova_grounding", "type": "server_tool_use"}});
+    let seen = by_converse(&[
+        message_start(),
+        (
+            "contentBlockStart",
+            json!({"contentBlockIndex": 0, "start": servers}),
+        ),
+        delta(0, json!({"toolUse": {"input": "{}"}})),
+        stop(0),
+        (
+            "contentBlockStart",
+            json!({"contentBlockIndex": 1, "start": {"toolResult": {"toolUseId": "s", "type": "nova_grounding_result"}}}),
+        ),
+        delta(1, json!({"toolResult": [{"json": {}}]})),
+        stop(1),
+        text(2, "It rains."),
+        stop(2),
+        message_stop("end_turn"),
+        metadata(),
+    ]);
+    let kinds: Vec<Value> = blocks(&seen.sent)
+        .into_iter()
+        .map(|(block, _)| block["type"].clone())
+        .collect();
+    assert_eq!(kinds, ["text"]);
+    assert!(String::from_utf8_lossy(&seen.sent).contains(r#""stop_reason":"end_turn""#));
+    assert_eq!(seen.facts.tool_calls, Some(0));
+}
+
+#[test]
+fn a_call_without_an_id_gets_one() {
+    let nameless = |block: u64| {
+        (
+            "contentBlockStart",
+            json!({"contentBlockIndex": block, "start": {"toolUse": {"toolUseId": "", "name": "n"}}}),
+        )
+    };
+    let seen = by_converse(&[
+        message_start(),
+        nameless(0),
+        stop(0),
+        nameless(1),
+        stop(1),
+        message_stop("tool_use"),
+        metadata(),
+    ]);
+    let ids: Vec<Value> = blocks(&seen.sent)
+        .into_iter()
+        .map(|(block, _)| block["id"].clone())
+        .collect();
+    assert_eq!(ids, ["call_r-1_0", "call_r-1_1"]);
+}
+
+#[test]
+fn counts_that_come_before_the_end_end_it_too() {
+    let seen = by_converse(&[
+        message_start(),
+        text(0, "x"),
+        metadata(),
+        stop(0),
+        message_stop("end_turn"),
+    ]);
+    let events = events(&seen.sent);
+    assert!(accumulates(&events));
+    assert_eq!(events[events.len() - 2]["usage"]["output_tokens"], 20);
+    assert_eq!(seen.facts.stream, Some(StreamStatus::Complete));
 }
 
 #[test]
@@ -539,7 +805,7 @@ fn blocks_without_start_or_stop_or_with_numbers_of_their_own() {
 
 /// Any events of Converse, in any order.
 fn any_events() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
-    let one = (0u64..4, 0usize..9).prop_map(|(block, kind)| match kind {
+    let one = (0u64..4, 0usize..12).prop_map(|(block, kind)| match kind {
         0 => tool(block),
         1 | 2 => text(block, "é\n"),
         3 => delta(block, json!({"reasoningContent": {"text": "r"}})),
@@ -550,6 +816,9 @@ fn any_events() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
         ),
         6 => delta(block, json!({"toolUse": {"input": "{}"}})),
         7 => ("unknownEvent", json!({})),
+        8 => source(block, "T"),
+        9 => delta(block, json!({"image": {"source": {"bytes": "AAAA"}}})),
+        10 => delta(block, json!({"brandNew": 1})),
         _ => stop(block),
     });
     vec(one, 0..24)

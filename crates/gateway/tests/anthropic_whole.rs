@@ -78,6 +78,108 @@ fn whole_answers_of_converse() {
     assert_eq!(seen.facts.cache_read_tokens, Some(3));
 }
 
+/// The content and the stop reason of a whole answer of Converse with these blocks.
+fn content(blocks: Value, word: &str) -> (Value, Value) {
+    let body = json!({"output": {"message": {"role": "assistant", "content": blocks}}, "stopReason": word});
+    let seen = whole("m", 200, &[ID], &body.to_string());
+    assert_eq!(seen.ending, Ending::Clean, "{body}");
+    assert_eq!(seen.facts.stop_reason.as_deref(), Some(word));
+    let message: Value = serde_json::from_slice(&seen.sent).unwrap();
+    (message["content"].clone(), message["stop_reason"].clone())
+}
+
+#[test]
+fn every_block_is_shown_or_named() {
+    for (blocks, shown) in [
+        (
+            json!([{"image": {"format": "jpeg", "source": {"bytes": "QUJD"}}}]),
+            json!([{"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "QUJD"}}]),
+        ),
+        (
+            json!([{"image": {"format": "png", "source": {"s3Location": {"uri": "s3://b/k"}}}}]),
+            json!([{"type": "image", "source": {"type": "url", "url": "s3://b/k"}}]),
+        ),
+        (
+            json!([{"image": {"format": "png", "error": {"message": "m"}}}]),
+            json!([{"type": "text", "text": "[an image that did not come whole]"}]),
+        ),
+        (
+            json!([{"audio": {"format": "mp3", "source": {"bytes": "QUJD"}}}]),
+            json!([{"type": "text", "text": "[audio, which this API has no form for]"}]),
+        ),
+        (
+            json!([{"new": {"x": 1}}]),
+            json!([{"type": "text", "text": "[content of a kind that this API has no form for]"}]),
+        ),
+        (
+            json!([{"toolUse": {"toolUseId": "s", "name": "g", "input": {}, "type": "server_tool_use"}},
+                {"toolResult": {"toolUseId": "s", "content": [{"json": {}}], "type": "g_result"}}, {"text": "a"}]),
+            json!([{"type": "text", "text": "a"}]),
+        ),
+        (
+            json!([{"reasoningContent": {"reasoningText": {"signature": "c2ln"}}}]),
+            json!([{"type": "thinking", "thinking": "", "signature": "c2ln"}]),
+        ),
+    ] {
+        assert_eq!(content(blocks, "end_turn"), (shown, json!("end_turn")));
+    }
+}
+
+#[test]
+fn sources_without_a_text_belong_to_the_text_before() {
+    let cited = |title: &str, texts: Value| {
+        json!({"citationsContent": {"content": texts, "citations": [
+            {"title": title, "sourceContent": [{"text": "s"}], "location": {"web": {"url": "https://e.com"}}}]}})
+    };
+    let citation = |title: &str| json!({"type": "web_search_result_location", "url": "https://e.com", "title": title, "encrypted_index": "", "cited_text": "s"});
+    let text = json!({"text": "a"});
+    for (blocks, shown) in [
+        (
+            json!([
+                text,
+                cited("A", json!([])),
+                cited("B", json!([{"text": ""}]))
+            ]),
+            json!([{"type": "text", "text": "a", "citations": [citation("A"), citation("B")]}]),
+        ),
+        (
+            json!([cited("A", json!([])), text]),
+            json!([{"type": "text", "text": "a"}]),
+        ),
+        (
+            json!([
+                text,
+                cited("A", json!([{"text": "b"}])),
+                cited("B", json!([]))
+            ]),
+            json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b", "citations": [citation("A"), citation("B")]}]),
+        ),
+    ] {
+        assert_eq!(content(blocks, "end_turn").0, shown);
+    }
+}
+
+#[test]
+fn a_stop_reason_agrees_with_what_was_said() {
+    let call = json!([{"toolUse": {"toolUseId": "", "name": "n", "input": {}}}]);
+    let (blocks, reason) = content(call.clone(), "end_turn");
+    assert_eq!(
+        (&blocks[0]["id"], reason),
+        (&json!("call_r-1_0"), json!("tool_use"))
+    );
+    assert_eq!(content(call.clone(), "max_tokens").1, "max_tokens");
+    assert_eq!(content(json!([{"text": "a"}]), "tool_use").1, "end_turn");
+    for word in ["malformed_tool_use", "malformed_model_output"] {
+        let body = json!({"output": {"message": {"role": "assistant", "content": call}}, "stopReason": word});
+        let seen = whole("m", 200, &[ID], &body.to_string());
+        assert_eq!(
+            seen.ending,
+            Ending::Error(424, "ModelErrorException".to_owned())
+        );
+        assert_eq!(seen.facts.stop_reason.as_deref(), Some(word));
+    }
+}
+
 #[test]
 fn whole_answers_of_invoke_pass_as_they_are() {
     let body = r#"{ "id":"msg_1","type":"message","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2,"cache_read_input_tokens":3} }"#;

@@ -320,7 +320,9 @@ proptest! {
         let message = added_up(&whole.sent, include_usage);
         let is_whole = end > 0;
         prop_assert_eq!(message.done, is_whole);
-        prop_assert_eq!(message.finish_reason.as_deref(), is_whole.then_some("tool_calls"));
+        let calls = said.iter().any(|said| matches!(said, Said::Call { .. }));
+        let reason = if calls { "tool_calls" } else { "stop" };
+        prop_assert_eq!(message.finish_reason.as_deref(), is_whole.then_some(reason));
         prop_assert_eq!(message.error.is_some(), !is_whole);
         prop_assert_eq!(message.usage.is_some(), end == 2 && include_usage);
         let (calls, proofs) = expected(&said);

@@ -120,8 +120,44 @@ fn each_block_has_its_place() {
         ("[]", message(json!({}))),
         (r#"[{"text":""}]"#, message(json!({"content": ""}))),
         (
-            r#"[{"text":"a\n"},{"text":"\u00e9"},{"new":{"text":"x"}}]"#,
+            r#"[{"text":"a\n"},{"text":"\u00e9"}]"#,
             message(json!({"content": "a\né"})),
+        ),
+        (
+            r#"[{"text":"a "},{"new":{"text":"x"}}]"#,
+            message(json!({"content": "a [content of a kind that this API has no form for]"})),
+        ),
+        (
+            r#"[{"image":{"format":"png","source":{"bytes":"QUJD"}}},{"text":"a"},{"image":{"format":"webp","source":{"s3Location":{"uri":"s3://b/k"}}}}]"#,
+            message(json!({"content": "a", "images": [
+                {"index": 0, "type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}},
+                {"index": 1, "type": "image_url", "image_url": {"url": "s3://b/k"}},
+            ]})),
+        ),
+        (
+            r#"[{"image":{"format":"png","error":{"message":"m"}}}]"#,
+            message(json!({"content": "[an image that did not come whole]"})),
+        ),
+        (
+            r#"[{"audio":{"format":"mp3","source":{"bytes":"QUJD"}}}]"#,
+            message(
+                json!({"audio": {"id": "audio_r-1", "data": "QUJD", "expires_at": 1_700_000_000, "transcript": ""}}),
+            ),
+        ),
+        (
+            r#"[{"audio":{"format":"mp3","source":{"s3Location":{"uri":"s3://b/k"}}}}]"#,
+            message(json!({"content": "[audio, which this API has no form for]"})),
+        ),
+        (
+            r#"[{"toolUse":{"toolUseId":"s","name":"g","input":{},"type":"server_tool_use"}},
+                {"toolResult":{"toolUseId":"s","content":[],"type":"g_result"}},{"text":"a"}]"#,
+            message(json!({"content": "a"})),
+        ),
+        (
+            r#"[{"reasoningContent":{"reasoningText":{"signature":"sig"}}},{"text":"x"}]"#,
+            message(
+                json!({"content": "x", "thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "sig"}]}),
+            ),
         ),
         (
             r#"[{"citationsContent":{"content":[{"text":"a"},{"text":"b"}],"citations":[{"title":"t"}]}},{"text":"c"}]"#,
@@ -140,19 +176,23 @@ fn each_block_has_its_place() {
         ),
         (
             r#"[{"text":"x"},{"toolUse":{"toolUseId":"t-0","name":"f","input":{ "a" : [ 1.50, "b c\n" ] }}},
-                {"toolUse":{"toolUseId":"t-1","name":"g","input":{},"type":"server_tool_use"}},{"toolUse":{"toolUseId":"t-2","name":"g"}}]"#,
+                {"toolUse":{"toolUseId":"","name":"g","input":{},"type":"new_kind"}},{"toolUse":{"toolUseId":"t-2","name":"g"}}]"#,
             message(json!({
                 "content": "x",
                 "tool_calls": [
                     {"id": "t-0", "type": "function", "function": {"name": "f", "arguments": r#"{"a":[1.50,"b c\n"]}"#}},
-                    {"id": "t-1", "type": "function", "function": {"name": "g", "arguments": "{}"}},
+                    {"id": "call_r-1_1", "type": "function", "function": {"name": "g", "arguments": "{}"}},
                     {"id": "t-2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
                 ],
             })),
         ),
     ] {
+        let reason = match expected.get("tool_calls") {
+            Some(_) => "tool_calls",
+            None => "stop",
+        };
         let expected =
-            json!({"index": 0, "message": expected, "logprobs": null, "finish_reason": "stop"});
+            json!({"index": 0, "message": expected, "logprobs": null, "finish_reason": reason});
         assert_eq!(choice(content), expected, "{content}");
     }
     let long = "x\\n".repeat(1000);
@@ -173,9 +213,7 @@ fn every_stop_reason_has_its_word() {
     for (reason, word) in [
         ("end_turn", "stop"),
         ("stop_sequence", "stop"),
-        ("malformed_model_output", "stop"),
-        ("malformed_tool_use", "stop"),
-        ("tool_use", "tool_calls"),
+        ("tool_use", "stop"),
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
         ("content_filtered", "content_filter"),
@@ -185,6 +223,25 @@ fn every_stop_reason_has_its_word() {
         let body = answer("[]", "").replace("end_turn", reason);
         let body: Value = serde_json::from_str(&spelt(ASKED, &body)).unwrap();
         assert_eq!(body["choices"][0]["finish_reason"], word, "{reason}");
+    }
+    let called = r#"[{"toolUse":{"toolUseId":"t","name":"f","input":{}}}]"#;
+    for (reason, word) in [
+        ("end_turn", "tool_calls"),
+        ("tool_use", "tool_calls"),
+        ("max_tokens", "length"),
+    ] {
+        let body = answer(called, "").replace("end_turn", reason);
+        let body: Value = serde_json::from_str(&spelt(ASKED, &body)).unwrap();
+        assert_eq!(body["choices"][0]["finish_reason"], word, "{reason}");
+    }
+    for reason in ["malformed_model_output", "malformed_tool_use"] {
+        let body = answer(called, "").replace("end_turn", reason);
+        let refusal = refusal(ASKED, 200, &[], body.as_bytes(), true);
+        assert_eq!(
+            (refusal.status, refusal.exception.as_ref()),
+            (424, "ModelErrorException")
+        );
+        assert_eq!(error_object(&refusal)["type"], "server_error");
     }
 }
 

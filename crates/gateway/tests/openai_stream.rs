@@ -46,7 +46,11 @@ fn between(events: &[(&str, &str)]) -> String {
     assert_eq!(seen.ending, Ending::Clean);
     assert_eq!(seen.facts.stream, Some(StreamStatus::Complete));
     let text = text(&seen).strip_prefix(&delta(ROLE)).unwrap();
-    let end = finish("stop") + DONE;
+    let reason = match text.contains("tool_calls") {
+        true => "tool_calls",
+        false => "stop",
+    };
+    let end = finish(reason) + DONE;
     text.strip_suffix(&end)
         .unwrap_or_else(|| panic!("{text}"))
         .to_owned()
@@ -114,9 +118,7 @@ fn every_stop_reason_ends_the_answer() {
     for (reason, finish_reason) in [
         ("end_turn", "stop"),
         ("stop_sequence", "stop"),
-        ("malformed_model_output", "stop"),
-        ("malformed_tool_use", "stop"),
-        ("tool_use", "tool_calls"),
+        ("tool_use", "stop"),
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
         ("content_filtered", "content_filter"),
@@ -127,6 +129,39 @@ fn every_stop_reason_ends_the_answer() {
         let seen = streamed(ASKED, &[START, ("messageStop", &stop), METADATA]);
         assert_eq!(text(&seen), delta(ROLE) + &finish(finish_reason) + DONE);
         assert_eq!(seen.facts.stop_reason.as_deref(), Some(reason));
+    }
+    for (reason, finish_reason) in [
+        ("end_turn", "tool_calls"),
+        ("tool_use", "tool_calls"),
+        ("something_new", "tool_calls"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("content_filtered", "content_filter"),
+    ] {
+        let stop = format!(r#"{{"stopReason":"{reason}"}}"#);
+        let seen = streamed(ASKED, &[START, TOOL_0, ("messageStop", &stop), METADATA]);
+        assert!(
+            text(&seen).ends_with(&(finish(finish_reason) + DONE)),
+            "{reason}"
+        );
+        assert_eq!(seen.facts.stop_reason.as_deref(), Some(reason));
+    }
+    for reason in ["malformed_tool_use", "malformed_model_output"] {
+        let stop = format!(r#"{{"stopReason":"{reason}"}}"#);
+        for end in [&[METADATA][..], &[]] {
+            let seen = streamed(
+                ASKED,
+                &[&[START, TEXT, ("messageStop", &stop)], end].concat(),
+            );
+            let error = text(&seen).strip_prefix(&(delta(ROLE) + &delta(r#"{"content":"Hi"}"#)));
+            assert!(
+                error.unwrap().starts_with(r#"data: {"error":"#),
+                "{}",
+                text(&seen)
+            );
+            assert!(!text(&seen).contains("DONE") && !text(&seen).contains(r#""finish_reason":""#));
+            assert_eq!(seen.facts.stop_reason.as_deref(), Some(reason));
+        }
     }
     for stop in ["{}", r#"{"stopReason":null}"#] {
         let seen = streamed(ASKED, &[START, ("messageStop", stop), METADATA]);
@@ -185,11 +220,15 @@ fn what_says_nothing_is_left_out() {
         ),
         (
             "contentBlockDelta",
-            r#"{"contentBlockIndex":0,"delta":{"image":{"source":{"bytes":"AAAA"}}}}"#,
+            r#"{"contentBlockIndex":0,"delta":{"somethingNew":null}}"#,
         ),
         (
-            "contentBlockDelta",
-            r#"{"contentBlockIndex":0,"delta":{"somethingNew":"x"}}"#,
+            "contentBlockStart",
+            r#"{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"s","name":"n","type":"server_tool_use"}}}"#,
+        ),
+        (
+            "contentBlockStart",
+            r#"{"contentBlockIndex":0,"start":{"toolResult":{"toolUseId":"s","type":"nova_grounding_result"}}}"#,
         ),
         (
             "contentBlockDelta",
@@ -200,10 +239,6 @@ fn what_says_nothing_is_left_out() {
             r#"{"contentBlockIndex":5,"delta":{"toolUse":{"input":"{}"}}}"#,
         ),
         ("contentBlockStart", r#"{"contentBlockIndex":0,"start":{}}"#),
-        (
-            "contentBlockStart",
-            r#"{"contentBlockIndex":0,"start":{"image":{"format":"png"}}}"#,
-        ),
         ("contentBlockStart", r#"{"contentBlockIndex":0}"#),
         ("contentBlockStop", r#"{"contentBlockIndex":9}"#),
         ("messageStart", r#"{"role":"assistant"}"#),
@@ -284,6 +319,70 @@ fn arguments(index: u32, json: &str) -> String {
     delta(&format!(
         r#"{{"tool_calls":[{{"index":{index},"function":{{"arguments":{json}}}}}]}}"#
     ))
+}
+
+#[test]
+fn pictures_and_what_is_not_known_are_shown() {
+    let image = |index: u32, url: &str| {
+        delta(&format!(
+            r#"{{"images":[{{"index":{index},"type":"image_url","image_url":{{"url":"{url}"}}}}]}}"#
+        ))
+    };
+    let start = (
+        "contentBlockStart",
+        r#"{"contentBlockIndex":0,"start":{"image":{"format":"jpeg"}}}"#,
+    );
+    let bytes = (
+        "contentBlockDelta",
+        r#"{"contentBlockIndex":0,"delta":{"image":{"source":{"bytes":"QUJD"}}}}"#,
+    );
+    let stop = ("contentBlockStop", r#"{"contentBlockIndex":0}"#);
+    assert_eq!(
+        between(&[start, bytes, stop, TEXT]),
+        image(0, "data:image/jpeg;base64,QUJD") + &delta(r#"{"content":"Hi"}"#)
+    );
+    // In pieces, without a start, and never ended.
+    assert_eq!(
+        between(&[start, bytes, bytes, bytes]),
+        image(0, "data:image/jpeg;base64,QUJDQUJDQUJD")
+    );
+    assert_eq!(
+        between(&[bytes, stop, bytes, stop]),
+        image(0, "data:image/png;base64,QUJD") + &image(1, "data:image/png;base64,QUJD")
+    );
+    let none = delta(r#"{"content":"[an image that did not come whole]"}"#);
+    assert_eq!(between(&[start, stop]), none);
+    let new = (
+        "contentBlockDelta",
+        r#"{"contentBlockIndex":0,"delta":{"somethingNew":{"x":1}}}"#,
+    );
+    let named = delta(r#"{"content":"[content of a kind that this API has no form for]"}"#);
+    assert_eq!(between(&[new, new, stop]), named);
+}
+
+#[test]
+fn a_call_without_an_id_gets_one() {
+    let start = (
+        "contentBlockStart",
+        r#"{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"","name":"f"}}}"#,
+    );
+    let stop = ("contentBlockStop", r#"{"contentBlockIndex":0}"#);
+    assert_eq!(
+        between(&[start, stop, start]),
+        call(0, "call_r-1_0", "f")
+            + &arguments(0, r#""{}""#)
+            + &call(1, "call_r-1_1", "f")
+            + &arguments(1, r#""{}""#)
+    );
+}
+
+#[test]
+fn counts_that_come_before_the_end_end_it_too() {
+    let seen = streamed(ASKED_USAGE, &[START, TEXT, METADATA, STOP]);
+    let usual = streamed(ASKED_USAGE, &[START, TEXT, STOP, METADATA]);
+    assert_eq!(text(&seen), text(&usual));
+    assert_eq!(seen.facts, usual.facts);
+    assert_eq!(seen.facts.stream, Some(StreamStatus::Complete));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::usage::{Metrics, Usage};
@@ -56,11 +57,36 @@ pub struct ContentBlockStart<'a> {
 
 /// The union in `contentBlockStart`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Start<'a> {
     /// A call of a tool.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub tool_use: Option<ToolUseStart<'a>>,
+    /// A picture.
+    #[serde(borrow)]
+    pub image: Option<ImageStart<'a>>,
+    /// What a tool that Bedrock runs itself has given: the model's business.
+    pub tool_result: Option<IgnoredAny>,
+}
+
+impl<'a> Start<'a> {
+    /// The call that begins, if it is one that the client has to make.
+    pub fn call(&self) -> Option<&ToolUseStart<'a>> {
+        let is_servers = |call: &&ToolUseStart| {
+            let kind = call.kind.as_ref();
+            kind.is_some_and(|Text(kind)| kind == SERVERS)
+        };
+        self.tool_use.as_ref().filter(|call| !is_servers(call))
+    }
+}
+
+/// `image` in a start.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ImageStart<'a> {
+    /// `png`, `jpeg` …
+    #[serde(borrow)]
+    pub format: Text<'a>,
 }
 
 /// `toolUse` in a start.
@@ -73,7 +99,13 @@ pub struct ToolUseStart<'a> {
     /// The tool's name.
     #[serde(borrow)]
     pub name: Text<'a>,
+    /// Who calls it: nothing, or [`SERVERS`].
+    #[serde(borrow, rename = "type")]
+    pub kind: Option<Text<'a>>,
 }
+
+/// The type of a call that Bedrock makes itself, and the client must not.
+pub const SERVERS: &str = "server_tool_use";
 
 /// `contentBlockDelta`
 #[derive(Debug, Default)]
@@ -95,6 +127,10 @@ pub struct Delta<'a> {
     pub reasoning_content: Option<ReasoningDelta<'a>>,
     /// A source that the model cites, as it came.
     pub citation: Option<&'a RawValue>,
+    /// More of a picture, as it came.
+    pub image: Option<&'a RawValue>,
+    /// Whether it is of a kind that is not known.
+    pub unknown: bool,
 }
 
 /// `reasoningContent` in a delta.
@@ -150,9 +186,18 @@ impl<'a> Delta<'a> {
                 }
                 "toolUse" | "reasoningContent" => {}
                 "citation" => self.citation = serde_json::from_str(cursor.value()?).ok(),
-                _ => cursor.skip()?,
+                "image" => self.image = serde_json::from_str(cursor.value()?).ok(),
+                // What a tool that Bedrock runs itself has given: the model's business.
+                "toolResult" => cursor.skip()?,
+                _ => self.unknown |= cursor.value()? != "null",
             }
         }
+        // It is a union: what stands beside something known is about that.
+        self.unknown &= self.text.is_none()
+            && self.tool_input.is_none()
+            && self.reasoning_content.is_none()
+            && self.citation.is_none()
+            && self.image.is_none();
         Ok(())
     }
 }

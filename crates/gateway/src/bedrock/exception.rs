@@ -92,8 +92,60 @@ pub fn of_answer(status: u16, name: Option<&str>, body: &[u8]) -> Refusal {
     let (default_name, default_message) = for_status(status);
     let message = message_in(body);
     let name = name.map_or(default_name, |name| Cow::Owned(name.to_owned()));
-    Refusal::new(status, name, message.map_or(default_message, Cow::Owned))
+    told(status, name, message.map_or(default_message, Cow::Owned))
 }
+
+/// An error for the client, in Bedrock's own words.
+pub fn told(
+    status: u16,
+    name: impl Into<Cow<'static, str>>,
+    message: impl Into<Cow<'static, str>>,
+) -> Refusal {
+    let refusal = Refusal::new(status, name, message);
+    match (400..429).contains(&status) && is_too_long(&refusal.message) {
+        true => Refusal {
+            code: Some(CONTEXT_LENGTH_EXCEEDED),
+            param: Some("messages".to_owned()),
+            ..refusal
+        },
+        false => refusal,
+    }
+}
+
+/// Whether a message says that the prompt does not fit the model. Agents shorten their history then, if they are told in a
+/// form that they know; each family says it in its own words.
+fn is_too_long(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    TOO_LONG.iter().any(|words| message.contains(words))
+}
+
+/// The code that OpenAI's clients look for.
+pub const CONTEXT_LENGTH_EXCEEDED: &str = "context_length_exceeded";
+
+const TOO_LONG: [&str; 15] = [
+    // Claude, DeepSeek
+    "input is too long",
+    "prompt is too long",
+    "exceed context limit",
+    // Nova
+    "input tokens exceeded",
+    "input tokens exceeds maximum",
+    // Open weights
+    "maximum context length",
+    "maximum prompt length",
+    "context length exceeded",
+    "context_length_exceeded",
+    // GPT
+    "exceeds the context window",
+    "exceeds the model's context",
+    // Kimi
+    "exceed model maximum",
+    "exceeded model token limit",
+    // Command
+    "too many tokens",
+    // Titan
+    "too many input tokens",
+];
 
 /// What an error's body says, in either spelling that AWS's services have; some send both.
 pub fn message_in(body: &[u8]) -> Option<String> {
@@ -135,6 +187,38 @@ mod tests {
         assert_eq!(status_of("somethingNew"), 500);
         assert_eq!(http_name("throttlingException"), "ThrottlingException");
         assert_eq!(http_name(""), "");
+    }
+
+    #[test]
+    fn a_prompt_that_does_not_fit_has_a_code_in_every_familys_words() {
+        for message in [
+            "The model returned the following errors: Input is too long for requested model.",
+            "prompt is too long: 210000 tokens > 200000 maximum",
+            "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000",
+            "Input Tokens Exceeded: Number of input tokens exceeds maximum length. Please update the input to try again.",
+            "This model's maximum context length is 131072 tokens. Please reduce the length of the messages.",
+            "Your input exceeds the context window of this model. Please adjust your input and try again.",
+            "Invalid request: Your request exceed model maximum of 262144 tokens",
+            "too many tokens: total number of tokens in the prompt cannot exceed 4081",
+        ] {
+            let refusal = told(400, "ValidationException", message);
+            assert_eq!(refusal.code, Some(CONTEXT_LENGTH_EXCEEDED), "{message}");
+            assert_eq!(refusal.message, message);
+            assert_eq!(told(429, "ThrottlingException", message).code, None);
+            assert_eq!(told(500, "InternalServerException", message).code, None);
+        }
+        for message in [
+            "The provided model identifier is invalid.",
+            "Too many requests, please wait before trying again.",
+            "max_tokens: 100000 > 64000, which is the maximum allowed number of output tokens",
+            "1 validation error detected: Value at 'system.1.member.text' failed to satisfy constraint: length",
+        ] {
+            assert_eq!(
+                told(400, "ValidationException", message).code,
+                None,
+                "{message}"
+            );
+        }
     }
 
     #[test]

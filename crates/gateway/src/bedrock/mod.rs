@@ -12,6 +12,7 @@ pub mod path;
 pub mod sent;
 pub mod signing;
 mod signing_key;
+pub mod stop;
 pub mod usage;
 mod vendor_api;
 pub mod verdict;

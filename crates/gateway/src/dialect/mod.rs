@@ -13,6 +13,7 @@ pub mod native;
 pub mod openai;
 pub mod parameter;
 mod shaped;
+mod shown;
 pub(crate) mod thinking;
 pub mod unserved;
 
@@ -140,34 +141,63 @@ impl Reply {
         }
     }
 
-    /// Writes a whole answer; `None` if it is not what Bedrock should have sent.
-    pub fn whole(&self, shape: Shape, meta: &Meta, body: &str, out: &mut Vec<u8>) -> Option<()> {
-        if shape.is_whole {
-            let mut writer = self.events(shape, meta)?;
-            return shaped::write_events(body, writer.as_mut(), out).ok();
-        }
-        let written = match shape.text {
-            AnswerText::Texts => self.write_whole(meta, body, out),
-            text => self.write_whole(meta, &shaped::reshaped(body, text)?, out),
-        };
-        written.ok()
-    }
-
-    fn write_whole(
+    /// Writes a whole answer.
+    ///
+    /// # Errors
+    /// It is not what Bedrock should have sent, or not what a client may take for an answer.
+    pub fn whole(
         &self,
+        shape: Shape,
         meta: &Meta,
         body: &str,
         out: &mut Vec<u8>,
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), Unwritable> {
+        if shape.is_whole {
+            let mut writer = self.events(shape, meta).ok_or(Unwritable::Unexpected)?;
+            return shaped::write_events(body, writer.as_mut(), out).map_err(Unwritable::from);
+        }
+        match shape.text {
+            AnswerText::Texts => self.write_whole(meta, body, out),
+            text => {
+                let body = shaped::reshaped(body, text).ok_or(Unwritable::Unexpected)?;
+                self.write_whole(meta, &body, out)
+            }
+        }
+    }
+
+    fn write_whole(&self, meta: &Meta, body: &str, out: &mut Vec<u8>) -> Result<(), Unwritable> {
         match self {
             Self::AsSent | Self::ConverseEvents => {
                 out.extend_from_slice(body.as_bytes());
                 Ok(())
             }
             Self::OpenAi(reply) => openai::response::write(reply, meta, body, out),
-            Self::Embeddings(reply) => openai::embeddings::write(reply, meta, body, out),
+            Self::Embeddings(reply) => {
+                openai::embeddings::write(reply, meta, body, out).map_err(Unwritable::from)
+            }
             Self::Anthropic(reply) => anthropic::response::write(reply, meta, body, out),
         }
+    }
+}
+
+/// Why a whole answer is not written.
+#[derive(Debug)]
+pub(crate) enum Unwritable {
+    /// It is not what Bedrock should have sent.
+    Unexpected,
+    /// The model failed, which Bedrock tells in an answer.
+    Failed(Box<Refusal>),
+}
+
+impl From<serde_json::Error> for Unwritable {
+    fn from(_: serde_json::Error) -> Self {
+        Self::Unexpected
+    }
+}
+
+impl From<Refusal> for Unwritable {
+    fn from(refusal: Refusal) -> Self {
+        Self::Failed(Box::new(refusal))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Answer, End, Flow, broken};
 use crate::bedrock::{exception, verdict};
 use crate::dialect::native::response::Observer;
-use crate::dialect::{Meta, Reply};
+use crate::dialect::{Meta, Reply, Unwritable};
 use crate::facts::Facts;
 use crate::family::Shape;
 use crate::refusal::Refusal;
@@ -134,11 +134,14 @@ impl Whole {
             Ok(body) if self.expected => {
                 self.reply.whole(self.shape, &self.meta, body, &mut written)
             }
-            _ => None,
+            _ => Err(Unwritable::Unexpected),
         };
         match result {
-            Some(()) => Ok(written),
-            None => Err(broken("Bedrock's answer was not what it should be.")),
+            Ok(()) => Ok(written),
+            Err(Unwritable::Failed(refusal)) => Err(*refusal),
+            Err(Unwritable::Unexpected) => {
+                Err(broken("Bedrock's answer was not what it should be."))
+            }
         }
     }
 }

@@ -2,9 +2,10 @@
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_ResponseSyntax>
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::bedrock::event::ServiceTier;
+use crate::bedrock::event::{SERVERS, ServiceTier};
 use crate::bedrock::usage::Usage;
 use crate::json::text::{Literal, Text};
 
@@ -45,7 +46,7 @@ pub struct Message<'a> {
     pub content: Vec<ContentBlock<'a>>,
 }
 
-/// A block; a kind that no dialect shows has no member here.
+/// A block.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContentBlock<'a> {
@@ -61,6 +62,65 @@ pub struct ContentBlock<'a> {
     /// Text with its sources.
     #[serde(borrow)]
     pub citations_content: Option<CitationsContent<'a>>,
+    /// A picture.
+    #[serde(borrow)]
+    pub image: Option<Media<'a>>,
+    /// Sound.
+    #[serde(borrow)]
+    pub audio: Option<Media<'a>>,
+    /// What a tool that Bedrock runs itself has given: the model's business.
+    pub tool_result: Option<IgnoredAny>,
+}
+
+impl<'a> ContentBlock<'a> {
+    /// The call in it, if it is one that the client has to make.
+    pub fn call(&self) -> Option<&ToolUse<'a>> {
+        self.tool_use.as_ref().filter(|call| !call.is_servers())
+    }
+
+    /// Whether it is of a kind that is not known.
+    pub fn is_unknown(&self) -> bool {
+        self.text.is_none()
+            && self.tool_use.is_none()
+            && self.reasoning_content.is_none()
+            && self.citations_content.is_none()
+            && self.image.is_none()
+            && self.audio.is_none()
+            && self.tool_result.is_none()
+    }
+}
+
+/// `image` or `audio`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Media<'a> {
+    /// `png`, `mp3` …
+    #[serde(borrow)]
+    pub format: Text<'a>,
+    /// Where it is.
+    #[serde(borrow)]
+    pub source: MediaSource<'a>,
+}
+
+/// `source`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MediaSource<'a> {
+    /// Here, in base64.
+    #[serde(borrow)]
+    pub bytes: Option<Literal<'a>>,
+    /// In a bucket.
+    #[serde(borrow)]
+    pub s3_location: Option<S3Location<'a>>,
+}
+
+/// `s3Location`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct S3Location<'a> {
+    /// `s3://bucket/key`
+    #[serde(borrow)]
+    pub uri: Option<Literal<'a>>,
 }
 
 /// `toolUse`
@@ -76,6 +136,16 @@ pub struct ToolUse<'a> {
     /// What it is called with.
     #[serde(borrow, default)]
     pub input: Option<&'a RawValue>,
+    /// Who calls it: nothing, or [`SERVERS`].
+    #[serde(borrow, default, rename = "type")]
+    pub kind: Option<Text<'a>>,
+}
+
+impl ToolUse<'_> {
+    /// Whether Bedrock makes this call itself.
+    pub fn is_servers(&self) -> bool {
+        self.kind.as_ref().is_some_and(|Text(kind)| kind == SERVERS)
+    }
 }
 
 /// `reasoningContent`
@@ -93,9 +163,9 @@ pub struct ReasoningContent<'a> {
 /// `reasoningText`
 #[derive(Debug, Deserialize)]
 pub struct ReasoningText<'a> {
-    /// The reasoning.
-    #[serde(borrow)]
-    pub text: Literal<'a>,
+    /// The reasoning; a model may keep it to itself, and only sign it.
+    #[serde(borrow, default)]
+    pub text: Option<Literal<'a>>,
     /// What proves to the model that it is its own.
     #[serde(borrow, default)]
     pub signature: Option<Literal<'a>>,

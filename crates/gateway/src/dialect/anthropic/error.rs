@@ -1,8 +1,11 @@
 //! Errors as Anthropic's SDKs read them.
 //! <https://docs.claude.com/en/api/errors>
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
+use crate::bedrock::exception::CONTEXT_LENGTH_EXCEEDED;
 use crate::refusal::{ErrorAnswer, Refusal};
 
 /// Where SDKs look for the request's id.
@@ -35,17 +38,31 @@ pub fn answer(refusal: &Refusal, request_id: Option<&str>) -> ErrorAnswer {
 
 /// The error as JSON.
 pub fn json(refusal: &Refusal, request_id: Option<&str>) -> Vec<u8> {
+    let message = match refusal.code == Some(CONTEXT_LENGTH_EXCEEDED) {
+        true => in_anthropics_words(&refusal.message),
+        false => Cow::Borrowed(refusal.message.as_ref()),
+    };
     let body = Body {
         kind: "error",
         error: Detail {
             kind: kind(refusal.status),
-            message: &refusal.message,
+            message: &message,
         },
         request_id,
     };
     // Writing strings to memory does not fail.
     serde_json::to_vec(&body).unwrap_or_default()
 }
+
+/// There are no codes here: agents know by these words that they have to shorten their history.
+fn in_anthropics_words(message: &str) -> Cow<'_, str> {
+    match message.to_ascii_lowercase().contains(TOO_LONG) {
+        true => message.into(),
+        false => format!("{TOO_LONG}: {message}").into(),
+    }
+}
+
+const TOO_LONG: &str = "prompt is too long";
 
 fn kind(status: u16) -> &'static str {
     match status {
@@ -93,6 +110,25 @@ mod tests {
                     r#"{{"type":"error","error":{{"type":"{kind}","message":"a \"b\""}},"request_id":null}}"#
                 )
             );
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_does_not_fit_is_told_in_the_words_that_agents_know() {
+        for (message, told) in [
+            (
+                "This model's maximum context length is 9 tokens.",
+                "prompt is too long: This model's maximum context length is 9 tokens.",
+            ),
+            (
+                "Prompt is too long: 9 tokens > 8 maximum",
+                "Prompt is too long: 9 tokens > 8 maximum",
+            ),
+            ("Malformed input request", "Malformed input request"),
+        ] {
+            let refusal = crate::bedrock::exception::told(400, "ValidationException", message);
+            let body = String::from_utf8(json(&refusal, None)).unwrap();
+            assert!(body.contains(&format!(r#""message":"{told}""#)), "{body}");
         }
     }
 

@@ -11,6 +11,7 @@ pub mod stream;
 use super::openai;
 use crate::bedrock::converse::names::Names;
 use crate::bedrock::model_id::Vendor;
+use crate::bedrock::stop::Stop;
 use crate::bedrock::usage::Usage;
 use crate::json::writer::Writer;
 use crate::settings::{Settings, Via};
@@ -77,15 +78,16 @@ fn invokes(called: &str, requested: Option<&str>, settings: &Settings<'_>) -> bo
     }
 }
 
-/// Converse's word for why generation ended, in Anthropic's. A word that is not known yet ends an answer as any other.
-fn stop_reason(word: &str) -> &'static str {
-    match word {
-        "tool_use" => "tool_use",
-        "max_tokens" => "max_tokens",
-        "stop_sequence" => "stop_sequence",
-        "model_context_window_exceeded" => "model_context_window_exceeded",
-        "content_filtered" | "guardrail_intervened" => "refusal",
-        _ => "end_turn",
+/// Why generation ended, in Anthropic's word.
+fn stop_reason(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Call => "tool_use",
+        Stop::Limit => "max_tokens",
+        Stop::Sequence => "stop_sequence",
+        Stop::Window => "model_context_window_exceeded",
+        Stop::Filtered => "refusal",
+        // What is malformed is an error, and no end.
+        Stop::Turn | Stop::Malformed => "end_turn",
     }
 }
 

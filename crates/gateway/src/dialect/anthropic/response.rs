@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Reply, Route, citation, stop_reason, write_usage};
-use crate::bedrock::converse::answer::{
-    CitationsContent, ContentBlock, ConverseAnswer, ReasoningContent,
-};
-use crate::dialect::Meta;
+use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer, ReasoningContent};
+use crate::bedrock::stop::Stop;
+use crate::dialect::shown::{AUDIO, NO_PICTURE, Picture, UNKNOWN, call_id};
+use crate::dialect::{Meta, Unwritable};
 use crate::json::strict::Object;
 use crate::json::text::{Literal, Text};
 use crate::json::writer::Writer;
@@ -16,13 +16,13 @@ use crate::json::writer::Writer;
 /// Writes the answer `body`.
 ///
 /// # Errors
-/// It is none of what was asked for.
+/// It is none of what was asked for, or none that is whole.
 pub(crate) fn write(
     reply: &Reply,
     meta: &Meta,
     body: &str,
     out: &mut Vec<u8>,
-) -> Result<(), serde_json::Error> {
+) -> Result<(), Unwritable> {
     match reply.route {
         Route::Invoke => out.extend_from_slice(body.as_bytes()),
         Route::Converse => write_message(reply, meta, body, out)?,
@@ -46,18 +46,24 @@ fn write_message(
     meta: &Meta,
     body: &str,
     out: &mut Vec<u8>,
-) -> Result<(), serde_json::Error> {
+) -> Result<(), Unwritable> {
     let Object(answer): Object<ConverseAnswer> = serde_json::from_str(body)?;
+    let blocks = &answer.output.message.content;
+    let calls = blocks.iter().any(|block| block.call().is_some());
+    let stop = Stop::of(answer.stop_reason.as_deref().unwrap_or_default(), calls);
+    if let Some(failure) = stop.failure() {
+        return Err(failure.into());
+    }
     let mut w = Writer::new(body);
     w.open('{');
     open_message(reply, meta, &mut w);
     w.key("content").open('[');
-    for block in &answer.output.message.content {
-        write_block(reply, block, &mut w);
+    for (place, block) in blocks.iter().enumerate() {
+        let following = blocks.get(place + 1..).unwrap_or_default();
+        write_block(reply, meta, (place, block), following, &mut w);
     }
     w.close(']');
-    let word = answer.stop_reason.as_deref().unwrap_or_default();
-    write_stop(word, answer.additional_model_response_fields, &mut w);
+    write_stop(stop, answer.additional_model_response_fields, &mut w);
     write_usage(&answer.usage.unwrap_or_default(), &mut w);
     w.close('}');
     w.write_to(out);
@@ -73,7 +79,7 @@ pub(super) fn open_message(reply: &Reply, meta: &Meta, w: &mut Writer<'_>) {
 }
 
 /// Writes why generation ended; Converse tells the sequence that ended it only in the model's own fields.
-pub(super) fn write_stop(word: &str, fields: Option<&RawValue>, w: &mut Writer<'_>) {
+pub(super) fn write_stop(stop: Stop, fields: Option<&RawValue>, w: &mut Writer<'_>) {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Fields<'a> {
@@ -83,41 +89,61 @@ pub(super) fn write_stop(word: &str, fields: Option<&RawValue>, w: &mut Writer<'
     let fields: Fields = fields
         .and_then(|fields| serde_json::from_str(fields.get()).ok())
         .unwrap_or_default();
-    w.key("stop_reason").value(stop_reason(word));
-    let sequence = fields.stop_sequence.filter(|_| word == "stop_sequence");
+    w.key("stop_reason").value(stop_reason(stop));
+    let sequence = fields.stop_sequence.filter(|_| stop == Stop::Sequence);
     w.key("stop_sequence")
         .json(sequence.map_or("null", |sequence| sequence.0));
 }
 
-fn write_block<'a>(reply: &Reply, block: &ContentBlock<'a>, w: &mut Writer<'a>) {
-    if let Some(text) = block.text {
-        w.item().open('{');
-        w.key("type").value("text");
-        w.key("text").json(text.0);
-        w.close('}');
-    } else if let Some(call) = &block.tool_use {
+/// Writes the block in this place, with the citations of those that follow and have no text of their own.
+fn write_block<'a>(
+    reply: &Reply,
+    meta: &Meta,
+    (place, block): (usize, &'a ContentBlock<'a>),
+    following: &[ContentBlock<'a>],
+    w: &mut Writer<'a>,
+) {
+    if let Some(call) = block.call() {
         let (Text(id), Text(name)) = (&call.tool_use_id, &call.name);
         w.item().open('{');
         w.key("type").value("tool_use");
-        w.key("id").string(id);
+        w.key("id").string(&call_id(id, meta, place));
         w.key("name").value(reply.tools.for_client(name));
         w.key("input")
             .json(call.input.map_or("{}", |input| input.get()));
         w.close('}');
     } else if let Some(reasoning) = &block.reasoning_content {
         write_reasoning(reasoning, w);
-    } else if let Some(cited) = &block.citations_content {
-        write_cited(cited, w);
+    } else if block.text.is_some() || block.citations_content.is_some() {
+        write_text(block, following, w);
+    } else if let Some(picture) = block.image.as_ref().and_then(Picture::of) {
+        w.item().open('{');
+        w.key("type").value("image");
+        w.key("source");
+        picture.write_source(w);
+        w.close('}');
+    } else {
+        let named = match block {
+            block if block.image.is_some() => NO_PICTURE,
+            block if block.audio.is_some() => AUDIO,
+            block if block.is_unknown() => UNKNOWN,
+            // What Bedrock's own tools were called with and gave.
+            _ => return,
+        };
+        w.item().open('{');
+        w.key("type").value("text");
+        w.key("text").json(named.0);
+        w.close('}');
     }
 }
 
 fn write_reasoning<'a>(reasoning: &ReasoningContent<'a>, w: &mut Writer<'a>) {
     if let Some(shown) = &reasoning.reasoning_text {
+        let or_empty = |text: Option<Literal<'a>>| text.map_or("\"\"", |text| text.0);
         w.item().open('{');
         w.key("type").value("thinking");
-        w.key("thinking").json(shown.text.0);
-        let signature = shown.signature.map_or("\"\"", |signature| signature.0);
-        w.key("signature").json(signature);
+        w.key("thinking").json(or_empty(shown.text));
+        w.key("signature").json(or_empty(shown.signature));
         w.close('}');
     } else if let Some(data) = reasoning.redacted_content {
         w.item().open('{');
@@ -127,18 +153,24 @@ fn write_reasoning<'a>(reasoning: &ReasoningContent<'a>, w: &mut Writer<'a>) {
     }
 }
 
-fn write_cited<'a>(cited: &CitationsContent<'a>, w: &mut Writer<'a>) {
+/// Anthropic refuses an empty text when it comes back, so citations that stand alone go to the text before them.
+fn write_text<'a>(block: &ContentBlock<'a>, following: &[ContentBlock<'a>], w: &mut Writer<'a>) {
+    if cites_only(block) {
+        return;
+    }
     w.item().open('{');
     w.key("type").value("text");
     w.key("text").open('"');
-    for text in cited.content.iter().filter_map(|piece| piece.text) {
+    for text in texts(block) {
         w.inside_string(text);
     }
     w.close('"');
-    let citations: Vec<&'a RawValue> = cited
-        .citations
-        .and_then(|citations| serde_json::from_str(citations.get()).ok())
-        .unwrap_or_default();
+    let alone = following.iter().take_while(|block| cites_only(block));
+    let citations: Vec<&RawValue> = [block]
+        .into_iter()
+        .chain(alone)
+        .flat_map(citations)
+        .collect();
     if !citations.is_empty() {
         w.key("citations").open('[');
         for one in citations {
@@ -147,4 +179,28 @@ fn write_cited<'a>(cited: &CitationsContent<'a>, w: &mut Writer<'a>) {
         w.close(']');
     }
     w.close('}');
+}
+
+fn texts<'a>(block: &ContentBlock<'a>) -> impl Iterator<Item = Literal<'a>> {
+    let cited = block
+        .citations_content
+        .iter()
+        .flat_map(|cited| &cited.content);
+    let cited = cited.filter_map(|piece| piece.text);
+    block.text.into_iter().chain(cited)
+}
+
+fn citations<'a>(block: &ContentBlock<'a>) -> Vec<&'a RawValue> {
+    let citations = block
+        .citations_content
+        .as_ref()
+        .and_then(|cited| cited.citations);
+    citations
+        .and_then(|citations| serde_json::from_str(citations.get()).ok())
+        .unwrap_or_default()
+}
+
+/// Whether a block has sources, and nothing that was said.
+fn cites_only(block: &ContentBlock<'_>) -> bool {
+    block.citations_content.is_some() && texts(block).all(Literal::is_empty)
 }

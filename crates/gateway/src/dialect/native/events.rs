@@ -13,6 +13,8 @@ use crate::json::strict::Object;
 pub struct Events {
     response_text: usize,
     stopped: bool,
+    /// Whether the metadata has come.
+    counted: bool,
     /// All counts that the model itself has told.
     pub usage: Usage,
 }
@@ -59,7 +61,7 @@ impl Events {
             }
             "contentBlockStart" => {
                 let event: ContentBlockStart = parse(payload)?;
-                if event.start.tool_use.is_some() {
+                if event.start.call().is_some() {
                     facts.count_tool_call();
                 }
                 Event::ContentBlockStart(event)
@@ -69,6 +71,7 @@ impl Events {
                 let event: MessageStop = parse(payload)?;
                 keep(&mut facts.stop_reason, event.stop_reason.clone());
                 self.stopped = true;
+                self.complete(facts);
                 Event::MessageStop(event)
             }
             "metadata" => {
@@ -80,13 +83,19 @@ impl Events {
                 if let Some(metrics) = &event.metrics {
                     metrics.tell(facts);
                 }
-                if self.stopped {
-                    facts.stream.get_or_insert(StreamStatus::Complete);
-                }
+                self.counted = true;
+                self.complete(facts);
                 Event::Metadata(Box::new(event))
             }
             _ => Event::Other,
         })
+    }
+
+    /// Whichever of messageStop and metadata comes last ends the stream.
+    fn complete(&self, facts: &mut Facts) {
+        if self.stopped && self.counted {
+            facts.stream.get_or_insert(StreamStatus::Complete);
+        }
     }
 
     /// Between messageStop and metadata the content is whole, and only the counts are unknown.

@@ -1,5 +1,6 @@
 //! Whole answers: JSON that passes as it is while what it says of usage is read.
 
+use crate::bedrock::event::SERVERS;
 use crate::bedrock::exception;
 use crate::bedrock::openai::is_call;
 use crate::bedrock::usage::{Metrics, Usage, keep};
@@ -50,6 +51,8 @@ enum Member {
     Blocks,
     /// A tool-use block.
     ToolUse,
+    /// Of a tool-use block, who makes the call.
+    ToolUseType,
     /// Of a block, what it is.
     BlockType,
     Text,
@@ -80,6 +83,7 @@ impl Member {
         match path {
             "output.message.content" => Some(Self::Blocks),
             "output.message.content.toolUse" => Some(Self::ToolUse),
+            "output.message.content.toolUse.type" => Some(Self::ToolUseType),
             "output.message.content.text" => Some(Self::Text),
             "stopReason" => Some(Self::StopReason),
             "usage" => Some(Self::Usage),
@@ -186,6 +190,12 @@ impl Listener for Heard<'_> {
                 let is_tool = |kind: String| kind == "tool_use" || is_call(&kind);
                 if serde_json::from_slice(text).is_ok_and(is_tool) {
                     facts.count_tool_call();
+                }
+            }
+            Member::ToolUseType => {
+                // It has been counted, and is none for the client.
+                if serde_json::from_slice::<String>(text).is_ok_and(|kind| kind == SERVERS) {
+                    facts.tool_calls = facts.tool_calls.map(|calls| calls.saturating_sub(1));
                 }
             }
             Member::StopReason => keep(&mut facts.stop_reason, serde_json::from_slice(text).ok()),

@@ -159,6 +159,6 @@ fn failed<'a>(name: &'a str, message: Option<String>, facts: &mut Facts) -> Seen
     let message = message.map_or_else(|| exception::for_status(status).1, Cow::Owned);
     Seen::Exception(
         name,
-        Box::new(Refusal::new(status, exception::http_name(name), message)),
+        Box::new(exception::told(status, exception::http_name(name), message)),
     )
 }

@@ -9,6 +9,7 @@ pub mod stream;
 
 use crate::bedrock::converse::names::Names;
 use crate::bedrock::event::ServiceTier;
+use crate::bedrock::stop::Stop;
 use crate::bedrock::usage::Usage;
 use crate::json::text::Text;
 use crate::json::writer::Writer;
@@ -50,13 +51,14 @@ pub struct Reply {
     pub tools: Names,
 }
 
-/// Converse's word for why generation ended, in OpenAI's. A word that is not known yet ends an answer as any other.
-fn finish_reason(stop_reason: &str) -> &'static str {
-    match stop_reason {
-        "tool_use" => "tool_calls",
-        "max_tokens" | "model_context_window_exceeded" => "length",
-        "content_filtered" | "guardrail_intervened" => "content_filter",
-        _ => "stop",
+/// Why generation ended, in OpenAI's word.
+fn finish_reason(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Call => "tool_calls",
+        Stop::Limit | Stop::Window => "length",
+        Stop::Filtered => "content_filter",
+        // What is malformed is an error, and no end.
+        Stop::Turn | Stop::Sequence | Stop::Malformed => "stop",
     }
 }
 

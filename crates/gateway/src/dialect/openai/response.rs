@@ -2,8 +2,10 @@
 //! <https://platform.openai.com/docs/api-reference/chat/object>
 
 use super::{Reply, finish_reason, write_service_tier, write_usage};
-use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer, ReasoningContent};
-use crate::dialect::Meta;
+use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer, Media, ReasoningContent};
+use crate::bedrock::stop::Stop;
+use crate::dialect::shown::{AUDIO, NO_PICTURE, Picture, UNKNOWN, call_id};
+use crate::dialect::{Meta, Unwritable};
 use crate::json::strict::Object;
 use crate::json::text::{Literal, Text, compact};
 use crate::json::writer::Writer;
@@ -11,15 +13,20 @@ use crate::json::writer::Writer;
 /// Writes the answer `body`.
 ///
 /// # Errors
-/// It is no answer of Converse.
+/// It is no answer of Converse, or none that is whole.
 pub(crate) fn write(
     reply: &Reply,
     meta: &Meta,
     body: &str,
     out: &mut Vec<u8>,
-) -> Result<(), serde_json::Error> {
+) -> Result<(), Unwritable> {
     let Object(answer): Object<ConverseAnswer> = serde_json::from_str(body)?;
     let blocks = &answer.output.message.content;
+    let calls = blocks.iter().any(|block| block.call().is_some());
+    let stop = Stop::of(answer.stop_reason.as_deref().unwrap_or_default(), calls);
+    if let Some(failure) = stop.failure() {
+        return Err(failure.into());
+    }
     let mut w = Writer::new(body);
     w.open('{');
     w.key("id").value(&format!("chatcmpl-{}", meta.id));
@@ -39,11 +46,12 @@ pub(crate) fn write(
         write_joined(blocks.iter().filter_map(reasoning), &mut w);
     }
     write_thinking_blocks(blocks, &mut w);
-    write_tool_calls(reply, blocks, &mut w);
+    write_images(blocks, &mut w);
+    write_audio(meta, blocks, &mut w);
+    write_tool_calls(reply, meta, blocks, &mut w);
     w.close('}');
     w.key("logprobs").json("null");
-    let stop_reason = answer.stop_reason.as_deref().unwrap_or_default();
-    w.key("finish_reason").value(finish_reason(stop_reason));
+    w.key("finish_reason").value(finish_reason(stop));
     w.close('}');
     w.close(']');
     write_usage(answer.usage.as_ref(), &mut w);
@@ -61,12 +69,28 @@ fn texts<'a, 'b>(block: &'b ContentBlock<'a>) -> impl Iterator<Item = Literal<'a
         .citations_content
         .iter()
         .flat_map(|cited| cited.content.iter().filter_map(|piece| piece.text));
-    block.text.into_iter().chain(cited)
+    let named = match block {
+        block if block.image.is_some() && picture(block).is_none() => Some(NO_PICTURE),
+        block if block.audio.is_some() && sound(block).is_none() => Some(AUDIO),
+        block if block.is_unknown() => Some(UNKNOWN),
+        _ => None,
+    };
+    block.text.into_iter().chain(cited).chain(named)
+}
+
+fn picture<'a>(block: &'a ContentBlock<'a>) -> Option<Picture<'a>> {
+    block.image.as_ref().and_then(Picture::of)
+}
+
+/// Sound that is here, in base64.
+fn sound<'a>(block: &ContentBlock<'a>) -> Option<Literal<'a>> {
+    let Media { source, .. } = block.audio.as_ref()?;
+    source.bytes.filter(|data| !data.is_empty())
 }
 
 fn reasoning<'a>(block: &ContentBlock<'a>) -> Option<Literal<'a>> {
     let reasoning = block.reasoning_content.as_ref()?;
-    reasoning.reasoning_text.as_ref().map(|shown| shown.text)
+    reasoning.reasoning_text.as_ref()?.text
 }
 
 /// Writes several texts as one string, `null` if there are none.
@@ -98,7 +122,8 @@ fn write_thinking_blocks<'a>(blocks: &[ContentBlock<'a>], w: &mut Writer<'a>) {
         if let Some(shown) = &block.reasoning_text {
             w.item().open('{');
             w.key("type").value("thinking");
-            w.key("thinking").json(shown.text.0);
+            w.key("thinking")
+                .json(shown.text.map_or("\"\"", |text| text.0));
             if let Some(signature) = shown.signature {
                 w.key("signature").json(signature.0);
             }
@@ -113,20 +138,66 @@ fn write_thinking_blocks<'a>(blocks: &[ContentBlock<'a>], w: &mut Writer<'a>) {
     w.close(']');
 }
 
-fn write_tool_calls<'a>(reply: &Reply, blocks: &[ContentBlock<'a>], w: &mut Writer<'a>) {
+/// Pictures stand beside the text, in the form that OpenRouter and LiteLLM made common.
+fn write_images<'a>(blocks: &'a [ContentBlock<'a>], w: &mut Writer<'a>) {
+    let mut pictures = blocks.iter().filter_map(picture).enumerate().peekable();
+    if pictures.peek().is_none() {
+        return;
+    }
+    w.key("images").open('[');
+    for (index, picture) in pictures {
+        w.item();
+        write_image(index, &picture, w);
+    }
+    w.close(']');
+}
+
+/// Writes one of `images`.
+pub(super) fn write_image<'a>(index: usize, picture: &Picture<'a>, w: &mut Writer<'a>) {
+    w.open('{');
+    w.key("index").value(&index);
+    w.key("type").value("image_url");
+    w.key("image_url").open('{');
+    w.key("url");
+    picture.write_url(w);
+    w.close('}');
+    w.close('}');
+}
+
+/// A message has one sound.
+fn write_audio<'a>(meta: &Meta, blocks: &[ContentBlock<'a>], w: &mut Writer<'a>) {
+    let Some(data) = blocks.iter().find_map(sound) else {
+        return;
+    };
+    w.key("audio").open('{');
+    w.key("id").value(&format!("audio_{}", meta.id));
+    w.key("data").json(data.0);
+    // Nothing is kept here that could be asked for by its id.
+    w.key("expires_at").value(&meta.created);
+    w.key("transcript").value("");
+    w.close('}');
+}
+
+fn write_tool_calls<'a>(
+    reply: &Reply,
+    meta: &Meta,
+    blocks: &[ContentBlock<'a>],
+    w: &mut Writer<'a>,
+) {
     let mut calls = blocks
         .iter()
-        .filter_map(|block| block.tool_use.as_ref())
+        .filter_map(ContentBlock::call)
+        .enumerate()
         .peekable();
     if calls.peek().is_none() {
         return;
     }
     w.key("tool_calls").open('[');
-    for call in calls {
+    for (number, call) in calls {
         let (Text(id), Text(name)) = (&call.tool_use_id, &call.name);
         let input = call.input.map_or("{}", |input| input.get());
         w.item().open('{');
-        w.key("id").string(id);
+        w.key("id").string(&call_id(id, meta, number));
         w.key("type").value("function");
         w.key("function").open('{');
         w.key("name").value(reply.tools.for_client(name));

@@ -1,11 +1,14 @@
 //! Converse's events as `chat.completion.chunk`s in server-sent events: one pass, nothing kept but a few numbers.
 //! <https://platform.openai.com/docs/api-reference/chat-streaming>
 
+use super::response::write_image;
 use super::{Reply, finish_reason, write_service_tier, write_usage};
 use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
 };
+use crate::bedrock::stop::Stop;
 use crate::dialect::openai::error;
+use crate::dialect::shown::{NO_PICTURE, Pictures, UNKNOWN, Whole, call_id};
 use crate::dialect::{EventWriter, Incoming, MOST_OPEN, Meta};
 use crate::json::text::{Literal, Text, one_line};
 use crate::json::writer::Writer;
@@ -15,6 +18,7 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub(crate) struct Stream {
     reply: Reply,
+    meta: Meta,
     /// Every chunk up to its choices.
     head: Vec<u8>,
     /// Every chunk that adds to the message, up to what it adds.
@@ -32,6 +36,13 @@ pub(crate) struct Stream {
     signed: Option<(u64, u64)>,
     /// The calls whose input is not whole yet.
     open: Vec<OpenCall>,
+    pictures: Pictures,
+    /// Pictures that the client has.
+    shown: usize,
+    /// The last block of a kind that is not known.
+    unknown: Option<u64>,
+    /// The chunk that tells the usage, once that is known.
+    usage: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -59,6 +70,7 @@ impl Stream {
         };
         Self {
             reply,
+            meta: meta.clone(),
             delta_head: [&head, &br#"{"index":0,"delta":{"#[..]].concat(),
             delta_tail: [&br#"},"finish_reason":null}]"#[..], tail].concat(),
             head,
@@ -69,6 +81,10 @@ impl Stream {
             calls: 0,
             signed: None,
             open: Vec::new(),
+            pictures: Pictures::default(),
+            shown: 0,
+            unknown: None,
+            usage: None,
         }
     }
 
@@ -96,7 +112,11 @@ impl Stream {
     }
 
     fn block_start(&mut self, event: &ContentBlockStart<'_>, out: &mut Vec<u8>) {
-        let Some(call) = &event.start.tool_use else {
+        if let Some(image) = &event.start.image {
+            self.pictures
+                .start(event.content_block_index, &image.format.0);
+        }
+        let Some(call) = event.start.call() else {
             return;
         };
         let (Text(id), Text(name)) = (&call.tool_use_id, &call.name);
@@ -104,7 +124,8 @@ impl Stream {
         w.key("tool_calls").open('[');
         w.item().open('{');
         w.key("index").value(&self.calls);
-        w.key("id").value(id.as_ref());
+        let number = usize::try_from(self.calls).unwrap_or(usize::MAX);
+        w.key("id").value(&call_id(id, &self.meta, number));
         w.key("type").value("function");
         w.key("function").open('{');
         w.key("name").value(self.reply.tools.for_client(name));
@@ -137,6 +158,36 @@ impl Stream {
         }
         if let Some(reasoning) = &delta.reasoning_content {
             self.reasoning(event.content_block_index, reasoning, out);
+        }
+        if let Some(image) = delta.image {
+            self.pictures.delta(event.content_block_index, image);
+        }
+        if delta.unknown
+            && self.unknown.replace(event.content_block_index) != Some(event.content_block_index)
+        {
+            self.delta(out, &[b"\"content\":", UNKNOWN.0.as_bytes()]);
+        }
+    }
+
+    fn picture(&mut self, whole: &Whole, out: &mut Vec<u8>) {
+        let Some(picture) = whole.picture() else {
+            self.delta(out, &[b"\"content\":", NO_PICTURE.0.as_bytes()]);
+            return;
+        };
+        let mut w = Writer::new("");
+        w.key("images").open('[');
+        write_image(self.shown, &picture, &mut w);
+        w.close(']');
+        self.shown += 1;
+        let mut members = Vec::new();
+        w.write_to(&mut members);
+        self.delta(out, &[&members]);
+    }
+
+    fn block_stop(&mut self, block: u64, out: &mut Vec<u8>) {
+        self.close_call(block, out);
+        if let Some(whole) = self.pictures.stop(block) {
+            self.picture(&whole, out);
         }
     }
 
@@ -218,9 +269,20 @@ impl Stream {
         while let Some(block) = self.open.first().map(|call| call.block) {
             self.close_call(block, out);
         }
+        while let Some(whole) = self.pictures.stop_any() {
+            self.picture(&whole, out);
+        }
         self.begin(out);
         self.stopped = true;
-        let reason = finish_reason(event.stop_reason.as_deref().unwrap_or_default());
+        let stop = Stop::of(
+            event.stop_reason.as_deref().unwrap_or_default(),
+            self.calls > 0,
+        );
+        if let Some(failure) = stop.failure() {
+            self.error("", &failure, out);
+            return;
+        }
+        let reason = finish_reason(stop);
         out.extend_from_slice(&self.delta_head);
         out.extend_from_slice(b"},\"finish_reason\":\"");
         out.extend_from_slice(reason.as_bytes());
@@ -230,24 +292,29 @@ impl Stream {
             out.extend_from_slice(one_line(fields.get()).as_bytes());
         }
         out.extend_from_slice(self.tail);
+        if self.usage.is_some() {
+            self.end(out);
+        }
     }
 
+    /// Some models tell their usage before they end.
     fn metadata(&mut self, event: &Metadata<'_>, out: &mut Vec<u8>) {
-        if !self.stopped {
-            return;
-        }
+        let mut chunk = Vec::new();
         if self.reply.include_usage {
             let mut w = Writer::new("");
             w.close(']');
             if write_usage(event.usage.as_ref(), &mut w) {
                 write_service_tier(event.service_tier.as_ref(), &mut w);
                 w.close('}');
-                out.extend_from_slice(&self.head);
-                w.write_to(out);
-                out.extend_from_slice(b"\n\n");
+                chunk.extend_from_slice(&self.head);
+                w.write_to(&mut chunk);
+                chunk.extend_from_slice(b"\n\n");
             }
         }
-        self.end(out);
+        self.usage = Some(chunk);
+        if self.stopped {
+            self.end(out);
+        }
     }
 }
 
@@ -263,7 +330,7 @@ impl EventWriter for Stream {
             Event::MessageStart => self.begin(out),
             Event::ContentBlockStart(event) => self.block_start(event, out),
             Event::ContentBlockDelta(Some(event)) => self.block_delta(event, out),
-            Event::ContentBlockStop(event) => self.close_call(event.content_block_index, out),
+            Event::ContentBlockStop(event) => self.block_stop(event.content_block_index, out),
             Event::MessageStop(event) => self.message_stop(event, out),
             Event::ContentBlockDelta(None) | Event::Model(_) | Event::Other => {}
         }
@@ -271,6 +338,7 @@ impl EventWriter for Stream {
 
     fn end(&mut self, out: &mut Vec<u8>) -> bool {
         if !std::mem::replace(&mut self.done, true) {
+            out.extend_from_slice(&self.usage.take().unwrap_or_default());
             out.extend_from_slice(b"data: [DONE]\n\n");
         }
         true

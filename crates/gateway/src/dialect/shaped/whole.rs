@@ -4,17 +4,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fence::json_of;
-use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer};
+use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer, Media};
 use crate::bedrock::event::{
-    ContentBlockDelta, ContentBlockStart, ContentBlockStop, Delta, Event, MessageStop, Metadata,
-    ReasoningDelta, Start, ToolUseStart,
+    ContentBlockDelta, ContentBlockStart, ContentBlockStop, Delta, Event, ImageStart, MessageStop,
+    Metadata, ReasoningDelta, Start, ToolUseStart,
 };
 use crate::dialect::{EventWriter, Incoming};
 use crate::family::{ANSWER_TOOL, AnswerText};
 use crate::json::edit::Edit;
 use crate::json::object;
 use crate::json::strict::Object;
-use crate::json::text::{Literal, Text};
+use crate::json::text::Literal;
 
 /// The answer `body`, with its text where a client looks for it. `None`: it is no answer of Converse.
 pub fn reshaped(body: &str, text: AnswerText) -> Option<String> {
@@ -169,20 +169,67 @@ impl Writes<'_> {
     }
 }
 
+fn write_image(index: u64, image: &Media<'_>, to: &mut Writes<'_>) {
+    let start = ContentBlockStart {
+        content_block_index: index,
+        start: Start {
+            image: Some(ImageStart {
+                format: image.format.clone(),
+            }),
+            ..Start::default()
+        },
+    };
+    to.event("contentBlockStart", Event::ContentBlockStart(start));
+    let place = image
+        .source
+        .s3_location
+        .as_ref()
+        .and_then(|place| place.uri);
+    let source = match (image.source.bytes, place) {
+        (Some(Literal(bytes)), _) => format!(r#"{{"source":{{"bytes":{bytes}}}}}"#),
+        (None, Some(Literal(uri))) => format!(r#"{{"source":{{"s3Location":{{"uri":{uri}}}}}}}"#),
+        (None, None) => return,
+    };
+    if let Ok(source) = RawValue::from_string(source) {
+        let delta = Delta {
+            image: Some(&source),
+            ..Delta::default()
+        };
+        to.delta(index, delta);
+    }
+}
+
 fn write_block(index: u64, block: ContentBlock<'_>, to: &mut Writes<'_>) {
+    if block.is_unknown() || block.audio.is_some() {
+        let delta = Delta {
+            unknown: true,
+            ..Delta::default()
+        };
+        to.delta(index, delta);
+    }
     if let Some(said) = block.text {
         to.text(index, said);
     }
-    let cited = block
-        .citations_content
-        .into_iter()
-        .flat_map(|cited| cited.content);
-    for said in cited.filter_map(|piece| piece.text) {
-        to.text(index, said);
+    if let Some(cited) = block.citations_content {
+        for said in cited.content.iter().filter_map(|piece| piece.text) {
+            to.text(index, said);
+        }
+        let citations = cited.citations.map_or("[]", RawValue::get);
+        let citations: Vec<&RawValue> = serde_json::from_str(citations).unwrap_or_default();
+        for citation in citations {
+            let delta = Delta {
+                citation: Some(citation),
+                ..Delta::default()
+            };
+            to.delta(index, delta);
+        }
+    }
+    if let Some(image) = &block.image {
+        write_image(index, image, to);
     }
     if let Some(reasoning) = block.reasoning_content {
         let (shown, signature) = match reasoning.reasoning_text {
-            Some(shown) => (Some(shown.text), shown.signature),
+            Some(shown) => (shown.text, shown.signature),
             None => (None, None),
         };
         for part in [
@@ -210,9 +257,11 @@ fn write_block(index: u64, block: ContentBlock<'_>, to: &mut Writes<'_>) {
             content_block_index: index,
             start: Start {
                 tool_use: Some(ToolUseStart {
-                    tool_use_id: Text(call.tool_use_id.0),
-                    name: Text(call.name.0),
+                    tool_use_id: call.tool_use_id,
+                    name: call.name,
+                    kind: call.kind,
                 }),
+                ..Start::default()
             },
         };
         to.event("contentBlockStart", Event::ContentBlockStart(start));

@@ -9,7 +9,9 @@ use super::{redacted, write_error, write_ping};
 use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
 };
+use crate::bedrock::stop::Stop;
 use crate::bedrock::usage::Usage;
+use crate::dialect::shown::{NO_PICTURE, Pictures, UNKNOWN, Whole, call_id};
 use crate::dialect::{EventWriter, Incoming, MOST_OPEN, Meta};
 use crate::json::text::{Literal, Text};
 use crate::json::writer::Writer;
@@ -27,11 +29,27 @@ pub struct Stream {
     delta_head: (u64, Vec<u8>),
     /// Blocks that have begun and not ended.
     open: Vec<OpenBlock>,
+    /// The number at Bedrock of a text that has ended there, and here waits for sources that stand in a block of their own.
+    ended: Option<u64>,
+    sources: Sources,
+    pictures: Pictures,
+    /// Calls of tools so far.
+    calls: usize,
     /// `stop_reason` and `stop_sequence`, once they have come.
     stop: Option<Vec<u8>>,
     /// Once the metadata has come.
     usage: Option<Usage>,
     done: bool,
+}
+
+/// Sources that came in a block before any text did.
+#[derive(Debug, Default)]
+struct Sources {
+    /// The block's number at Bedrock.
+    block: u64,
+    /// In Anthropic's form, up to [`MOST_SOURCES`] bytes.
+    citations: Vec<String>,
+    size: usize,
 }
 
 #[derive(Debug)]
@@ -47,7 +65,8 @@ struct OpenBlock {
 enum Kind {
     Text,
     Thinking,
-    Redacted,
+    /// One that is given as a whole.
+    Whole,
     ToolUse,
 }
 
@@ -61,6 +80,10 @@ impl Stream {
             next: 0,
             delta_head: (0, delta_head(0)),
             open: Vec::new(),
+            ended: None,
+            sources: Sources::default(),
+            pictures: Pictures::default(),
+            calls: 0,
             stop: None,
             usage: None,
             done: false,
@@ -85,17 +108,22 @@ impl Stream {
     }
 
     fn block_start(&mut self, event: &ContentBlockStart<'_>, out: &mut Vec<u8>) {
-        let Some(call) = &event.start.tool_use else {
+        if let Some(image) = &event.start.image {
+            self.pictures
+                .start(event.content_block_index, &image.format.0);
+        }
+        let Some(call) = event.start.call() else {
             return;
         };
         let (Text(id), Text(name)) = (&call.tool_use_id, &call.name);
         let mut w = Writer::new("");
         w.open('{');
         w.key("type").value("tool_use");
-        w.key("id").value(id.as_ref());
+        w.key("id").value(&call_id(id, &self.meta, self.calls));
         w.key("name").value(self.reply.tools.for_client(name));
         w.key("input").json("{}");
         w.close('}');
+        self.calls += 1;
         self.close_block(event.content_block_index, out);
         self.open_block(event.content_block_index, Kind::ToolUse, w, out);
     }
@@ -103,8 +131,7 @@ impl Stream {
     fn block_delta(&mut self, event: &ContentBlockDelta<'_>, out: &mut Vec<u8>) {
         let (block, delta) = (event.content_block_index, &event.delta);
         if let Some(text) = delta.text.filter(|text| !text.is_empty()) {
-            let index = self.index_of(block, Kind::Text, out);
-            self.delta(index, b"\"text_delta\",\"text\":", text, out);
+            self.say(block, text, out);
         }
         // Input of a call that was never announced has nothing to belong to.
         if let Some(input) = delta.tool_input.filter(|input| !input.is_empty())
@@ -118,6 +145,34 @@ impl Stream {
         if let Some(cited) = delta.citation {
             self.citation(block, cited, out);
         }
+        if let Some(image) = delta.image {
+            self.pictures.delta(block, image);
+        }
+        if delta.unknown && self.find(block, Kind::Text).is_none() {
+            self.say(block, UNKNOWN, out);
+        }
+    }
+
+    fn say(&mut self, block: u64, text: Literal<'_>, out: &mut Vec<u8>) {
+        let index = self.index_of(block, Kind::Text, out);
+        self.delta(index, b"\"text_delta\",\"text\":", text, out);
+    }
+
+    fn picture(&mut self, block: u64, whole: &Whole, out: &mut Vec<u8>) {
+        match whole.picture() {
+            None => self.say(block, NO_PICTURE, out),
+            Some(picture) => {
+                let mut w = Writer::new("");
+                w.open('{');
+                w.key("type").value("image");
+                w.key("source");
+                picture.write_source(&mut w);
+                w.close('}');
+                self.close_block(block, out);
+                self.open_block(block, Kind::Whole, w, out);
+            }
+        }
+        self.close_block(block, out);
     }
 
     fn reasoning(&mut self, block: u64, reasoning: &ReasoningDelta<'_>, out: &mut Vec<u8>) {
@@ -136,7 +191,7 @@ impl Stream {
             w.key("data").value(&redacted(content));
             w.close('}');
             self.close_block(block, out);
-            self.open_block(block, Kind::Redacted, w, out);
+            self.open_block(block, Kind::Whole, w, out);
         }
     }
 
@@ -148,13 +203,55 @@ impl Stream {
         let mut json = Vec::new();
         w.write_to(&mut json);
         let json = String::from_utf8_lossy(&json);
-        let index = self.index_of(block, Kind::Text, out);
-        self.delta(
-            index,
-            b"\"citations_delta\",\"citation\":",
-            Literal(&json),
-            out,
-        );
+        match self.find(block, Kind::Text) {
+            Some(index) => self.cite(index, &json, out),
+            None => {
+                if self.sources.block != block {
+                    self.settle_sources(out);
+                    self.sources.block = block;
+                }
+                self.sources.add(json.into_owned());
+            }
+        }
+    }
+
+    fn cite(&mut self, index: u64, json: &str, out: &mut Vec<u8>) {
+        let kind = b"\"citations_delta\",\"citation\":";
+        self.delta(index, kind, Literal(json), out);
+    }
+
+    /// Sources that had no text of their own go to the text that stands before them. Anthropic refuses an empty text when it
+    /// comes back.
+    fn settle_sources(&mut self, out: &mut Vec<u8>) {
+        let citations = self.sources.take();
+        let ended = self.ended.and_then(|block| self.find(block, Kind::Text));
+        if let Some(index) = ended {
+            for json in citations {
+                self.cite(index, &json, out);
+            }
+        }
+    }
+
+    /// Nothing can be added any more to a text that has ended at Bedrock.
+    fn close_ended(&mut self, out: &mut Vec<u8>) {
+        if let Some(block) = self.ended.take() {
+            self.close_block(block, out);
+        }
+    }
+
+    fn block_stop(&mut self, block: u64, out: &mut Vec<u8>) {
+        if let Some(whole) = self.pictures.stop(block) {
+            self.picture(block, &whole, out);
+        } else if self.find(block, Kind::Text).is_some() {
+            if self.ended != Some(block) {
+                self.close_ended(out);
+            }
+            self.ended = Some(block);
+        } else if self.sources.block == block && !self.sources.citations.is_empty() {
+            self.settle_sources(out);
+        } else {
+            self.close_block(block, out);
+        }
     }
 
     /// Writes a delta of the block with this number; `kind` is its type and the name of its value.
@@ -187,7 +284,15 @@ impl Stream {
             Kind::Thinking => r#"{"type":"thinking","thinking":"","signature":""}"#,
             _ => r#"{"type":"text","text":""}"#,
         });
-        self.open_block(block, kind, w, out)
+        let own = match kind {
+            Kind::Text if self.sources.block == block => self.sources.take(),
+            _ => Vec::new(),
+        };
+        let index = self.open_block(block, kind, w, out);
+        for json in own {
+            self.cite(index, &json, out);
+        }
+        index
     }
 
     fn open_block(
@@ -198,6 +303,8 @@ impl Stream {
         out: &mut Vec<u8>,
     ) -> u64 {
         self.begin(out);
+        self.settle_sources(out);
+        self.close_ended(out);
         if let Some(oldest) = self.open.first().filter(|_| self.open.len() >= MOST_OPEN) {
             self.close_block(oldest.block, out);
         }
@@ -216,6 +323,7 @@ impl Stream {
             return;
         };
         let closed = self.open.remove(place);
+        self.ended.take_if(|ended| *ended == block);
         write_indexed("content_block_stop", closed.index, out);
         out.extend_from_slice(b"}\n\n");
     }
@@ -225,13 +333,22 @@ impl Stream {
             return;
         }
         self.begin(out);
+        while let Some(whole) = self.pictures.stop_any() {
+            self.picture(u64::MAX, &whole, out);
+        }
+        self.settle_sources(out);
         while let Some(block) = self.open.first().map(|open| open.block) {
             self.close_block(block, out);
         }
+        let word = event.stop_reason.as_deref().unwrap_or_default();
+        let stop = Stop::of(word, self.calls > 0);
+        if let Some(failure) = stop.failure() {
+            self.error("", &failure, out);
+            return;
+        }
         let mut w = Writer::new("");
         w.open('{');
-        let word = event.stop_reason.as_deref().unwrap_or_default();
-        write_stop(word, event.additional_model_response_fields, &mut w);
+        write_stop(stop, event.additional_model_response_fields, &mut w);
         w.close('}');
         let mut stop = Vec::new();
         w.write_to(&mut stop);
@@ -250,6 +367,20 @@ impl Stream {
     }
 }
 
+impl Sources {
+    fn add(&mut self, json: String) {
+        if self.size + json.len() <= MOST_SOURCES {
+            self.size += json.len();
+            self.citations.push(json);
+        }
+    }
+
+    fn take(&mut self) -> Vec<String> {
+        self.size = 0;
+        std::mem::take(&mut self.citations)
+    }
+}
+
 impl EventWriter for Stream {
     fn event(&mut self, incoming: &Incoming<'_>, out: &mut Vec<u8>) {
         if self.done {
@@ -262,7 +393,7 @@ impl EventWriter for Stream {
             _ if self.stop.is_some() => {}
             Event::ContentBlockStart(event) => self.block_start(event, out),
             Event::ContentBlockDelta(Some(event)) => self.block_delta(event, out),
-            Event::ContentBlockStop(event) => self.close_block(event.content_block_index, out),
+            Event::ContentBlockStop(event) => self.block_stop(event.content_block_index, out),
             Event::MessageStop(event) => self.message_stop(event, out),
             Event::ContentBlockDelta(None) | Event::Model(_) | Event::Other => {}
         }
@@ -326,3 +457,6 @@ fn delta_head(index: u64) -> Vec<u8> {
     head.extend_from_slice(b",\"delta\":{\"type\":");
     head
 }
+
+/// How many bytes of sources wait for the text that they belong to.
+const MOST_SOURCES: usize = 64 << 10;
