@@ -33,7 +33,7 @@ const fn variable(
 }
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 24] = [
+static VARIABLES: [Variable; 29] = [
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
     variable("bedrock_requested_model",     |context, _| text(context.request().and_then(|asked| asked.requested_model.as_deref()))),
@@ -47,6 +47,11 @@ static VARIABLES: [Variable; 24] = [
     variable("bedrock_total_tokens",        |context, _| number(context, Facts::total_tokens)),
     variable("bedrock_cache_read_tokens",   |context, _| number(context, |facts| facts.cache_read_tokens)),
     variable("bedrock_cache_write_tokens",  |context, _| number(context, |facts| facts.cache_write_tokens)),
+    variable("bedrock_cache_write_1h_tokens", |context, _| number(context, |facts| facts.cache_write_1h_tokens)),
+    variable("bedrock_reasoning_tokens",    |context, _| number(context, |facts| facts.reasoning_tokens)),
+    variable("bedrock_service_tier",        |context, _| text(facts(context).and_then(|facts| facts.service_tier.as_deref()))),
+    variable("bedrock_invoked_model",       |context, _| text(facts(context).and_then(|facts| facts.invoked_model.as_deref()))),
+    variable("bedrock_guardrail_action",    |context, _| text(facts(context).and_then(|facts| facts.guardrail_action))),
     variable("bedrock_stop_reason",         |context, _| text(facts(context).and_then(|facts| facts.stop_reason.as_deref()))),
     variable("bedrock_time_to_first_token", |context, _| seconds(context.attempt.time_to_first_token)),
     variable("bedrock_latency",             |context, _| latency(context)),

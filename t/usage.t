@@ -172,6 +172,60 @@ POST /model/any.model/count-tokens
 --- access_log eval
 qr/^200 count_tokens .* in=42 out=- total=- .* stop=- .* tools=- /
 
+=== what else an answer tells
+--- http_config
+    log_format more '$bedrock_service_tier|$bedrock_invoked_model|$bedrock_cache_write_1h_tokens|$bedrock_reasoning_tokens|$bedrock_guardrail_action|$bedrock_tool_calls';
+    upstream answer { server unix:$TEST_NGINX_HTML_DIR/answer.sock; }
+    server {
+        listen       unix:$TEST_NGINX_HTML_DIR/answer.sock;
+        default_type application/json;
+        return 200 '{"output":{"message":{"content":[{"toolUse":{"toolUseId":"a","name":"n","input":{},"type":"server_tool_use"}},{"text":"x"}]}},"stopReason":"end_turn","serviceTier":{"type":"priority"},"trace":{"guardrail":{"actionReason":"No action."},"promptRouter":{"invokedModelId":"us.routed"}},"usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3,"cacheDetails":[{"ttl":"1h","inputTokens":4}]},"additionalModelResponseFields":{"usage":{"output_tokens_details":{"thinking_tokens":5}}}}';
+    }
+--- config
+    location / { bedrock on; proxy_pass http://answer; access_log logs/access.log more; }
+--- access_log
+priority|us.routed|4|5|NONE|0
+
+=== and of an invoke
+--- http_config
+    log_format more '$bedrock_service_tier|$bedrock_invoked_model|$bedrock_cache_write_1h_tokens|$bedrock_reasoning_tokens|$bedrock_guardrail_action';
+    upstream answer { server unix:$TEST_NGINX_HTML_DIR/answer.sock; }
+    server {
+        listen       unix:$TEST_NGINX_HTML_DIR/answer.sock;
+        default_type application/json;
+        add_header X-Amzn-Bedrock-Service-Tier flex;
+        return 200 '{"content":[],"amazon-bedrock-guardrailAction":"INTERVENED","usage":{"input_tokens":1,"output_tokens":2,"cache_creation":{"ephemeral_1h_input_tokens":4},"output_tokens_details":{"thinking_tokens":5}}}';
+    }
+--- config
+    location / { bedrock on; proxy_pass http://answer; access_log logs/access.log more; }
+--- request
+POST /model/anthropic.x/invoke
+{"max_tokens":1,"messages":[]}
+--- access_log
+flex|-|4|5|GUARDRAIL_INTERVENED
+
+=== what a guardrail did to an answer
+--- http_config
+    log_format more '$bedrock_stop_reason|$bedrock_guardrail_action|$bedrock_service_tier|$bedrock_invoked_model|$bedrock_cache_write_1h_tokens|$bedrock_reasoning_tokens';
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log more; }
+--- request
+POST /model/sim.guardrail/converse-stream
+{"messages":[{"role":"user","content":[]}]}
+--- access_log
+guardrail_intervened|GUARDRAIL_INTERVENED|-|-|-|-
+
+=== and to nothing but a text
+--- http_config
+    log_format more '$bedrock_guardrail_action';
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log more; }
+--- request
+POST /guardrail/gr1/version/1/apply
+{"source":"INPUT","content":[]}
+--- access_log
+NONE
+
 === ApplyGuardrail
 --- request
 POST /guardrail/gr1/version/1/apply

@@ -123,11 +123,12 @@ qr{^invoke\|anthropic\|claude\|anthropic\.claude-x\|/model/anthropic\.claude-x/i
                    '$bedrock_input_tokens$bedrock_output_tokens$bedrock_total_tokens$bedrock_cache_read_tokens'
                    '$bedrock_cache_write_tokens$bedrock_stop_reason$bedrock_time_to_first_token$bedrock_latency'
                    '$bedrock_stream_status$bedrock_exception$bedrock_request_id$bedrock_tool_calls$bedrock_response_text$bedrock_session_id'
-                   '$bedrock_credentials$bedrock_credentials_expire';
+                   '$bedrock_credentials$bedrock_credentials_expire$bedrock_cache_write_1h_tokens$bedrock_reasoning_tokens'
+                   '$bedrock_service_tier$bedrock_invoked_model$bedrock_guardrail_action';
 --- config
     location / { return 200; access_log logs/access.log own; }
 --- access_log eval
-qr/^-{23}$/
+qr/^-{28}$/
 
 === a refused request has those about the request
 --- config

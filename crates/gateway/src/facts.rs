@@ -13,6 +13,10 @@ pub struct Facts {
     pub cache_read_tokens: Option<u64>,
     /// Tokens written to the prompt cache.
     pub cache_write_tokens: Option<u64>,
+    /// Of these, tokens that are kept for an hour.
+    pub cache_write_1h_tokens: Option<u64>,
+    /// Of the generated tokens, those of reasoning.
+    pub reasoning_tokens: Option<u64>,
     /// Why generation ended, in the service's own word.
     pub stop_reason: Option<String>,
     /// Bedrock's own latency in milliseconds.
@@ -25,6 +29,12 @@ pub struct Facts {
     pub request_id: Option<String>,
     /// Tool-use blocks in the answer.
     pub tool_calls: Option<u32>,
+    /// The service tier that served the request: `default`, `priority`, `flex`, `reserved`.
+    pub service_tier: Option<String>,
+    /// The model that a prompt router chose: its id or ARN.
+    pub invoked_model: Option<String>,
+    /// What the guardrail did, in the words of ApplyGuardrail; see [`Facts::guardrail`].
+    pub guardrail_action: Option<&'static str>,
     /// The generated text, up to the configured size.
     pub response_text: String,
     /// Whether some of it did not fit; then nothing more is added.
@@ -80,6 +90,26 @@ impl Facts {
                     .saturating_add(cached),
             )
         })
+    }
+
+    /// A guardrail has looked at the answer, or at what it answers; whether it `intervened`. One that did once has done so.
+    pub(crate) fn guardrail(&mut self, intervened: bool) {
+        match intervened {
+            true => self.guardrail_action = Some("GUARDRAIL_INTERVENED"),
+            false => {
+                self.guardrail_action.get_or_insert("NONE");
+            }
+        }
+    }
+
+    /// Why generation ended.
+    pub(crate) fn stopped(&mut self, word: Option<String>) {
+        if word.as_deref() == Some("guardrail_intervened") {
+            self.guardrail(true);
+        }
+        if word.is_some() {
+            self.stop_reason = word;
+        }
     }
 
     /// Counts one more tool-use block.

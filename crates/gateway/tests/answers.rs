@@ -96,6 +96,123 @@ fn a_json_answer_tells_its_usage_wherever_it_is_cut() {
 }
 
 #[test]
+fn who_served_it_what_was_thought_and_what_a_guardrail_did() {
+    let told = |client: Client, headers: &[(&str, &str)], json: &str| {
+        let facts = passing(client, &settings(), 200, headers, json);
+        (
+            facts.service_tier,
+            facts.invoked_model,
+            facts.guardrail_action,
+            [facts.cache_write_1h_tokens, facts.reasoning_tokens],
+            facts.tool_calls,
+        )
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let tier = ("x-amzn-bedrock-service-tier", "flex");
+    assert_eq!(
+        told(
+            CONVERSE,
+            &[JSON],
+            r#"{"serviceTier":{"type":"priority"},"trace":{"guardrail":{"inputAssessment":{"type":"x"},"actionReason":"No action."},
+                "promptRouter":{"invokedModelId":"arn:aws:bedrock:us-east-1:1:inference-profile/us.a"}},
+                "usage":{"cacheDetails":[{"ttl":"1h","inputTokens":7}]},
+                "additionalModelResponseFields":{"usage":{"output_tokens_details":{"thinking_tokens":9}}},
+                "output":{"message":{"content":[{"toolUse":{"name":"a","type":"server_tool_use"}},{"toolUse":{"name":"b"}},
+                {"toolUse":{"type":"server_tool_use","input":{"type":"server_tool_use"}}}]}},"stopReason":"end_turn"}"#
+        ),
+        (
+            text("priority"),
+            text("arn:aws:bedrock:us-east-1:1:inference-profile/us.a"),
+            Some("NONE"),
+            [Some(7), Some(9)],
+            Some(1)
+        )
+    );
+    for json in [
+        r#"{"stopReason":"guardrail_intervened","trace":{"guardrail":{}}}"#,
+        r#"{"trace":{"guardrail":{}},"stopReason":"guardrail_intervened"}"#,
+        r#"{"stopReason":"guardrail_intervened"}"#,
+    ] {
+        assert_eq!(
+            told(CONVERSE, &[JSON], json).2,
+            Some("GUARDRAIL_INTERVENED")
+        );
+    }
+    let claude = r#"{"content":[],"usage":{"input_tokens":1,"output_tokens":2,"output_tokens_details":{"thinking_tokens":3},
+        "cache_creation":{"ephemeral_1h_input_tokens":4}},"amazon-bedrock-guardrailAction":"INTERVENED"}"#;
+    assert_eq!(
+        told(INVOKE, &[JSON, tier], claude),
+        (
+            text("flex"),
+            None,
+            Some("GUARDRAIL_INTERVENED"),
+            [Some(4), Some(3)],
+            Some(0)
+        )
+    );
+    let passed = claude.replace("INTERVENED", "NONE");
+    assert_eq!(told(INVOKE, &[JSON], &passed).2, Some("NONE"));
+    let nothing =
+        r#"{"serviceTier":{"type":7},"trace":{"promptRouter":{}},"stopReason":"end_turn"}"#;
+    assert_eq!(
+        told(CONVERSE, &[JSON], nothing),
+        (None, None, None, [None, None], None)
+    );
+}
+
+#[test]
+fn a_stream_tells_the_same() {
+    let event = |name: &str, payload: &str| {
+        frame(
+            &[(":event-type", name), (":message-type", "event")],
+            payload,
+        )
+    };
+    let facts = |stop: &str, metadata: &str| {
+        let body = [
+            event("messageStart", r#"{"role":"assistant"}"#),
+            event("contentBlockStart", r#"{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t","name":"n","type":"server_tool_use"}}}"#),
+            event("messageStop", stop),
+            event("metadata", metadata),
+        ]
+        .concat();
+        let facts = fed(stream_relay(SDK, &settings()), [body.as_slice()], true).facts;
+        assert_eq!(
+            (facts.stream, facts.tool_calls),
+            (Some(gateway::StreamStatus::Complete), Some(0))
+        );
+        facts
+    };
+    let seen = facts(
+        r#"{"stopReason":"end_turn","additionalModelResponseFields":{"usage":{"output_tokens_details":{"thinking_tokens":9}}}}"#,
+        r#"{"serviceTier":{"type":"flex"},"trace":{"guardrail":{"actionReason":"x"},"promptRouter":{"invokedModelId":"m"}},
+            "usage":{"inputTokens":1,"cacheDetails":[{"ttl":"1h","inputTokens":7}]}}"#,
+    );
+    assert_eq!(
+        (seen.service_tier.as_deref(), seen.invoked_model.as_deref()),
+        (Some("flex"), Some("m"))
+    );
+    assert_eq!(
+        (seen.cache_write_1h_tokens, seen.reasoning_tokens),
+        (Some(7), Some(9))
+    );
+    assert_eq!(seen.guardrail_action, Some("NONE"));
+    let seen = facts(
+        r#"{"stopReason":"guardrail_intervened"}"#,
+        r#"{"trace":{"guardrail":{}}}"#,
+    );
+    assert_eq!(seen.guardrail_action, Some("GUARDRAIL_INTERVENED"));
+    let seen = facts(
+        r#"{"stopReason":"end_turn"}"#,
+        r#"{"trace":null,"serviceTier":null}"#,
+    );
+    assert_eq!(
+        (seen.guardrail_action, seen.service_tier, seen.invoked_model),
+        (None, None, None)
+    );
+}
+
+#[test]
 fn invoke_tells_its_counts_in_headers() {
     let headers = [
         JSON,

@@ -251,6 +251,29 @@ pub struct Metadata<'a> {
     /// The tier that served the request.
     #[serde(borrow, default)]
     pub service_tier: Option<ServiceTier<'a>>,
+    /// What was done on the way.
+    #[serde(borrow, default)]
+    pub trace: Option<Trace<'a>>,
+}
+
+/// `trace`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Trace<'a> {
+    /// A guardrail has looked at it.
+    pub guardrail: Option<IgnoredAny>,
+    /// A prompt router has chosen.
+    #[serde(borrow)]
+    pub prompt_router: Option<PromptRouter<'a>>,
+}
+
+/// `promptRouter`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PromptRouter<'a> {
+    /// The model that was called.
+    #[serde(borrow)]
+    pub invoked_model_id: Option<Text<'a>>,
 }
 
 /// `serviceTier`

@@ -39,6 +39,9 @@ pub struct Chunk<'a> {
     /// The model's counts: Anthropic's `message_delta`, and whoever else has them there.
     pub usage: Option<Usage>,
 
+    /// What a guardrail did: `INTERVENED` or `NONE`.
+    pub guardrail: Option<Cow<'a, str>>,
+
     /// Anthropic: which event this is.
     pub kind: Option<Cow<'a, str>>,
     /// Anthropic: the counts so far of the message that begins with `message_start`.
@@ -103,6 +106,7 @@ impl<'a> Chunk<'a> {
             "amazon-bedrock-invocationMetrics" => {
                 self.metrics = Some(InvocationMetrics::read(cursor.value()?));
             }
+            "amazon-bedrock-guardrailAction" => self.guardrail = string(cursor)?,
             "outputText" | "generation" | "text" => first(&mut self.text, string(cursor)?),
             "stop_reason" | "completionReason" | "finish_reason" => {
                 first(&mut self.stop_word, string(cursor)?);

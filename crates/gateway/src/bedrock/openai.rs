@@ -24,6 +24,9 @@ pub struct ChatChunk<'a> {
     /// The counts, in the last one.
     #[serde(deserialize_with = "lenient")]
     pub usage: Option<Usage>,
+    /// The tier that served the request.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub service_tier: Option<Text<'a>>,
     /// The stream failed.
     #[serde(borrow, deserialize_with = "lenient")]
     pub error: Option<Fault<'a>>,
@@ -158,6 +161,9 @@ pub struct Response<'a> {
     /// Its counts.
     #[serde(deserialize_with = "lenient")]
     pub usage: Option<Usage>,
+    /// The tier that served the request.
+    #[serde(borrow, deserialize_with = "lenient")]
+    pub service_tier: Option<Text<'a>>,
 }
 
 /// Why an answer is incomplete.

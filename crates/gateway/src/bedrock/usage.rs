@@ -25,6 +25,8 @@ pub struct Usage {
     pub cache_write_5m: Option<u64>,
     /// Of these, to be kept for an hour.
     pub cache_write_1h: Option<u64>,
+    /// Of the generated tokens, those of reasoning.
+    pub reasoning: Option<u64>,
 }
 
 impl Usage {
@@ -79,7 +81,22 @@ impl Usage {
                     keep(&mut usage.cache_write, details.cache_write_tokens);
                     continue;
                 }
+                "output_tokens_details" | "completion_tokens_details" => {
+                    let details: Option<OutputDetails> = lenient_value(cursor.value()?);
+                    keep(
+                        &mut usage.reasoning,
+                        details.and_then(OutputDetails::reasoning),
+                    );
+                    continue;
+                }
                 // What was written to the cache, by how long it is kept.
+                "cache_creation" => {
+                    let details: Option<CacheCreation> = lenient_value(cursor.value()?);
+                    let details = details.unwrap_or_default();
+                    keep(&mut usage.cache_write_5m, details.ephemeral_5m_input_tokens);
+                    keep(&mut usage.cache_write_1h, details.ephemeral_1h_input_tokens);
+                    continue;
+                }
                 "cacheDetails" => {
                     let details: Option<Vec<CacheDetail>> = lenient_value(cursor.value()?);
                     for detail in details.unwrap_or_default() {
@@ -134,6 +151,7 @@ impl Usage {
         keep(&mut self.cache_write, later.cache_write);
         keep(&mut self.cache_write_5m, later.cache_write_5m);
         keep(&mut self.cache_write_1h, later.cache_write_1h);
+        keep(&mut self.reasoning, later.reasoning);
     }
 
     /// Adds what is known to the facts; what is not said here stays as it was.
@@ -143,6 +161,8 @@ impl Usage {
         keep(&mut facts.sent_total, self.total);
         keep(&mut facts.cache_read_tokens, self.cache_read);
         keep(&mut facts.cache_write_tokens, self.cache_write);
+        keep(&mut facts.cache_write_1h_tokens, self.cache_write_1h);
+        keep(&mut facts.reasoning_tokens, self.reasoning);
     }
 }
 
@@ -154,6 +174,43 @@ struct CacheDetail {
     ttl: Option<String>,
     #[serde(deserialize_with = "count")]
     input_tokens: Option<u64>,
+}
+
+/// Anthropic's `cache_creation`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    #[serde(deserialize_with = "count")]
+    ephemeral_5m_input_tokens: Option<u64>,
+    #[serde(deserialize_with = "count")]
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+/// How much of the output is reasoning, as OpenAI and Anthropic call it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OutputDetails {
+    #[serde(deserialize_with = "count")]
+    reasoning_tokens: Option<u64>,
+    #[serde(deserialize_with = "count")]
+    thinking_tokens: Option<u64>,
+}
+
+impl OutputDetails {
+    fn reasoning(self) -> Option<u64> {
+        self.reasoning_tokens.or(self.thinking_tokens)
+    }
+}
+
+/// The tokens of reasoning in `additionalModelResponseFields`: Converse has no count of them, and gives Claude's own where it
+/// is asked for `/usage/output_tokens_details`.
+pub fn reasoning_in(fields: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(default)]
+        usage: Option<Usage>,
+    }
+    lenient_value::<Fields>(fields)?.usage?.reasoning
 }
 
 /// How much of `prompt_tokens` has to do with the cache.
@@ -238,6 +295,55 @@ mod tests {
         assert_eq!(facts.sent_total, Some(1230));
         assert_eq!(facts.cache_read_tokens, Some(1000));
         assert_eq!(facts.cache_write_tokens, Some(200));
+        assert_eq!(facts.cache_write_1h_tokens, None);
+    }
+
+    #[test]
+    fn of_some_tokens_it_is_told_what_they_were() {
+        for (json, hour, reasoning) in [
+            (
+                r#"{"cacheDetails":[{"ttl":"5m","inputTokens":1},{"ttl":"1h","inputTokens":2}]}"#,
+                Some(2),
+                None,
+            ),
+            (
+                r#"{"cache_creation":{"ephemeral_5m_input_tokens":1,"ephemeral_1h_input_tokens":2},
+                    "output_tokens_details":{"thinking_tokens":3}}"#,
+                Some(2),
+                Some(3),
+            ),
+            (
+                r#"{"completion_tokens_details":{"reasoning_tokens":4}}"#,
+                None,
+                Some(4),
+            ),
+            (
+                r#"{"output_tokens_details":{"reasoning_tokens":0}}"#,
+                None,
+                Some(0),
+            ),
+            (
+                r#"{"output_tokens_details":7,"cache_creation":[],"cacheDetails":{}}"#,
+                None,
+                None,
+            ),
+            (
+                r#"{"output_tokens_details":{"thinking_tokens":-1}}"#,
+                None,
+                None,
+            ),
+        ] {
+            let facts = facts(json);
+            assert_eq!(
+                (facts.cache_write_1h_tokens, facts.reasoning_tokens),
+                (hour, reasoning),
+                "{json}"
+            );
+        }
+        let fields = r#"{"delta":{"stop_sequence":"E"},"usage":{"output_tokens_details":{"thinking_tokens":5}}}"#;
+        assert_eq!(reasoning_in(fields), Some(5));
+        assert_eq!(reasoning_in(r#"{"usage":7}"#), None);
+        assert_eq!(reasoning_in("[]"), None);
     }
 
     #[test]

@@ -301,6 +301,7 @@ fn facts_of_headers(status: u16, header: impl Fn(&str) -> Option<String>) -> Fac
         cache_read_tokens: count("x-amzn-bedrock-cache-read-input-token-count"),
         cache_write_tokens: count("x-amzn-bedrock-cache-write-input-token-count"),
         latency_ms: count("x-amzn-bedrock-invocation-latency"),
+        service_tier: header("x-amzn-bedrock-service-tier").filter(|tier| !tier.is_empty()),
         ..Facts::default()
     };
     if status >= 400 {

@@ -3,10 +3,13 @@
 use serde::Deserialize;
 
 use super::stream::{Corrupt, Progress};
-use crate::bedrock::event::{ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata};
-use crate::bedrock::usage::{Usage, keep};
+use crate::bedrock::event::{
+    ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, Trace,
+};
+use crate::bedrock::usage::{Usage, keep, reasoning_in};
 use crate::facts::{Facts, StreamStatus};
 use crate::json::strict::Object;
+use crate::json::text::Text;
 
 /// Follows the events of one answer.
 #[derive(Debug, Default)]
@@ -69,7 +72,10 @@ impl Events {
             "contentBlockStop" if wants_deltas => Event::ContentBlockStop(parse(payload)?),
             "messageStop" => {
                 let event: MessageStop = parse(payload)?;
-                keep(&mut facts.stop_reason, event.stop_reason.clone());
+                facts.stopped(event.stop_reason.clone());
+                let fields = event.additional_model_response_fields;
+                let reasoning = fields.and_then(|fields| reasoning_in(fields.get()));
+                keep(&mut facts.reasoning_tokens, reasoning);
                 self.stopped = true;
                 self.complete(facts);
                 Event::MessageStop(event)
@@ -82,6 +88,16 @@ impl Events {
                 }
                 if let Some(metrics) = &event.metrics {
                     metrics.tell(facts);
+                }
+                if let Some(tier) = event
+                    .service_tier
+                    .as_ref()
+                    .and_then(|tier| tier.kind.as_ref())
+                {
+                    facts.service_tier = Some(tier.0.clone().into_owned());
+                }
+                if let Some(trace) = &event.trace {
+                    tell_trace(trace, facts);
                 }
                 self.counted = true;
                 self.complete(facts);
@@ -104,6 +120,16 @@ impl Events {
             true => Progress::ContentWhole,
             false => Progress::Unfinished,
         }
+    }
+}
+
+fn tell_trace(trace: &Trace<'_>, facts: &mut Facts) {
+    if trace.guardrail.is_some() {
+        facts.guardrail(false);
+    }
+    let router = trace.prompt_router.as_ref();
+    if let Some(Text(model)) = router.and_then(|router| router.invoked_model_id.as_ref()) {
+        facts.invoked_model = Some(model.clone().into_owned());
     }
 }
 

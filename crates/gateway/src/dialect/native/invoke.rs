@@ -124,6 +124,9 @@ impl Reader {
         if let Some(word) = chunk.stop_word() {
             facts.stop_reason = Some(word.to_owned());
         }
+        if let Some(action) = &chunk.guardrail {
+            facts.guardrail(action != "NONE");
+        }
         self.count(chunk, facts);
     }
 

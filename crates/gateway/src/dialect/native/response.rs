@@ -3,7 +3,7 @@
 use crate::bedrock::event::SERVERS;
 use crate::bedrock::exception;
 use crate::bedrock::openai::is_call;
-use crate::bedrock::usage::{Metrics, Usage, keep};
+use crate::bedrock::usage::{Metrics, Usage, keep, reasoning_in};
 use crate::bedrock::{Operation, VendorApi};
 use crate::facts::Facts;
 use crate::json::tap::{Listener, Tap};
@@ -63,6 +63,15 @@ enum Member {
     Metrics,
     InputTokens,
     OutputTokens,
+    ServiceTier,
+    /// What a prompt router chose.
+    InvokedModel,
+    /// A guardrail has looked at it.
+    GuardrailTrace,
+    /// What it did.
+    GuardrailAction,
+    /// Converse's `additionalModelResponseFields`.
+    ModelsFields,
 }
 
 impl Member {
@@ -72,6 +81,8 @@ impl Member {
             (_, "__type") => Some(Self::Exception),
             (Operation::VendorApi { api, .. }, _) => Self::of_vendor_api(api, path),
             (Operation::CountTokens, "inputTokens") => Some(Self::InputTokens),
+            (Operation::ApplyGuardrail, "action")
+            | (Operation::Invoke, "amazon-bedrock-guardrailAction") => Some(Self::GuardrailAction),
             (Operation::Converse, _) => Self::of_converse(path),
             // Nova answers an invoke as it does Converse; no other vendor has these names.
             (Operation::Invoke, _) => Self::of_converse(path).or_else(|| Self::of_vendors(path)),
@@ -88,6 +99,10 @@ impl Member {
             "stopReason" => Some(Self::StopReason),
             "usage" => Some(Self::Usage),
             "metrics" => Some(Self::Metrics),
+            "serviceTier.type" => Some(Self::ServiceTier),
+            "trace.promptRouter.invokedModelId" => Some(Self::InvokedModel),
+            "trace.guardrail" => Some(Self::GuardrailTrace),
+            "additionalModelResponseFields" => Some(Self::ModelsFields),
             _ => None,
         }
     }
@@ -95,6 +110,9 @@ impl Member {
     fn of_vendor_api(api: VendorApi, path: &str) -> Option<Self> {
         match (api, path) {
             (_, "usage") => Some(Self::Usage),
+            (VendorApi::OpenAiChat | VendorApi::OpenAiResponses, "service_tier") => {
+                Some(Self::ServiceTier)
+            }
             (_, "error.type" | "error.code") => Some(Self::Exception),
             (VendorApi::OpenAiChat, "choices") => Some(Self::Blocks),
             (VendorApi::OpenAiChat, "choices.message.tool_calls.id") => Some(Self::ToolUse),
@@ -161,6 +179,10 @@ impl Listener for Heard<'_> {
                 self.facts.count_tool_call();
                 false
             }
+            Some(Member::GuardrailTrace) => {
+                self.facts.guardrail(false);
+                false
+            }
             Some(Member::Text) => self.response_text > 0,
             Some(_) => true,
         }
@@ -198,7 +220,20 @@ impl Listener for Heard<'_> {
                     facts.tool_calls = facts.tool_calls.map(|calls| calls.saturating_sub(1));
                 }
             }
-            Member::StopReason => keep(&mut facts.stop_reason, serde_json::from_slice(text).ok()),
+            Member::StopReason => facts.stopped(serde_json::from_slice(text).ok()),
+            Member::ServiceTier => keep(&mut facts.service_tier, serde_json::from_slice(text).ok()),
+            Member::InvokedModel => {
+                keep(&mut facts.invoked_model, serde_json::from_slice(text).ok());
+            }
+            Member::GuardrailAction => {
+                if let Ok(action) = serde_json::from_slice::<String>(text) {
+                    facts.guardrail(action != "NONE");
+                }
+            }
+            Member::ModelsFields => {
+                let reasoning = reasoning_in(&String::from_utf8_lossy(text));
+                keep(&mut facts.reasoning_tokens, reasoning);
+            }
             Member::Status => {
                 if facts.stop_reason.is_none() {
                     facts.stop_reason = serde_json::from_slice(text).ok();
@@ -214,7 +249,7 @@ impl Listener for Heard<'_> {
                     .map(|name| exception::bare_name(&name).to_owned());
             }
             // Counted as they come.
-            Member::Blocks | Member::ToolUse => {}
+            Member::Blocks | Member::ToolUse | Member::GuardrailTrace => {}
         }
     }
 }

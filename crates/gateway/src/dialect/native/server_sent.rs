@@ -74,6 +74,7 @@ fn chat(chunk: &ChatChunk<'_>, last_call: &mut String, limit: usize, facts: &mut
     if let Some(usage) = &chunk.usage {
         usage.tell(facts);
     }
+    served_by(chunk.service_tier.as_ref(), facts);
     let first = chunk.choices.as_ref();
     if let Some(choice) = first.and_then(|First(choice)| choice.as_ref()) {
         facts.tool_calls.get_or_insert(0);
@@ -102,6 +103,11 @@ fn response(event: &ResponseEvent<'_>, limit: usize, facts: &mut Facts) {
     if let Some(usage) = event.response.as_ref().and_then(|response| response.usage) {
         usage.tell(facts);
     }
+    let response = event.response.as_ref();
+    served_by(
+        response.and_then(|response| response.service_tier.as_ref()),
+        facts,
+    );
     match kind.as_ref() {
         "response.created" => {
             facts.tool_calls.get_or_insert(0);
@@ -142,6 +148,14 @@ fn response(event: &ResponseEvent<'_>, limit: usize, facts: &mut Facts) {
         kind if kind.ends_with(".delta") => facts.content_started = true,
         _ => {}
     }
+}
+
+/// The last word counts: an answer that only begins repeats what was asked for.
+fn served_by(tier: Option<&Text<'_>>, facts: &mut Facts) {
+    keep(
+        &mut facts.service_tier,
+        tier.map(|Text(tier)| tier.clone().into_owned()),
+    );
 }
 
 fn failed(name: &str, facts: &mut Facts) {

@@ -130,6 +130,7 @@ pub fn write_events(
         usage: answer.usage,
         metrics: None,
         service_tier: answer.service_tier,
+        trace: None,
     };
     to.event("metadata", Event::Metadata(Box::new(metadata)));
     to.writer.end(to.out);
