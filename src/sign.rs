@@ -21,7 +21,7 @@ use crate::content;
 use crate::context::{self, Handle};
 use crate::credentials::{self, Found, unavailable};
 use crate::directives::MainConf;
-use crate::directives::location::{Auth, LocationConf};
+use crate::directives::location::{Auth, Betas, LocationConf};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::outgoing::Outgoing;
@@ -397,7 +397,7 @@ struct Values {
     max_frame_size: usize,
     response_text: usize,
     anthropic_via: Via,
-    anthropic_beta: Option<Arc<Vec<String>>>,
+    anthropic_beta: Betas,
     hold_headers: bool,
 }
 
@@ -433,7 +433,7 @@ impl Values {
             max_frame_size: conf.max_frame_size.unwrap_or(24 << 20),
             response_text: conf.response_text.unwrap_or(0),
             anthropic_via: conf.anthropic_via.unwrap_or_default(),
-            anthropic_beta: conf.anthropic_beta.clone().flatten(),
+            anthropic_beta: conf.anthropic_beta.clone().unwrap_or_default(),
             // A subrequest's header goes nowhere, so there is nothing to hold.
             hold_headers: conf.hold_headers.unwrap_or(true) && request.is_main(),
         })
@@ -460,7 +460,7 @@ impl Values {
             hold_headers: self.hold_headers,
             anthropic: Anthropic {
                 via: self.anthropic_via,
-                beta: self.anthropic_beta.as_ref().map(|flags| flags.as_slice()),
+                beta: self.anthropic_beta.choice(),
             },
         }
     }

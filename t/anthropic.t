@@ -19,7 +19,7 @@ Accept: application/json
 Authorization: Bearer client
 X-Api-Key: client
 Anthropic-Version: 2023-06-01
-Anthropic-Beta: fine-grained-tool-streaming-2025-05-14,compact-2026-01-12
+Anthropic-Beta: a-1,fine-grained-tool-streaming-2025-05-14,advanced-tool-use-2025-11-20
 X-Stainless-Lang: python
 X-Claude-Code-Session-Id: 5e55
 --- sent
@@ -33,7 +33,7 @@ x-stainless-lang
 x-claude-code-session-id
 accept
 --- sent_body
-{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["fine-grained-tool-streaming-2025-05-14","compact-2026-01-12"]}
+{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["fine-grained-tool-streaming-2025-05-14","tool-search-tool-2025-10-19"]}
 --- response_headers_like
 Content-Type: application/json
 request-id: [0-9a-f-]{36}
@@ -98,7 +98,7 @@ qr/^200 converse_stream api=anthropic .* stop=tool_use stream=complete exception
 POST /v1/messages
 {"model":"anthropic.claude-x","max_tokens":9,"stop_sequences":["E"],"messages":[{"role":"user","content":"Hi"}]}
 --- more_headers
-Anthropic-Beta: fine-grained-tool-streaming-2025-05-14
+Anthropic-Beta: x-1,fine-grained-tool-streaming-2025-05-14
 --- sent
 POST /model/anthropic.claude-x/converse
 --- sent_body
@@ -145,6 +145,72 @@ POST /v1/messages
 Anthropic-Beta: a-1
 --- sent_body
 {"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31"}
+
+=== all beta flags as they came
+--- config
+    location / { bedrock on; bedrock_anthropic_beta pass; proxy_pass http://bedrock; }
+--- request
+POST /v1/messages
+{"model":"anthropic.claude-sonnet-4-6","max_tokens":9,"messages":[],"anthropic_beta":["b-2"]}
+--- more_headers
+Anthropic-Beta: a-1, advanced-tool-use-2025-11-20
+--- sent_body
+{"max_tokens":9,"messages":[],"anthropic_beta":["b-2","a-1","advanced-tool-use-2025-11-20"],"anthropic_version":"bedrock-2023-05-31"}
+--- no_error_log
+left out
+[error]
+
+=== what is dropped is named in the error log, once
+--- log_level: info
+--- request
+POST /v1/messages
+{"model":"us.anthropic.claude-sonnet-4-6","max_tokens":9,"service_tier":"auto","messages":[{"role":"user","content":"Hi"}],"context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]},"tools":[{"name":"t","input_schema":{"type":"object"},"eager_input_streaming":true}]}
+--- more_headers
+Anthropic-Beta: claude-code-20250219,context-1m-2025-08-07,a secret
+--- sent_body
+{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"tools":[{"name":"t","input_schema":{"type":"object"}}],"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["context-1m-2025-08-07","fine-grained-tool-streaming-2025-05-14"]}
+--- error_log
+bedrock: for claude-4-6: left out service_tier, beta claude-code-20250219, beta flags that are none, tools[].eager_input_streaming, context_management.edits[], context_management; completed beta fine-grained-tool-streaming-2025-05-14
+--- no_error_log
+secret
+[error]
+
+=== members go with their flags
+--- config
+    location / { bedrock on; bedrock_anthropic_beta drop; proxy_pass http://bedrock; }
+--- request
+POST /v1/messages
+{"model":"us.anthropic.claude-sonnet-4-5-20250929-v1:0","max_tokens":50,"messages":[{"role":"user","content":"hi"}],"context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]}}
+--- more_headers
+Anthropic-Beta: context-management-2025-06-27
+--- sent_body
+{"max_tokens":50,"messages":[{"role":"user","content":"hi"}],"anthropic_version":"bedrock-2023-05-31"}
+
+=== the older place of output_config.format
+--- request
+POST /v1/messages
+{"model":"us.anthropic.claude-sonnet-4-5-20250929-v1:0","max_tokens":50,"messages":[],"output_format":{"type":"json_schema", "schema":{"type":"object"}}}
+--- sent_body
+{"max_tokens":50,"messages":[],"anthropic_version":"bedrock-2023-05-31","output_config":{"format":{"type":"json_schema", "schema":{"type":"object"}}}}
+
+=== an answer that was malformed is an error in Anthropic's form
+--- http_config
+    upstream answer { server unix:$TEST_NGINX_HTML_DIR/answer.sock; }
+    server {
+        listen       unix:$TEST_NGINX_HTML_DIR/answer.sock;
+        default_type application/json;
+        return 200 '{"output":{"message":{"content":[{"text":"x"}]}},"stopReason":"malformed_tool_use","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}';
+    }
+--- config
+    location / { bedrock on; proxy_pass http://answer; }
+--- request
+POST /v1/messages
+{"model":"amazon.nova-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}
+--- error_code: 424
+--- response_body_like eval
+qr/\A\{"type":"error","error":\{"type":"api_error","message":"The model's output was malformed/
+--- access_log eval
+qr/^424 converse .* in=1 out=2 .* stop=malformed_tool_use /
 
 === the limit of output tokens, on both routes
 --- config

@@ -175,11 +175,25 @@ POST /v1/messages
 
 === bedrock_anthropic_beta: no flag
 --- config: bedrock_anthropic_beta a,b;
---- refused: "bedrock_anthropic_beta" directive has value "a,b": it must be "pass", "drop" or flags such as context-1m-2025-08-07, in which * and ? stand for any characters and for one
+--- refused: "bedrock_anthropic_beta" directive has value "a,b": it must be "auto", "pass", "drop" or flags such as context-1m-2025-08-07, in which * and ? stand for any characters and for one
 
 === bedrock_anthropic_beta: a flag beside drop
 --- config: bedrock_anthropic_beta a-1 drop;
---- refused: "bedrock_anthropic_beta" directive has value "drop": it must be "pass",
+--- refused: "bedrock_anthropic_beta" directive has value "drop": it must be "auto",
+
+=== bedrock_anthropic_beta: auto beside a flag
+--- config: bedrock_anthropic_beta auto a-1;
+--- refused: "bedrock_anthropic_beta" directive has value "auto": it must be "auto",
+
+=== bedrock_anthropic_beta: auto
+--- config
+    bedrock_anthropic_beta drop;
+    location / { bedrock on; bedrock_anthropic_beta auto; proxy_pass http://bedrock; }
+--- request
+POST /v1/messages
+{"model":"anthropic.claude-sonnet-4-6","max_tokens":1,"messages":[],"anthropic_version":"v","anthropic_beta":["context-1m-2025-08-07","a"]}
+--- sent_body
+{"max_tokens":1,"messages":[],"anthropic_version":"v","anthropic_beta":["context-1m-2025-08-07"]}
 
 === bedrock_anthropic_beta: no value
 --- config: bedrock_anthropic_beta;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::family::{Family, Feature};
-use gateway::settings::Via;
+use gateway::settings::{self, Via};
 use gateway::{Api, Guardrail};
 use ngx::ffi::ngx_http_handler_pt;
 
@@ -50,8 +50,8 @@ pub struct LocationConf {
     pub credentials_timeout: Option<Duration>,
     /// `bedrock_anthropic_via`
     pub anthropic_via: Option<Via>,
-    /// `bedrock_anthropic_beta`; inside, `None` is `pass`.
-    pub anthropic_beta: Option<Option<Arc<Vec<String>>>>,
+    /// `bedrock_anthropic_beta`
+    pub anthropic_beta: Option<Betas>,
     /// `bedrock_client_abort`
     pub client_abort: Option<ClientAbort>,
     /// `bedrock_max_frame_size`, in bytes.
@@ -73,6 +73,29 @@ pub enum Switch {
     On(usize),
     /// `bedrock off`
     Off,
+}
+
+/// `bedrock_anthropic_beta`
+#[derive(Clone, Default)]
+pub enum Betas {
+    /// Those that Bedrock is known to take.
+    #[default]
+    Auto,
+    /// All.
+    Pass,
+    /// Those that match one of these patterns.
+    Only(Arc<Vec<String>>),
+}
+
+impl Betas {
+    /// The same for a plan.
+    pub fn choice(&self) -> settings::Betas<'_> {
+        match self {
+            Self::Auto => settings::Betas::Auto,
+            Self::Pass => settings::Betas::Pass,
+            Self::Only(patterns) => settings::Betas::Only(patterns),
+        }
+    }
 }
 
 /// `bedrock_auth`

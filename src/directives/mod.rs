@@ -30,7 +30,7 @@ use crate::nginx::conf::{Conf, ContentHandler};
 use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::value::Value;
-use location::{Auth, ClientAbort, LocationConf, Switch};
+use location::{Auth, Betas, ClientAbort, LocationConf, Switch};
 
 /// How `bedrock_auth` calls the source that is used where none is named.
 pub const DEFAULT: &str = "default";
@@ -383,23 +383,24 @@ fn anthropic_via(cf: &Conf) -> Result<Via, String> {
     }
 }
 
-/// The patterns of flags that pass: `None` for all of them.
-fn anthropic_beta(cf: &Conf) -> Result<Option<Arc<Vec<String>>>, String> {
+fn anthropic_beta(cf: &Conf) -> Result<Betas, String> {
     let words: Vec<String> = (1..cf.arguments())
         .map(|index| cf.argument(index).to_owned())
         .collect();
     match words.as_slice() {
-        [word] if word == "pass" => return Ok(None),
-        [word] if word == "drop" => return Ok(Some(Arc::default())),
+        [word] if word == "auto" => return Ok(Betas::Auto),
+        [word] if word == "pass" => return Ok(Betas::Pass),
+        [word] if word == "drop" => return Ok(Betas::Only(Arc::default())),
         _ => {}
     }
-    let is_flag = |word: &&String| model_id::is_pattern(word) && *word != "pass" && *word != "drop";
+    let alone = ["auto", "pass", "drop"];
+    let is_flag = |word: &&String| model_id::is_pattern(word) && !alone.contains(&word.as_str());
     match words.iter().find(|word| !is_flag(word)) {
         Some(other) => Err(format!(
-            "has value \"{other}\": it must be \"pass\", \"drop\" or flags such as context-1m-2025-08-07, in which * \
-             and ? stand for any characters and for one"
+            "has value \"{other}\": it must be \"auto\", \"pass\", \"drop\" or flags such as context-1m-2025-08-07, \
+             in which * and ? stand for any characters and for one"
         )),
-        None => Ok(Some(Arc::new(words))),
+        None => Ok(Betas::Only(Arc::new(words))),
     }
 }
 

@@ -81,19 +81,20 @@ impl Settings<'_> {
 pub struct Anthropic<'a> {
     /// `bedrock_anthropic_via`
     pub via: Via,
-    /// `bedrock_anthropic_beta`: patterns of the beta flags that go on; `None` is all.
-    pub beta: Option<&'a [String]>,
+    /// `bedrock_anthropic_beta`
+    pub beta: Betas<'a>,
 }
 
-impl Anthropic<'_> {
-    /// Whether a beta flag goes on.
-    pub fn passes_beta(&self, flag: &str) -> bool {
-        self.beta.is_none_or(|patterns| {
-            patterns
-                .iter()
-                .any(|pattern| model_id::matches(pattern, flag))
-        })
-    }
+/// Which beta flags go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Betas<'a> {
+    /// Those that Bedrock is known to take for the model, by its names for them.
+    #[default]
+    Auto,
+    /// All, as they came.
+    Pass,
+    /// Those that match one of these patterns; none where there is no pattern.
+    Only(&'a [String]),
 }
 
 /// Which of Bedrock's operations Messages are sent to.

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use common::settings;
 use gateway::bedrock::Operation;
 use gateway::family;
-use gateway::settings::{Anthropic, Via};
+use gateway::settings::{Anthropic, Betas, Via};
 use gateway::{Api, Body, Guardrail, Segment, Settings, inspect};
 use messages::{CLAUDE, COUNT, MESSAGES, asked, by_converse, refused};
 use planning::{JSON, header, planned, sent};
@@ -102,7 +102,10 @@ fn the_route_is_decided_by_the_model_that_is_called_and_by_the_operator() {
     ] {
         let operators = Settings {
             aliases: &aliases,
-            anthropic: Anthropic { via, beta: None },
+            anthropic: Anthropic {
+                via,
+                ..Anthropic::default()
+            },
             ..settings()
         };
         for (stream, operation) in [(false, whole), (true, stream)] {
@@ -151,7 +154,7 @@ fn a_version_of_the_client_stays() {
 #[test]
 fn what_invoke_refuses_is_left_out() {
     let body = json!({
-        "model": CLAUDE, "max_tokens": 1, "messages": [], "service_tier": "auto", "container": "x", "mcp_servers": [],
+        "model": CLAUDE, "max_tokens": 5000, "messages": [], "service_tier": "auto", "container": "x", "mcp_servers": [],
         "metadata": {"user_id": "u"}, "thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 5, "inference_geo": "us",
         "output_config": {"effort": "low"}, "context_management": {"edits": []}, "system": "s", "cache_control": {"type": "ephemeral"},
     });
@@ -167,21 +170,18 @@ fn what_invoke_refuses_is_left_out() {
         left,
         [
             "anthropic_version",
-            "context_management",
             "max_tokens",
             "messages",
             "metadata",
-            "output_config",
             "system",
-            "thinking",
-            "top_k"
+            "thinking"
         ]
     );
 }
 
 #[test]
 fn the_scope_of_cache_points_is_left_out() {
-    let body = r#"{"model":"anthropic.c","max_tokens":1,"anthropic_version":"v",
+    let body = r#"{"model":"anthropic.claude-sonnet-4-6","max_tokens":1,"anthropic_version":"v",
 "system":[{"type":"text","text":"\"scope\"","cache_control":{"type":"ephemeral","scope":"global"}}],
 "tools":[{"name":"t","input_schema":{"scope":1},"cache_control":{"scope":"global","type":"ephemeral"}}],
 "messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"x","cache_control":{"scope":"global"}}],"cache_control":{"type":"ephemeral", "scope":"x", "ttl":"1h"}}]}]}"#;
@@ -197,7 +197,7 @@ fn the_scope_of_cache_points_is_left_out() {
 
 #[test]
 fn beta_flags_go_from_the_header_into_the_body_each_once() {
-    let betas = |in_body: Value, headers: &[(&str, &str)], beta: Option<&[String]>| {
+    let betas = |in_body: Value, headers: &[(&str, &str)], beta: Betas<'_>| {
         let operators = Settings {
             anthropic: Anthropic {
                 via: Via::Auto,
@@ -215,21 +215,21 @@ fn beta_flags_go_from_the_header_into_the_body_each_once() {
         ("Anthropic-Beta", "a-1, b-2,,a-1"),
         ("anthropic-beta", "c-3"),
     ];
-    assert_eq!(betas(Value::Null, &[], None), Value::Null);
+    assert_eq!(betas(Value::Null, &[], Betas::Pass), Value::Null);
     assert_eq!(
-        betas(Value::Null, &header, None),
+        betas(Value::Null, &header, Betas::Pass),
         json!(["a-1", "b-2", "c-3"])
     );
     assert_eq!(
-        betas(json!(["b-2", "z"]), &header, None),
+        betas(json!(["b-2", "z"]), &header, Betas::Pass),
         json!(["b-2", "z", "a-1", "c-3"])
     );
     let only = ["b-*".to_owned(), "z".to_owned()];
     assert_eq!(
-        betas(json!(["z", "y"]), &header, Some(&only)),
+        betas(json!(["z", "y"]), &header, Betas::Only(&only)),
         json!(["z", "b-2"])
     );
-    assert_eq!(betas(json!(["z"]), &header, Some(&[])), Value::Null);
+    assert_eq!(betas(json!(["z"]), &header, Betas::Only(&[])), Value::Null);
     let bad = json!({"model": CLAUDE, "max_tokens": 1, "messages": [], "anthropic_beta": "a"});
     assert_eq!(
         refused(&bad, &settings()).param.as_deref(),
@@ -292,7 +292,10 @@ fn the_operators_rules_hold_on_every_route() {
         max_output_tokens: Some(100),
         guardrail: Some(&guardrail),
         allow_models: &allowed,
-        anthropic: Anthropic { via, beta: None },
+        anthropic: Anthropic {
+            via,
+            ..Anthropic::default()
+        },
         ..settings()
     };
     let body = |model: &str| json!({"model": model, "max_tokens": 5000, "messages": [{"role": "user", "content": "x"}]});
@@ -372,7 +375,7 @@ fn tokens_are_counted_in_the_form_of_the_route() {
         let plan = planned(
             COUNT,
             &settings(),
-            &[("anthropic-beta", "token-counting-2024-11-01")],
+            &[("anthropic-beta", "interleaved-thinking-2025-05-14")],
             &body,
         )
         .unwrap();
@@ -392,7 +395,7 @@ fn tokens_are_counted_in_the_form_of_the_route() {
         serde_json::from_slice::<Value>(&inner).unwrap(),
         json!({
             "messages": [{"role": "user", "content": "Hi"}], "system": "s", "anthropic_version": "bedrock-2023-05-31",
-            "anthropic_beta": ["token-counting-2024-11-01"], "max_tokens": 1024,
+            "anthropic_beta": ["interleaved-thinking-2025-05-14"], "max_tokens": 1024,
         })
     );
     let (_, sent) = count(

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::settings;
 use gateway::bedrock::Operation;
-use gateway::settings::{Anthropic, Via};
+use gateway::settings::{Anthropic, Betas, Via};
 use gateway::{Guardrail, Settings};
 use messages::{COUNT, MESSAGES};
 use planning::{header, planned, sent};
@@ -93,7 +93,7 @@ proptest! {
             model: Some(model),
             max_output_tokens: Some(9),
             guardrail: Some(&guardrail),
-            anthropic: Anthropic { via, beta: beta.as_ref().map(<[String; 1]>::as_slice) },
+            anthropic: Anthropic { via, beta: beta.as_ref().map_or(Betas::Auto, |flags| Betas::Only(flags)) },
             ..settings()
         };
         let plan = match planned(target, &rules, &[("anthropic-beta", &flags)], &body) {

@@ -86,19 +86,24 @@ fn what_only_claude_has_goes_into_its_own_fields() {
     let with = json!({
         "max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 3, "stop_sequences": ["END"],
         "tools": [{"name": "t", "input_schema": {"type": "object", "properties": {}}}],
-        "tool_choice": {"type": "tool", "name": "t", "disable_parallel_tool_use": true}, "anthropic_beta": ["x-1"],
+        "tool_choice": {"type": "tool", "name": "t", "disable_parallel_tool_use": true}, "anthropic_beta": ["interleaved-thinking-2025-05-14"],
     });
     let sent = converse(CLAUDE, with.clone());
     assert_eq!(
         sent["additionalModelRequestFields"],
         json!({
-            "thinking": {"type": "enabled", "budget_tokens": 1024}, "anthropic_beta": ["x-1"],
+            "thinking": {"type": "enabled", "budget_tokens": 1024}, "anthropic_beta": ["interleaved-thinking-2025-05-14"],
             "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
         })
     );
     assert_eq!(
         sent["additionalModelResponseFieldPaths"],
         json!(["/stop_sequence"])
+    );
+    let streamed = converse(CLAUDE, json!({"stream": true, "stop_sequences": ["END"]}));
+    assert_eq!(
+        streamed["additionalModelResponseFieldPaths"],
+        json!(["/stop_sequence", "/delta/stop_sequence"])
     );
     assert_eq!(sent["toolConfig"].get("toolChoice"), None);
     let sent = converse("amazon.nova-pro-v1:0", with);

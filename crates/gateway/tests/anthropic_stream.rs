@@ -185,7 +185,13 @@ fn an_invoke_stream_gets_its_lines_back_and_loses_the_metrics() {
         ("content_block_stop", BLOCK_END),
         ("content_block_start", TOOL_BLOCK),
         ("content_block_delta", INPUT),
-        ("message_delta", DELTA),
+        (
+            "message_delta",
+            &DELTA.replace(
+                r#""output_tokens":20"#,
+                r#""output_tokens":20,"cache_creation_input_tokens":4,"cache_read_input_tokens":3"#,
+            ),
+        ),
         ("message_stop", STOP),
     ]
     .iter()
@@ -200,6 +206,53 @@ fn an_invoke_stream_gets_its_lines_back_and_loses_the_metrics() {
         (Some(10), Some(20))
     );
     assert_eq!(seen.facts.latency_ms, Some(500));
+}
+
+#[test]
+fn counts_of_the_cache_reach_the_client_whoever_tells_them() {
+    let usage = |start: &str, delta: &str, rest: &[&str]| -> Value {
+        let start = format!(r#"{{"type":"message_start","message":{{"usage":{start}}}}}"#);
+        let delta = format!(
+            r#"{{"type":"message_delta","delta":{{"stop_reason":"end_turn"}},"usage":{delta}}}"#
+        );
+        let chunks = [&[start.as_str(), &delta], rest].concat();
+        let events = events(&by_invoke(&chunks).sent);
+        assert_eq!(events.last().unwrap(), &json!({"type": "message_stop"}));
+        let mut usage = events[events.len() - 2]["usage"].clone();
+        assert_eq!(
+            usage.as_object_mut().unwrap().remove("output_tokens"),
+            Some(json!(20))
+        );
+        usage
+    };
+    let metrics = r#""amazon-bedrock-invocationMetrics":{"inputTokenCount":10,"outputTokenCount":20,"cacheReadInputTokenCount":3,"cacheWriteInputTokenCount":4}"#;
+    let in_stop = format!(r#"{{"type":"message_stop",{metrics}}}"#);
+    let before_stop = format!("{{{metrics}}}");
+    let usage_in_stop = r#"{"type":"message_stop","usage":{"cache_read_input_tokens":3,"cache_creation_input_tokens":4}}"#;
+    let found = json!({"cache_read_input_tokens": 3, "cache_creation_input_tokens": 4});
+    let start = r#"{"input_tokens":10,"output_tokens":1}"#;
+    let delta = r#"{"output_tokens":20}"#;
+    assert_eq!(usage(start, delta, &[&in_stop]), found);
+    assert_eq!(usage(start, delta, &[&before_stop, STOP]), found);
+    let zeros =
+        r#"{"input_tokens":10,"cache_read_input_tokens":0,"cache_creation_input_tokens":0}"#;
+    assert_eq!(usage(zeros, delta, &[&in_stop]), found);
+    let known =
+        r#"{"input_tokens":10,"cache_read_input_tokens":3,"cache_creation_input_tokens":4}"#;
+    assert_eq!(usage(known, delta, &[&in_stop]), json!({}));
+    let other = r#"{"output_tokens":20,"cache_read_input_tokens":7}"#;
+    assert_eq!(
+        usage(start, other, &[&in_stop]),
+        json!({"cache_read_input_tokens": 7, "cache_creation_input_tokens": 4})
+    );
+    assert_eq!(usage("{}", delta, &[&in_stop])["input_tokens"], 10);
+    assert_eq!(usage(start, delta, &[STOP]), json!({}));
+    let in_stop = events(&by_invoke(&[START, DELTA, usage_in_stop]).sent);
+    assert_eq!(in_stop[1]["usage"]["cache_read_input_tokens"], 3);
+    // What breaks off keeps what it had.
+    let broken = events(&by_invoke(&[START, DELTA]).sent);
+    let types: Vec<&Value> = broken.iter().map(|event| &event["type"]).collect();
+    assert_eq!(types, ["message_start", "message_delta", "error"]);
 }
 
 #[test]
@@ -339,7 +392,7 @@ fn a_model_of_another_form_is_no_message() {
     let by_invoke = gateway::Settings {
         anthropic: gateway::settings::Anthropic {
             via: gateway::settings::Via::Invoke,
-            beta: None,
+            ..gateway::settings::Anthropic::default()
         },
         ..settings()
     };
@@ -739,15 +792,20 @@ fn counts_that_come_before_the_end_end_it_too() {
 
 #[test]
 fn the_stop_sequence_that_matched_is_told() {
-    let stop = json!({"stopReason": "stop_sequence", "additionalModelResponseFields": {"stop_sequence": "E\nND"}});
-    let seen = by_converse(&[
-        message_start(),
-        text(0, "x"),
-        ("messageStop", stop),
-        metadata(),
-    ]);
-    let events = events(&seen.sent);
-    assert_eq!(events[events.len() - 2]["delta"]["stop_sequence"], "E\nND");
+    for fields in [
+        json!({"stop_sequence": "E\nND"}),
+        json!({"delta": {"stop_sequence": "E\nND"}, "usage": {}}),
+    ] {
+        let stop = json!({"stopReason": "stop_sequence", "additionalModelResponseFields": fields});
+        let seen = by_converse(&[
+            message_start(),
+            text(0, "x"),
+            ("messageStop", stop),
+            metadata(),
+        ]);
+        let events = events(&seen.sent);
+        assert_eq!(events[events.len() - 2]["delta"]["stop_sequence"], "E\nND");
+    }
 }
 
 #[test]

@@ -339,7 +339,7 @@ impl Location {
             settings.anthropic.via = Via::Converse;
         }
         if self.drops_beta {
-            settings.anthropic.beta = Some(&[]);
+            settings.anthropic.beta = gateway::settings::Betas::Only(&[]);
         }
         settings
     }

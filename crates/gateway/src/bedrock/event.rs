@@ -39,8 +39,17 @@ pub struct ModelEvent<'a> {
     pub kind: Option<Cow<'a, str>>,
     /// All of it.
     pub json: &'a str,
-    /// Whether Bedrock's own metrics are in it.
-    pub has_metrics: bool,
+    /// What it tells of tokens; apart, because only a few do.
+    pub counts: Option<Box<Counts>>,
+}
+
+/// What a model's event tells of tokens.
+#[derive(Debug)]
+pub struct Counts {
+    /// The model itself: at the beginning of a message, or later.
+    pub own: Usage,
+    /// Bedrock's own metrics, if they are in it.
+    pub metrics: Option<Usage>,
 }
 
 /// `contentBlockStart`. Only tool blocks (and a few kinds that this gateway only passes on) are announced by one.

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::event::Counts;
 use super::usage::{self, Metrics, Usage, lenient_value};
 use crate::json::cursor::{Cursor, Wrong};
 use crate::json::text::{Literal, Text};
@@ -136,6 +137,18 @@ impl<'a> Chunk<'a> {
     pub fn nova_events(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
         let named = NOVA_EVENTS.into_iter().zip(self.events);
         named.filter_map(|(name, event)| Some((name, event?)))
+    }
+
+    /// What it tells of tokens; `None` if nothing.
+    pub fn counts(&self) -> Option<Box<Counts>> {
+        let own = self.usage.or(self.first_usage);
+        let metrics = self.metrics.as_ref().map(|metrics| metrics.usage);
+        (own.is_some() || metrics.is_some()).then(|| {
+            Box::new(Counts {
+                own: own.unwrap_or_default(),
+                metrics,
+            })
+        })
     }
 
     /// Counts that stand in the chunk itself.

@@ -41,6 +41,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
+    /// The array as it stands.
+    pub fn as_json(self) -> &'a str {
+        self.0
+    }
+
     /// Reads one element after the other, and has `use_it` use each, whose path it is told. `at` is the array's own.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What each family of models takes and refuses: one table, the way from an id to its row, and the one place where a request
 //! is fitted to it. What is not known of a family is left out of a request, if that does not change the answer.
 
+pub mod betas;
 pub(crate) mod facts;
 mod feature;
 mod fit;
@@ -11,7 +12,8 @@ mod truth;
 
 pub use facts::Family;
 pub use feature::Feature;
-pub(crate) use fit::{Fitted, Purpose, fit};
+pub(crate) use fit::ids::fitted as fitted_id;
+pub(crate) use fit::{Changes, Fitted, Purpose, fit, reasoning};
 pub(crate) use shape::{ANSWER_TOOL, AnswerText, Shape};
 
 use crate::bedrock::model_id;

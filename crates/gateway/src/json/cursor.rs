@@ -57,6 +57,11 @@ impl<'a> Cursor<'a> {
         self.mark
     }
 
+    /// Where what was read last ends.
+    pub fn end_of_last(&self) -> usize {
+        self.at
+    }
+
     /// Enters the object that comes next.
     ///
     /// # Errors

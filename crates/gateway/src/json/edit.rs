@@ -11,17 +11,15 @@ pub struct Edit<'o, 'a> {
     object: &'o Object<'a>,
     /// One for each member.
     changes: Vec<Change>,
-    /// New members, name and value, to come after the last.
-    added: Vec<[Vec<u8>; 2]>,
-    /// Parts of the old text that go, wherever they are, in the order in which they stand.
-    cuts: Vec<Range<usize>>,
+    /// New members, as text, to come after the last.
+    added: Vec<Vec<Segment>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Change {
     Keep,
     Remove,
-    Replace(Vec<u8>),
+    Replace(Vec<Segment>),
 }
 
 impl<'o, 'a> Edit<'o, 'a> {
@@ -31,13 +29,7 @@ impl<'o, 'a> Edit<'o, 'a> {
             object,
             changes: vec![Change::Keep; object.members.len()],
             added: Vec::new(),
-            cuts: Vec::new(),
         }
-    }
-
-    /// Takes out a part of the text that is inside a member's value. Cuts come in the order in which they stand.
-    pub fn cut(&mut self, range: Range<usize>) {
-        self.cuts.push(range);
     }
 
     /// Takes out every member called `name`.
@@ -61,33 +53,33 @@ impl<'o, 'a> Edit<'o, 'a> {
     }
 
     /// The same with a value that may be long, and need not be copied.
-    pub fn set_to(&mut self, name: &str, mut value: String) {
-        let mut done = false;
+    pub fn set_to(&mut self, name: &str, value: String) {
+        self.set_pieces(name, vec![Segment::New(value.into_bytes())]);
+    }
+
+    /// The same with a value that is made of pieces of the old text and new ones.
+    pub fn set_pieces(&mut self, name: &str, value: Vec<Segment>) {
+        let mut value = Some(value);
         for (member, change) in self.object.members.iter().zip(&mut self.changes) {
             if member.name == name {
-                *change = match done {
-                    false => Change::Replace(std::mem::take(&mut value).into_bytes()),
-                    true => Change::Remove,
-                };
-                done = true;
+                *change = value.take().map_or(Change::Remove, Change::Replace);
             }
         }
-        if !done {
+        if let Some(value) = value {
             let name = format!("{}:", serde_json::Value::from(name));
-            self.added.push([name, value].map(String::into_bytes));
+            let mut member = vec![Segment::New(name.into_bytes())];
+            member.extend(value);
+            self.added.push(member);
         }
     }
 
     /// The new text, for an old one of `length` bytes.
     pub fn into_body(self, length: usize) -> Body {
         let unchanged = self.changes.iter().all(|change| *change == Change::Keep);
-        if unchanged && self.added.is_empty() && self.cuts.is_empty() {
+        if unchanged && self.added.is_empty() {
             return Body::Unchanged;
         }
-        let mut pieces = Pieces {
-            segments: Vec::new(),
-            cuts: self.cuts,
-        };
+        let mut pieces = Pieces(Vec::new());
         // Where the old text goes on: after the opening brace, or after the member before.
         let first = self.object.members.first();
         let mut after = first.map_or(self.object.close, |first| first.whole.start);
@@ -103,7 +95,7 @@ impl<'o, 'a> Edit<'o, 'a> {
                 match change {
                     Change::Replace(value) => {
                         pieces.keep(whole.start..member.value.start);
-                        pieces.add(value);
+                        pieces.add_all(value);
                     }
                     _ => pieces.keep(whole.clone()),
                 }
@@ -115,50 +107,42 @@ impl<'o, 'a> Edit<'o, 'a> {
                 pieces.add(b",".to_vec());
             }
             any = true;
-            for piece in member {
-                pieces.add(piece);
-            }
+            pieces.add_all(member);
         }
         pieces.keep(after..length);
-        Body::Spliced(pieces.segments)
+        Body::Spliced(pieces.0)
     }
 }
 
-struct Pieces {
-    segments: Vec<Segment>,
-    cuts: Vec<Range<usize>>,
-}
+struct Pieces(Vec<Segment>);
 
 impl Pieces {
     fn keep(&mut self, range: Range<usize>) {
-        let mut next = self.cuts.partition_point(|cut| cut.start < range.start);
-        let mut start = range.start;
-        while let Some(cut) = self.cuts.get(next).filter(|cut| cut.end <= range.end) {
-            let cut = cut.clone();
-            self.keep_whole(start..cut.start);
-            start = cut.end;
-            next += 1;
-        }
-        self.keep_whole(start..range.end);
-    }
-
-    fn keep_whole(&mut self, range: Range<usize>) {
-        if let Some(Segment::Kept(last)) = self.segments.last_mut()
+        if let Some(Segment::Kept(last)) = self.0.last_mut()
             && last.end == range.start
         {
             last.end = range.end;
         } else if !range.is_empty() {
-            self.segments.push(Segment::Kept(range));
+            self.0.push(Segment::Kept(range));
+        }
+    }
+
+    fn add_all(&mut self, segments: Vec<Segment>) {
+        for segment in segments {
+            match segment {
+                Segment::Kept(range) => self.keep(range),
+                Segment::New(bytes) => self.add(bytes),
+            }
         }
     }
 
     fn add(&mut self, bytes: Vec<u8>) {
-        if let Some(Segment::New(last)) = self.segments.last_mut()
+        if let Some(Segment::New(last)) = self.0.last_mut()
             && bytes.len() < LONG
         {
             last.extend(bytes);
         } else {
-            self.segments.push(Segment::New(bytes));
+            self.0.push(Segment::New(bytes));
         }
     }
 }
@@ -221,18 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn cuts_take_parts_of_what_stays() {
+    fn a_value_may_be_made_of_pieces() {
         let text = r#"{"a":[1,2,3],"b":"xyz","c":4}"#;
+        let pieces = || {
+            vec![
+                Segment::Kept(5..8),
+                Segment::New(b"7".to_vec()),
+                Segment::Kept(11..12),
+            ]
+        };
         let new = edited(text, |edit| {
-            edit.cut(7..9);
-            edit.cut(19..20);
+            edit.set_pieces("a", pieces());
             edit.remove("c");
         });
-        assert_eq!(new, r#"{"a":[1,3],"b":"xz"}"#);
-        assert_eq!(
-            edited(text, |edit| edit.cut(6..8)),
-            r#"{"a":[2,3],"b":"xyz","c":4}"#
-        );
+        assert_eq!(new, r#"{"a":[1,7],"b":"xyz"}"#);
+        let new = edited(text, |edit| edit.set_pieces("d", pieces()));
+        assert_eq!(new, r#"{"a":[1,2,3],"b":"xyz","c":4,"d":[1,7]}"#);
     }
 
     #[test]

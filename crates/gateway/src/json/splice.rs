@@ -73,7 +73,7 @@ impl<'a> Splice<'a> {
 
     fn flush(&mut self) {
         if !self.new.is_empty() {
-            let new = std::mem::replace(&mut self.new, Vec::new());
+            let new = std::mem::take(&mut self.new);
             self.segments.push(Segment::New(new));
         }
     }
@@ -91,13 +91,17 @@ pub struct Items {
 }
 
 impl Items {
-    /// The next one, which stands here, stays. To be said before anything inside it changes.
-    pub fn keep(&mut self, place: Range<usize>, splice: &mut Splice<'_>) {
+    /// The next one, which begins here, stays. To be said before anything inside it changes; [`Items::passed`] after that.
+    pub fn keep(&mut self, start: usize, splice: &mut Splice<'_>) {
         if let Some(first) = self.first.take() {
-            splice.cut(first..place.start);
+            splice.cut(first..start);
         }
         self.stays = true;
-        self.end = place.end;
+    }
+
+    /// The one that stays ends here.
+    pub fn passed(&mut self, end: usize) {
+        self.end = end;
     }
 
     /// The next one, which stands here, goes.
@@ -180,7 +184,10 @@ mod tests {
                     let place = start..start + cursor.value().unwrap().len();
                     match &text[place.clone()] {
                         "\"x\"" => items.cut(place, splice),
-                        _ => items.keep(place, splice),
+                        _ => {
+                            items.keep(place.start, splice);
+                            items.passed(place.end);
+                        }
                     }
                 }
                 items.close(splice);

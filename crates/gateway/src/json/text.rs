@@ -72,6 +72,14 @@ impl<'a> Literal<'a> {
         unescape(inside).map(Cow::Owned)
     }
 
+    /// The string that a value is; `None` if it is another value, or no Unicode.
+    pub fn of_value(value: &'a str) -> Option<Cow<'a, str>> {
+        value
+            .starts_with('"')
+            .then_some(Self(value))?
+            .decode_strict()
+    }
+
     /// The string it stands for; empty if its escapes are not Unicode.
     pub fn decode(self) -> Cow<'a, str> {
         self.decode_strict().unwrap_or_default()

@@ -17,7 +17,7 @@ pub fn by_converse() -> Settings<'static> {
     Settings {
         anthropic: Anthropic {
             via: Via::Converse,
-            beta: None,
+            ..Anthropic::default()
         },
         ..settings()
     }

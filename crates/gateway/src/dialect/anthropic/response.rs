@@ -85,12 +85,24 @@ pub(super) fn write_stop(stop: Stop, fields: Option<&RawValue>, w: &mut Writer<'
     struct Fields<'a> {
         #[serde(borrow)]
         stop_sequence: Option<Literal<'a>>,
+        #[serde(borrow)]
+        delta: Option<Delta<'a>>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Delta<'a> {
+        #[serde(borrow)]
+        stop_sequence: Option<Literal<'a>>,
     }
     let fields: Fields = fields
         .and_then(|fields| serde_json::from_str(fields.get()).ok())
         .unwrap_or_default();
     w.key("stop_reason").value(stop_reason(stop));
-    let sequence = fields.stop_sequence.filter(|_| stop == Stop::Sequence);
+    let in_delta = || fields.delta?.stop_sequence;
+    let sequence = fields
+        .stop_sequence
+        .or_else(in_delta)
+        .filter(|_| stop == Stop::Sequence);
     w.key("stop_sequence")
         .json(sequence.map_or("null", |sequence| sequence.0));
 }

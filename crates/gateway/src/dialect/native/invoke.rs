@@ -85,7 +85,7 @@ impl Chunks {
         let chunk = Chunk::read(json).map_err(|_| Corrupt::InvalidJson)?;
         self.reader.read(&chunk, facts);
         Ok(Event::Model(ModelEvent {
-            has_metrics: chunk.metrics.is_some(),
+            counts: chunk.counts(),
             kind: chunk.kind,
             json,
         }))

@@ -17,7 +17,8 @@ pub fn fit(id: Str, ids: Ids, strings: &mut Strings<'_>) -> Str {
     strings.add(&fitted)
 }
 
-fn fitted(id: &str, ids: Ids) -> Cow<'_, str> {
+/// The same for an id by itself.
+pub fn fitted(id: &str, ids: Ids) -> Cow<'_, str> {
     let legal = |byte: u8| match ids {
         Ids::Converse => byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte),
         Ids::Claude => byte.is_ascii_alphanumeric() || b"-_".contains(&byte),

@@ -4,9 +4,9 @@
 mod cache;
 mod changes;
 mod conversation;
-mod ids;
+pub(crate) mod ids;
 mod parameters;
-mod reasoning;
+pub(crate) mod reasoning;
 mod schema;
 mod structured;
 mod tools;

@@ -189,8 +189,10 @@ fn choice(
         return;
     }
     // Claude's own form has words that Converse lacks; beside Converse's a type is refused, so that goes.
+    let own = own_choice(request);
     let native = match (&request.tool_choice, request.one_at_a_time) {
         (Some(ToolChoice::None), _) => Some(r#"{"type":"none"}"#.to_owned()),
+        (_, false) if own.is_some() => own,
         (_, true) if !tools.one_at_a_time => {
             changes.leave_out("parallel_tool_calls");
             None
@@ -204,6 +206,19 @@ fn choice(
             .native_fields
             .added
             .push(("tool_choice", native.into()));
+    }
+}
+
+/// A choice that is among tools of Anthropic's own, of which Converse knows nothing.
+fn own_choice(request: &ConverseRequest<'_>) -> Option<String> {
+    let alone = request.tools.is_empty();
+    match request.tool_choice.as_ref()? {
+        ToolChoice::Any if alone => Some(r#"{"type":"any"}"#.to_owned()),
+        ToolChoice::Tool(name) if !request.has_tool(name) => {
+            let name = serde_json::Value::from(name.as_ref());
+            Some(format!(r#"{{"type":"tool","name":{name}}}"#))
+        }
+        _ => None,
     }
 }
 

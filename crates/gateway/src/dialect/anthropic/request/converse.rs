@@ -4,69 +4,51 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::betas::{Betas, Taker};
+use super::fit::{self, Fit};
 use super::message::{MessagesRequest, OutputFormat};
-use super::{count, messages, tools, with_bodys_betas};
+use super::wants::Wants;
+use super::{Whole, count, messages, tools};
 use crate::bedrock::converse::names::Names;
 use crate::bedrock::converse::{AskedReasoning, ConverseRequest, Schema};
 use crate::body::{Body, Sink};
-use crate::dialect::called::Called;
-use crate::dialect::forms::Number;
+use crate::dialect::forms::{Elements, Number};
 use crate::dialect::limits::{guardrail_config, stop_sequences};
 use crate::dialect::parameter::{self, Path};
-use crate::family::Fitted;
+use crate::family::{Changes, Fitted};
 use crate::json::text::Text;
 use crate::json::writer::Writer;
 use crate::plan::Headers;
 use crate::refusal::Refusal;
 use crate::settings::{Guardrail, Settings};
 
-/// A request, and what is to be done with it.
-pub struct Whole<'a, 'r> {
-    /// The client's body.
-    pub text: &'a str,
-    /// The model that will be called.
-    pub called: Called<'r>,
-    /// Whether it is only to be counted.
-    pub counts: bool,
-}
-
 /// The body, the tools whose names Bedrock would not take, and what became of the request on the way.
 ///
 /// # Errors
 /// 400 that names the parameter which is wrong, or cannot be done; 403 where a limit of the operator's cannot be enforced.
 pub fn body<'a>(
-    whole: &Whole<'a, '_>,
-    betas: &[Cow<'_, str>],
+    whole: Whole<'a, '_>,
+    counts: bool,
     settings: &Settings<'_>,
-    headers: Headers<'_>,
     sink: Option<&'a mut dyn Sink>,
 ) -> Result<(Body, Names, Fitted), Refusal> {
-    let Whole {
-        text,
-        called,
-        counts,
-    } = *whole;
-    let asked: MessagesRequest = parameter::parse(text)?;
+    let asked: MessagesRequest = parameter::parse(whole.text)?;
     let mut names = Names::default();
-    let mut request = ConverseRequest::new(text)?;
+    let mut request = ConverseRequest::new(whole.text)?;
+    let mut changes = Changes::default();
     parameters(&asked, &mut request)?;
-    if called.family.claude {
-        let in_body = asked.anthropic_beta.map(RawValue::get);
-        let flags = with_bodys_betas(in_body, betas, settings)?;
-        if !flags.is_empty() {
-            let flags = serde_json::Value::from(flags).to_string();
-            request
-                .native_fields
-                .added
-                .push(("anthropic_beta", flags.into()));
-        }
+    if whole.called.family.claude {
+        claudes_own(&asked, whole, settings, &mut request, &mut changes)?;
     }
-    tools::translate(&asked, &mut names, &mut request)?;
+    tools::translate(&asked, &mut names, &mut request, &mut changes)?;
     names.settle();
     messages::translate(&asked, &mut request)?;
-    request.guardrail = guardrail(headers).map(|guardrail| guardrail_config(&guardrail).into());
-    let fitted = called.fit(&mut request, settings)?;
-    let mut writer = Writer::spilling(text, sink);
+    request.guardrail =
+        guardrail(whole.headers).map(|guardrail| guardrail_config(&guardrail).into());
+    let mut fitted = whole.called.fit(&mut request, settings)?;
+    changes.join(fitted.changes);
+    fitted.changes = changes;
+    let mut writer = Writer::spilling(whole.text, sink);
     let written = match counts {
         true => count::of_converse(request, &mut writer),
         false => request.write(&mut writer),
@@ -74,6 +56,51 @@ pub fn body<'a>(
     written.map_err(Refusal::validation)?;
     Ok((writer.into_body(), names, fitted))
 }
+
+/// What Converse has no members for: beta flags, and what hangs on them.
+fn claudes_own<'a>(
+    asked: &MessagesRequest<'a>,
+    whole: Whole<'a, '_>,
+    settings: &Settings<'_>,
+    request: &mut ConverseRequest<'a>,
+    changes: &mut Changes,
+) -> Result<(), Refusal> {
+    let called = whole.called;
+    if called.streams && !request.inference.stop_sequences.is_empty() {
+        // A whole answer has it in another place than the events of a stream.
+        request.response_fields = Some(STREAMED_STOP.into());
+    }
+    let wants = Wants::of(asked.tools.map(Elements::as_json))?;
+    let taker = Taker {
+        family: called.family,
+        id: called.model,
+        converse: true,
+    };
+    let in_body = asked.anthropic_beta.map(RawValue::get);
+    let choice = settings.anthropic.beta;
+    let betas = Betas::choose(in_body, whole.headers, choice, taker, &wants, changes)?;
+    if let Some(flags) = betas.json() {
+        request
+            .native_fields
+            .added
+            .push(("anthropic_beta", flags.into()));
+    }
+    if let Some(thinking) = asked.thinking.map(RawValue::get) {
+        let fit = Fit {
+            betas: &betas,
+            family: called.family,
+        };
+        let fitted = fit::thinking(thinking, 0..thinking.len(), fit, changes);
+        request.reasoning.thinking = Some(match fitted {
+            Some(pieces) => fit::spelt(thinking, pieces).into(),
+            None => thinking.into(),
+        });
+    }
+    Ok(())
+}
+
+/// Where Claude tells which stop sequence came.
+const STREAMED_STOP: &str = r#"["/stop_sequence","/delta/stop_sequence"]"#;
 
 /// What stands beside the conversation and its tools.
 fn parameters<'a>(

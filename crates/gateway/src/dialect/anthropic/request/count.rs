@@ -1,15 +1,13 @@
 //! What is to be counted, in either of CountTokens' two forms.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html>
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 
-use super::invoke;
+use super::{Whole, invoke};
 use crate::bedrock::converse::{ConverseRequest, Inference, NativeFields};
 use crate::body::{Body, Sink};
+use crate::family::Changes;
 use crate::json::object::Object;
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
@@ -21,20 +19,20 @@ use crate::settings::Settings;
 /// As for invoke.
 pub fn of_invoke<'a>(
     object: &Object<'_>,
-    text: &'a str,
-    betas: &[Cow<'_, str>],
+    whole: Whole<'a, '_>,
     settings: &Settings<'_>,
+    changes: &mut Changes,
     sink: Option<&'a mut dyn Sink>,
 ) -> Result<Body, Refusal> {
-    let mut edit = invoke::edit(object, text, betas, settings)?;
-    if !object
-        .members
-        .iter()
-        .any(|member| member.name == "max_tokens")
-    {
-        edit.set("max_tokens", &max_tokens(text).to_string());
+    let text = whole.text;
+    let mut edited = invoke::edit(object, whole, settings, None, changes)?;
+    let mut members = object.members.iter();
+    if !members.any(|member| member.name == "max_tokens") {
+        // Invoke demands a limit, above what is to be thought, though it counts nothing.
+        let limit = edited.budget.unwrap_or_default().saturating_add(1024);
+        edited.edit.set("max_tokens", &limit.to_string());
     }
-    let body = edit.into_body(text.len());
+    let body = edited.edit.into_body(text.len());
     let mut w = Writer::spilling(text, sink);
     for name in ["input", "invokeModel"] {
         w.open('{');
@@ -92,23 +90,6 @@ pub fn of_converse<'a>(
     writer.close('}');
     writer.close('}');
     Ok(())
-}
-
-/// Invoke demands a limit, above what is to be thought, though it counts nothing.
-fn max_tokens(text: &str) -> u64 {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Thinks {
-        thinking: Option<Thinking>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Thinking {
-        budget_tokens: u64,
-    }
-    let thinks: Thinks = serde_json::from_str(text).unwrap_or_default();
-    let budget = thinks.thinking.unwrap_or_default().budget_tokens;
-    budget.saturating_add(1024)
 }
 
 /// How much is encoded at once.

@@ -1,168 +1,186 @@
 //! For Claude: the body as it is, but for what Bedrock has elsewhere, wants besides, or refuses.
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html>
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use super::with_bodys_betas;
-use crate::bedrock::model_id::Vendor;
+use super::Whole;
+use super::betas::{Betas, Taker};
+use super::fit::{self, Fit};
+use super::settle::Settling;
+use super::wants::Wants;
 use crate::body::Body;
 use crate::dialect::body::twice;
-use crate::dialect::native::request::cap_invoke;
+use crate::family::Changes;
+use crate::family::betas::Member as Allowed;
 use crate::json::edit::Edit;
-use crate::json::object::{self, Object};
-use crate::json::text::{Text, place};
+use crate::json::object::Object;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 
 /// The body for InvokeModel.
 ///
 /// # Errors
-/// 400 that names what Bedrock would refuse.
+/// 400 that names what Bedrock would refuse; 403 where the operator's limit cannot be enforced.
 pub fn body(
     object: &Object<'_>,
-    text: &str,
-    betas: &[Cow<'_, str>],
+    whole: Whole<'_, '_>,
     settings: &Settings<'_>,
+    changes: &mut Changes,
 ) -> Result<Body, Refusal> {
-    let mut edit = edit(object, text, betas, settings)?;
-    if let Some(cap) = settings.max_output_tokens {
-        // What else could be asked for is not among the fields that go on.
-        cap_invoke(&mut edit, object, text, Vendor::Anthropic, cap)?;
-    }
-    Ok(edit.into_body(text.len()))
+    let cap = settings.max_output_tokens;
+    let edited = edit(object, whole, settings, cap, changes)?;
+    Ok(edited.edit.into_body(whole.text.len()))
 }
 
-/// What changes, but for the operator's limit.
+/// A body that has been changed.
+pub struct Edited<'o, 'a> {
+    /// How.
+    pub edit: Edit<'o, 'a>,
+    /// The budget for thinking in it, if there is one.
+    pub budget: Option<u64>,
+}
+
+/// What changes; `cap` is the operator's limit.
 ///
 /// # Errors
 /// As above.
 pub fn edit<'o, 'a>(
     object: &'o Object<'a>,
-    text: &str,
-    betas: &[Cow<'_, str>],
+    whole: Whole<'_, '_>,
     settings: &Settings<'_>,
-) -> Result<Edit<'o, 'a>, Refusal> {
+    cap: Option<u64>,
+    changes: &mut Changes,
+) -> Result<Edited<'o, 'a>, Refusal> {
+    let Whole { text, called, .. } = whole;
     let mut edit = Edit::new(object);
     edit.retain(|name| FIELDS.contains(&name));
-    let value = |name: &str| -> Result<Option<&str>, Refusal> {
+    name_what_goes(object, changes);
+    let place = |name: &str| -> Result<Option<Range<usize>>, Refusal> {
         let member = object.only(name).map_err(twice)?;
-        Ok(member.and_then(|member| text.get(member.value.clone())))
+        Ok(member.map(|member| member.value.clone()))
     };
-    if value("messages")?.is_none() {
+    let value = |name: &str| -> Result<Option<&str>, Refusal> {
+        Ok(place(name)?.and_then(|place| text.get(place)))
+    };
+    let Some(messages) = place("messages")? else {
         return Err(Refusal::parameter("messages", "is missing"));
-    }
+    };
     if value("anthropic_version")?.is_none() {
         edit.set("anthropic_version", &format!("\"{VERSION}\""));
     }
-    let in_body = value("anthropic_beta")?;
-    let flags = with_bodys_betas(in_body, betas, settings)?;
-    match serde_json::to_string(&flags) {
-        Ok(_) if flags.is_empty() => edit.remove("anthropic_beta"),
-        Ok(json) => edit.set("anthropic_beta", &json),
-        Err(_) => {}
-    }
-    if let Some(tools) = value("tools")? {
-        refuse_server_tools(tools)?;
-    }
-    for range in scopes(text, object) {
-        edit.cut(range);
-    }
-    Ok(edit)
-}
-
-/// Tools that Anthropic itself would run.
-fn refuse_server_tools(tools: &str) -> Result<(), Refusal> {
-    #[derive(Deserialize)]
-    struct Tool<'a> {
-        #[serde(borrow, rename = "type", default)]
-        kind: Option<Text<'a>>,
-    }
-    // What is no list of tools is Bedrock's to refuse.
-    let tools: Vec<Tool> = serde_json::from_str(tools).unwrap_or_default();
-    for (index, tool) in tools.iter().enumerate() {
-        let kind = tool.kind.as_ref().map_or("", |Text(kind)| kind.as_ref());
-        if SERVER_TOOLS.iter().any(|server| kind.starts_with(server)) {
-            return Err(Refusal::parameter(
-                format!("tools[{index}].type"),
-                "must not be a tool that Anthropic runs itself: Bedrock does not have them",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// `scope` in every `cache_control`: Bedrock refuses it. In the order in which they stand.
-fn scopes(text: &str, object: &Object<'_>) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    if memchr::memmem::find(text.as_bytes(), b"\"scope\"").is_none() {
-        return found;
-    }
-    for member in &object.members {
-        if matches!(member.name.as_ref(), "system" | "tools" | "messages") {
-            let value = text.get(member.value.clone()).unwrap_or_default();
-            find_scopes(text, value, DEPTH, &mut found);
-        }
-    }
-    found.sort_by_key(|range| range.start);
-    found
-}
-
-/// A message's, a block's, or a block's in a tool's result.
-const DEPTH: u8 = 3;
-
-fn find_scopes(text: &str, list: &str, depth: u8, found: &mut Vec<Range<usize>>) {
-    #[derive(Deserialize)]
-    struct Marked<'a> {
-        #[serde(borrow, default)]
-        cache_control: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        content: Option<&'a RawValue>,
-    }
-    let marked: Vec<Marked> = serde_json::from_str(list).unwrap_or_default();
-    for Marked {
-        cache_control,
-        content,
-    } in marked
-    {
-        let scope = cache_control.and_then(|control| scope_in(text, control.get()));
-        found.extend(scope);
-        if let Some(content) = content.filter(|_| depth > 1) {
-            find_scopes(text, content.get(), depth - 1, found);
-        }
-    }
-}
-
-/// The member `scope` of an object somewhere in `text`, and one comma.
-fn scope_in(text: &str, control: &str) -> Option<Range<usize>> {
-    let start = place(text, control)?.start;
-    let members = object::parse(control).ok()?.members;
-    let at = members.iter().position(|member| member.name == "scope")?;
-    let whole = members.get(at)?.whole.clone();
-    let before = at.checked_sub(1).and_then(|before| members.get(before));
-    let range = match (before, members.get(at + 1)) {
-        (_, Some(next)) => whole.start..next.whole.start,
-        (Some(before), None) => before.whole.end..whole.end,
-        (None, None) => whole,
+    let wants = Wants {
+        safeguards: value("safeguards")?.is_some(),
+        ..Wants::of(value("tools")?)?
     };
-    Some(start + range.start..start + range.end)
+    let in_body = value("anthropic_beta")?;
+    let taker = Taker {
+        family: called.family,
+        id: called.model,
+        converse: false,
+    };
+    let choice = settings.anthropic.beta;
+    let betas = Betas::choose(in_body, whole.headers, choice, taker, &wants, changes)?;
+    match betas.json() {
+        None => edit.remove("anthropic_beta"),
+        Some(_) if in_body.is_some_and(|given| betas.is_given(given)) => {}
+        Some(json) => edit.set("anthropic_beta", &json),
+    }
+    let fit = Fit {
+        betas: &betas,
+        family: called.family,
+    };
+    for (name, allowed) in [
+        ("compaction", Allowed::Compaction),
+        ("safeguards", Allowed::Safeguards),
+    ] {
+        if value(name)?.is_some() && !betas.allow(allowed) {
+            changes.leave_out(name);
+            edit.remove(name);
+        }
+    }
+    for (name, fitted) in MEMBERS {
+        if let Some(place) = place(name)?
+            && let Some(pieces) = fitted(text, place, fit, changes)
+        {
+            edit.set_pieces(name, pieces);
+        }
+    }
+    let (calls_without, pieces) = fit::messages(text, messages, fit, changes);
+    if let Some(pieces) = pieces {
+        edit.set_pieces("messages", pieces);
+    }
+    if let Some(place) = place("context_management")? {
+        match fit::context_management(text, place, fit, changes) {
+            (false, _) => {
+                changes.leave_out("context_management");
+                edit.remove("context_management");
+            }
+            (true, Some(pieces)) => edit.set_pieces("context_management", pieces),
+            (true, None) => {}
+        }
+    }
+    let settling = Settling {
+        edit: &mut edit,
+        object,
+        text,
+        fit,
+        changes,
+    };
+    let budget = settling.settle(cap, calls_without)?;
+    Ok(Edited { edit, budget })
 }
+
+/// Members that nothing of Bedrock's knows, but for those that say what is called.
+fn name_what_goes(object: &Object<'_>, changes: &mut Changes) {
+    let goes = |name: &&str| {
+        !FIELDS.contains(name) && !["model", "stream", "output_format"].contains(name)
+    };
+    for name in object
+        .members
+        .iter()
+        .map(|member| member.name.as_ref())
+        .filter(|name| goes(name))
+    {
+        // A name that nobody knows may be anything, and has no place in a log.
+        changes.leave_out(match KNOWN.iter().find(|known| **known == name) {
+            Some(known) => *known,
+            None => "members that are not known",
+        });
+    }
+}
+
+type Fitted = fn(&str, Range<usize>, Fit<'_>, &mut Changes) -> fit::Pieces;
+
+/// Members inside which something may have to go.
+const MEMBERS: [(&str, Fitted); 2] = [("tools", fit::tools), ("system", fit::system)];
+
+/// Members of Anthropic's own API that Bedrock does not have.
+const KNOWN: [&str; 9] = [
+    "betas",
+    "cache_control",
+    "container",
+    "fallbacks",
+    "inference_geo",
+    "mcp_servers",
+    "service_tier",
+    "speed",
+    "user_profile_id",
+];
 
 /// The version where the client's body has none.
 const VERSION: &str = "bedrock-2023-05-31";
 
 /// What Bedrock takes; anything else it refuses ("Extra inputs are not permitted").
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "anthropic_beta",
     "anthropic_version",
+    "compaction",
     "context_management",
     "max_tokens",
     "messages",
     "metadata",
     "output_config",
+    "safeguards",
     "stop_sequences",
     "system",
     "temperature",
@@ -171,11 +189,4 @@ const FIELDS: [&str; 15] = [
     "tools",
     "top_k",
     "top_p",
-];
-
-const SERVER_TOOLS: [&str; 4] = [
-    "web_search_",
-    "web_fetch_",
-    "code_execution_",
-    "mcp_toolset",
 ];

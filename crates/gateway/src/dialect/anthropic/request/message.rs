@@ -33,6 +33,7 @@ pub struct MessagesRequest<'a> {
     pub thinking: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub output_config: Option<Object<OutputConfig<'a>>>,
+    /// Where `output_config.format` stood before.
     #[serde(borrow, default)]
     pub output_format: Option<Object<OutputFormat<'a>>>,
     #[serde(borrow, default)]
@@ -86,6 +87,8 @@ pub struct Block<'a> {
     pub signature: Option<Given<'a>>,
     #[serde(borrow, default)]
     pub data: Option<Given<'a>>,
+    #[serde(borrow, default)]
+    pub tool_name: Option<Given<'a>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -175,6 +175,8 @@ fn block<'a>(
                 .signature
                 .map(|Given(signature)| strings.given(signature)),
         },
+        // What a client found when it looked for tools: Converse has loaded all of them.
+        "tool_reference" => Block::Text(strings.given(demanded("tool_name", part.tool_name)?)),
         // Converse has in base64 what is text to the model, and base64 itself to all who look at it.
         "redacted_thinking" => {
             let data = demanded("data", part.data)?.decode();

@@ -1,14 +1,15 @@
 //! Messages requests into what Bedrock takes.
 
+mod betas;
 mod converse;
 mod count;
+mod fit;
 mod invoke;
 mod message;
 mod messages;
+mod settle;
 mod tools;
-
-use std::borrow::Cow;
-use std::collections::HashSet;
+mod wants;
 
 use super::{Reply, Route, invokes};
 use crate::bedrock::converse::names::Names;
@@ -22,6 +23,17 @@ use crate::plan::Headers;
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::settings::Settings;
+
+/// A request, and whom it is for.
+#[derive(Clone, Copy)]
+struct Whole<'a, 'r> {
+    /// The client's body.
+    text: &'a str,
+    /// Its headers.
+    headers: Headers<'r>,
+    /// The model that will be called.
+    called: Called<'r>,
+}
 
 /// A request on its way to Bedrock.
 #[derive(Debug)]
@@ -69,19 +81,19 @@ pub(crate) fn translate<'a>(
     }
     let invokes = invokes(called.model, request.requested_model.as_deref(), settings);
     let text = text(body)?;
-    let betas = betas(settings, headers);
+    let whole = Whole {
+        text,
+        headers,
+        called,
+    };
     let (mut tools, mut fitted) = (Names::default(), Fitted::default());
+    let changes = &mut fitted.changes;
     let new_body = match (invokes, counts) {
-        (true, false) => invoke::body(&object(body)?, text, &betas, settings)?,
-        (true, true) => count::of_invoke(&object(body)?, text, &betas, settings, sink)?,
+        (true, false) => invoke::body(&object(body)?, whole, settings, changes)?,
+        (true, true) => count::of_invoke(&object(body)?, whole, settings, changes, sink)?,
         (false, _) => {
-            let whole = converse::Whole {
-                text,
-                called,
-                counts,
-            };
             let body;
-            (body, tools, fitted) = converse::body(&whole, &betas, settings, headers, sink)?;
+            (body, tools, fitted) = converse::body(whole, counts, settings, sink)?;
             body
         }
     };
@@ -128,35 +140,4 @@ fn check_counts(family: &Family) -> Result<(), Refusal> {
             family.name
         ),
     ))
-}
-
-/// The beta flags that the client's headers ask for, and the operator lets through.
-fn betas<'h>(settings: &Settings<'_>, headers: Headers<'h>) -> Vec<Cow<'h, str>> {
-    let values = headers
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("anthropic-beta"))
-        .flat_map(|(_, value)| value.split(','))
-        .map(str::trim);
-    let wanted = |flag: &&str| !flag.is_empty() && settings.anthropic.passes_beta(flag);
-    values.filter(wanted).map(Cow::Borrowed).collect()
-}
-
-/// The client's flags in its body, the operator's choice of them, and then those of its headers: each once.
-///
-/// # Errors
-/// 400: what stands there is no list of strings.
-fn with_bodys_betas<'a>(
-    in_body: Option<&'a str>,
-    in_headers: &[Cow<'a, str>],
-    settings: &Settings<'_>,
-) -> Result<Vec<Cow<'a, str>>, Refusal> {
-    use crate::json::text::Text;
-    let given: Option<Vec<Text<'a>>> = in_body
-        .map_or(Ok(None), serde_json::from_str)
-        .map_err(|_| Refusal::parameter("anthropic_beta", "must be a list of strings"))?;
-    let given = given.into_iter().flatten().map(|Text(flag)| flag);
-    let passing = given.filter(|flag| settings.anthropic.passes_beta(flag));
-    let mut known = HashSet::new();
-    let flags = passing.chain(in_headers.iter().cloned());
-    Ok(flags.filter(|flag| known.insert(flag.clone())).collect())
 }

@@ -4,12 +4,14 @@ use serde_json::value::RawValue;
 
 use super::message::{MessagesRequest, Tool as ClientTool};
 use super::messages::cache_point;
+use super::wants::is_tool_search;
 use crate::bedrock::converse::names::{Names, name_for_bedrock};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::Strings;
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
 use crate::dialect::forms::{Elements, Given};
 use crate::dialect::parameter::{self, Path};
+use crate::family::Changes;
 use crate::json::object;
 use crate::json::strict::Object;
 use crate::json::text::Text;
@@ -23,6 +25,7 @@ pub fn translate<'a>(
     asked: &MessagesRequest<'a>,
     names: &mut Names,
     request: &mut ConverseRequest<'a>,
+    changes: &mut Changes,
 ) -> Result<(), Refusal> {
     if let Some(tools) = asked.tools {
         let body = Path::Body;
@@ -31,6 +34,11 @@ pub fn translate<'a>(
         tools.each(&at, |Object(tool): Object<ClientTool<'_>>, at| {
             match kind(&tool) {
                 "custom" => {}
+                // Without it all tools are there from the beginning.
+                kind if is_tool_search(kind) => {
+                    changes.leave_out("tools[].tool_search_tool");
+                    return Ok(());
+                }
                 kind if OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
                     own = true;
                     return Ok(());
@@ -103,7 +111,7 @@ fn add_own<'a>(
 ) -> Result<(), Refusal> {
     tools.each(at, |raw: &'a RawValue, at| {
         let Object(tool): Object<ClientTool<'_>> = parameter::parse_at(raw.get(), at)?;
-        if kind(&tool) != "custom" {
+        if OWN_TOOLS.iter().any(|own| kind(&tool).starts_with(own)) {
             grow(&mut request.anthropic_tools);
             request.anthropic_tools.push(raw.get());
         }
