@@ -667,6 +667,12 @@ fn a_conversation_loses_what_another_model_or_api_left_in_it() {
             ]},
         ])
     );
+    let only = json!([{"role": "assistant", "content": [{"type": "thinking", "thinking": "theirs", "signature": ""}]}]);
+    let sent = with(SONNET_4_5, "", json!({"messages": only}))["messages"].clone();
+    assert_eq!(
+        sent[0]["content"],
+        json!([{"type": "text", "text": "(nothing said)"}])
+    );
     let flags = "advanced-tool-use-2025-11-20";
     let sent = with(SONNET_4_5, flags, json!({"messages": messages}))["messages"].clone();
     assert_eq!(sent[1]["content"][1]["type"], "server_tool_use");

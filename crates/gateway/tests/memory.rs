@@ -674,6 +674,124 @@ fn messages_over_converse() {
     check(COUNT, &settings(), messages("m.x"));
 }
 
+/// What changes inside a body for Claude, as often as it fits.
+fn messages_for_claude() -> Vec<(&'static str, bool, String)> {
+    let model = r#"{"model":"us.anthropic.claude-sonnet-4-20250514-v1:0","max_tokens":1,"#;
+    let turns = |turn: &str| many(&format!("{model}\"messages\":["), same(turn), "]}");
+    let blocks = |block: &str| {
+        let before = format!(r#"{model}"messages":[{{"role":"user","content":["#);
+        many(&before, same(block), "]}]}")
+    };
+    let member = |name: &str, before: &str, item: &str, after: &str| {
+        let before = format!(r#"{model}"messages":[],"{name}":{before}"#);
+        many(&before, same(item), &format!("{after}}}"))
+    };
+    let tools = |tool: &str| member("tools", "[", tool, "]");
+    let text = "a".repeat(SIZE);
+    vec![
+        ("empty turns", true, turns("{}")),
+        ("turns", true, turns(r#"{"role":"user","content":"a"}"#)),
+        (
+            "turns with a configuration",
+            true,
+            turns(r#"{"output_config":0}"#),
+        ),
+        ("empty blocks", true, blocks("{}")),
+        ("marks", true, blocks(r#"{"cache_control":{"scope":0}}"#)),
+        (
+            "marks with a lifetime",
+            true,
+            blocks(r#"{"cache_control":{"ttl":0,"type":0}}"#),
+        ),
+        ("unsigned thinking", true, blocks(r#"{"type":"thinking"}"#)),
+        ("ids", true, blocks(r#"{"id":"."}"#)),
+        ("references", true, blocks(r#"{"type":"tool_reference"}"#)),
+        (
+            "results",
+            true,
+            blocks(r#"{"content":[{"cache_control":{"scope":0}}]}"#),
+        ),
+        ("empty tools", true, tools("{}")),
+        ("tools", true, tools(r#"{"custom":0}"#)),
+        (
+            "eager tools",
+            true,
+            tools(r#"{"eager_input_streaming":true}"#),
+        ),
+        (
+            "deferred tools",
+            true,
+            tools(r#"{"custom":{"defer_loading":true}}"#),
+        ),
+        ("searches", true, tools(r#"{"type":"tool_search_tool_x"}"#)),
+        ("computers", true, tools(r#"{"type":"computer_20250124"}"#)),
+        (
+            "schemas",
+            true,
+            tools(r#"{"input_schema":{"type":"custom"}}"#),
+        ),
+        (
+            "marks of instructions",
+            true,
+            member("system", "[", r#"{"cache_control":{"scope":0}}"#, "]"),
+        ),
+        (
+            "edits that go",
+            true,
+            member(
+                "context_management",
+                r#"{"edits":["#,
+                r#"{"type":"clear_thinking_1"}"#,
+                "]}",
+            ),
+        ),
+        ("flags", false, member("anthropic_beta", "[", r#""a""#, "]")),
+        ("thinking", true, member("thinking", r#"{"x":["#, "0", "]}")),
+        (
+            "configuration",
+            true,
+            member("output_config", r#"{"x":["#, "0", "]}"),
+        ),
+        (
+            "format",
+            true,
+            member("output_format", r#"{"x":["#, "0", "]}"),
+        ),
+        (
+            "members",
+            false,
+            many(model, |index| format!("\"k{index}\":0"), "}"),
+        ),
+        (
+            "one text",
+            true,
+            format!(r#"{model}"messages":[{{"role":"user","content":"{text}"}}]}}"#),
+        ),
+        (
+            "one text, marked",
+            true,
+            format!(
+                r#"{model}"messages":[{{"role":"user","content":[{{"type":"text","text":"{text}","cache_control":{{"scope":0}}}}]}}]}}"#
+            ),
+        ),
+        (
+            "deep",
+            true,
+            format!(
+                r#"{model}"messages":{}{}}}"#,
+                "[".repeat(SIZE / 2),
+                "]".repeat(SIZE / 2)
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn messages_over_invoke() {
+    check(MESSAGES, &settings(), messages_for_claude());
+    check(COUNT, &settings(), messages_for_claude());
+}
+
 #[test]
 fn embeddings() {
     let model = r#"{"model":"cohere.embed-v4:0","input":["#;

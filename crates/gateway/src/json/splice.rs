@@ -73,7 +73,9 @@ impl<'a> Splice<'a> {
 
     fn flush(&mut self) {
         if !self.new.is_empty() {
-            let new = std::mem::take(&mut self.new);
+            let mut new = std::mem::take(&mut self.new);
+            // There may be many of them.
+            new.shrink_to_fit();
             self.segments.push(Segment::New(new));
         }
     }
@@ -115,10 +117,10 @@ impl Items {
         self.end = place.end;
     }
 
-    /// There are no more.
-    pub fn close(self, splice: &mut Splice<'_>) {
+    /// There are no more; `instead` stands in the place of all of them, if all went.
+    pub fn close(self, instead: &[u8], splice: &mut Splice<'_>) {
         if let Some(first) = self.first {
-            splice.cut(first..self.end);
+            splice.replace(first..self.end, instead);
         }
     }
 }
@@ -190,7 +192,7 @@ mod tests {
                         }
                     }
                 }
-                items.close(splice);
+                items.close(b"", splice);
             })
         };
         for (text, left) in [

@@ -61,7 +61,7 @@ pub fn stop_sequences(
     changes: &mut Changes,
 ) -> Pieces {
     let mut walk = Walk::new(document, place, fit, changes);
-    let walked = walk.elements(|walk| {
+    let walked = walk.elements(b"", |walk| {
         let text = walk.cursor.clone().value().ok().and_then(Literal::of_value);
         match text.is_some_and(|text| text.trim().is_empty()) {
             true => Fate::Cut("stop_sequences[]"),
@@ -205,12 +205,16 @@ impl<'t, 'f> Walk<'t, 'f> {
             let fate = fate(self, &name);
             self.item(start, fate, &mut items)?;
         }
-        items.close(&mut self.splice);
+        items.close(b"", &mut self.splice);
         Ok(())
     }
 
-    /// The same of the elements of an array.
-    fn elements(&mut self, fate: impl Fn(&mut Self) -> Fate<'t, 'f>) -> Result<(), Wrong> {
+    /// The same of the elements of an array; `instead` stands in the place of all of them, if all go.
+    fn elements(
+        &mut self,
+        instead: &[u8],
+        fate: impl Fn(&mut Self) -> Fate<'t, 'f>,
+    ) -> Result<(), Wrong> {
         if !self.cursor.enter_list()? {
             return Ok(());
         }
@@ -220,7 +224,7 @@ impl<'t, 'f> Walk<'t, 'f> {
             let fate = fate(self);
             self.item(start, fate, &mut items)?;
         }
-        items.close(&mut self.splice);
+        items.close(instead, &mut self.splice);
         Ok(())
     }
 
@@ -257,7 +261,7 @@ impl<'t, 'f> Walk<'t, 'f> {
     }
 
     fn tools(&mut self) -> Result<(), Wrong> {
-        self.elements(|walk| {
+        self.elements(b"", |walk| {
             let kind = member_at(walk.cursor.clone(), "type").unwrap_or_default();
             let kind = Literal::of_value(kind).unwrap_or_default();
             match is_tool_search(&kind) && !walk.fit.allows(Member::ToolSearch) {
@@ -302,7 +306,7 @@ impl<'t, 'f> Walk<'t, 'f> {
     }
 
     fn messages(&mut self) -> Result<(), Wrong> {
-        self.elements(|_| Fate::Into(Self::message))
+        self.elements(b"", |_| Fate::Into(Self::message))
     }
 
     fn message(&mut self) -> Result<(), Wrong> {
@@ -331,7 +335,7 @@ impl<'t, 'f> Walk<'t, 'f> {
     fn content(&mut self) -> Result<(), Wrong> {
         self.depth += 1;
         let walked = match self.depth <= DEPTH {
-            true => self.elements(|walk| walk.block_fate()),
+            true => self.elements(NOTHING_SAID, |walk| walk.block_fate()),
             false => self.cursor.skip(),
         };
         self.depth -= 1;
@@ -402,7 +406,7 @@ impl<'t, 'f> Walk<'t, 'f> {
     }
 
     fn edits(&mut self) -> Result<(), Wrong> {
-        self.elements(|walk| {
+        self.elements(b"", |walk| {
             let kind = member_at(walk.cursor.clone(), "type").unwrap_or_default();
             let kind = Literal::of_value(kind).unwrap_or_default();
             let stays = match kind.as_ref() {
@@ -438,6 +442,9 @@ fn member_at<'t>(mut cursor: Cursor<'t>, wanted: &str) -> Option<&'t str> {
     }
     None
 }
+
+/// A message has to say something.
+const NOTHING_SAID: &[u8] = br#"{"type":"text","text":"(nothing said)"}"#;
 
 /// A message's, a block's, or a block's in a tool's result.
 const DEPTH: u8 = 3;
