@@ -202,6 +202,28 @@ fn each_block_has_its_place() {
     );
 }
 
+#[test]
+fn a_call_of_a_tool_with_text_comes_back_as_text() {
+    let asked = r#"{"model":"m","messages":[],"tools":[{"type":"custom","custom":{"name":"apply.patch"}},{"type":"function","function":{"name":"f"}}]}"#;
+    // echo -n apply.patch | sha256sum
+    let name = "apply_patch_43d978a7";
+    let content = format!(
+        r#"[{{"toolUse":{{"toolUseId":"a","name":"{name}","input":{{"input":"*** \"é\"\n\ud83e\udd80"}}}}}},
+            {{"toolUse":{{"toolUseId":"b","name":"f","input":{{"input":"x"}}}}}},
+            {{"toolUse":{{"toolUseId":"c","name":"{name}","input":{{"patch":[1]}}}}}}]"#
+    );
+    let body: Value = serde_json::from_str(&spelt(asked, &answer(&content, ""))).unwrap();
+    assert_eq!(
+        body["choices"][0]["message"]["tool_calls"],
+        json!([
+            {"id": "a", "type": "custom", "custom": {"name": "apply.patch", "input": "*** \"é\"\n🦀"}},
+            {"id": "b", "type": "function", "function": {"name": "f", "arguments": r#"{"input":"x"}"#}},
+            {"id": "c", "type": "custom", "custom": {"name": "apply.patch", "input": r#"{"patch":[1]}"#}},
+        ])
+    );
+    assert_eq!(body["choices"][0]["finish_reason"], "tool_calls");
+}
+
 /// As [`spelt`], for what is too long to cut everywhere.
 fn spelt_once(body: &str) -> String {
     let seen = fed(chat_relay(ASKED, 200, &[]), [body.as_bytes()], true);

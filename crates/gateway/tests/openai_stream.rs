@@ -361,6 +361,65 @@ fn pictures_and_what_is_not_known_are_shown() {
 }
 
 #[test]
+fn a_call_of_a_tool_with_text_streams_its_text() {
+    let asked = r#"{"model":"m","stream":true,"messages":[],"tools":[{"type":"custom","custom":{"name":"f"}}]}"#;
+    let input = |json: &str| {
+        let json = serde_json::Value::from(json);
+        let payload =
+            format!(r#"{{"contentBlockIndex":1,"delta":{{"toolUse":{{"input":{json}}}}}}}"#);
+        ("contentBlockDelta", payload)
+    };
+    let stop = ("contentBlockStop", r#"{"contentBlockIndex":1}"#);
+    let calls = |pieces: &[&str]| {
+        let pieces: Vec<_> = pieces.iter().map(|json| input(json)).collect();
+        let mut events = vec![START, TOOL_0];
+        events.extend(
+            pieces
+                .iter()
+                .map(|(name, payload)| (*name, payload.as_str())),
+        );
+        events.extend([stop, STOP, METADATA]);
+        let seen = streamed(asked, &events);
+        let text = text(&seen).strip_prefix(&delta(ROLE)).unwrap().to_owned();
+        text.strip_suffix(&(finish("tool_calls") + DONE))
+            .unwrap()
+            .to_owned()
+    };
+    let call = delta(
+        r#"{"tool_calls":[{"index":0,"id":"t-0","type":"custom","custom":{"name":"f","input":""}}]}"#,
+    );
+    let more = |json: &str| {
+        delta(&format!(
+            r#"{{"tool_calls":[{{"index":0,"custom":{{"input":{json}}}}}]}}"#
+        ))
+    };
+    assert_eq!(
+        calls(&[
+            "",
+            r#"{"inp"#,
+            r#"ut": "*** B"#,
+            r#"egin\"#,
+            r#"n\u00"#,
+            r#"e9"#,
+            r#"\""#,
+            r#""}"#
+        ]),
+        call.clone()
+            + &more(r#""*** B""#)
+            + &more(r#""egin""#)
+            + &more(r#""\n""#)
+            + &more(r#""é""#)
+            + &more(r#""\"""#)
+    );
+    assert_eq!(calls(&[]), call);
+    assert_eq!(calls(&["{}"]), call.clone() + &more(r#""{}""#));
+    assert_eq!(
+        calls(&[r#"{"patch""#, ":1}"]),
+        call + &more(r#""{\"patch\"""#) + &more(r#"":1}""#)
+    );
+}
+
+#[test]
 fn a_call_without_an_id_gets_one() {
     let start = (
         "contentBlockStart",

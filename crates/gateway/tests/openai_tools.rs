@@ -316,8 +316,18 @@ fn what_is_no_tool_is_refused() {
             "tools[0]",
         ),
         (
-            r#""tools":[{"type":"custom","custom":{"name":"S3CRET"}}]"#.to_owned(),
-            "tools[0].type",
+            r#""tools":[{"type":"custom","function":{"name":"S3CRET"}}]"#.to_owned(),
+            "tools[0].custom",
+        ),
+        (
+            r#""tools":[{"type":"custom","custom":{"name":7}}]"#.to_owned(),
+            "tools[0].custom.name",
+        ),
+        (
+            format!(
+                r#""tools":[{TOOL}],"tool_choice":{{"type":"custom","function":{{"name":"f"}}}}"#
+            ),
+            "tool_choice.custom",
         ),
         (
             r#""tools":[{"type":"web_search"}]"#.to_owned(),
@@ -390,7 +400,11 @@ fn what_is_no_tool_is_refused() {
         ),
         (call(r#"{"id":"i"}"#), "messages[1].tool_calls[0].function"),
         (
-            call(r#"{"id":"i","type":"custom","custom":{"name":"f","input":"S3CRET"}}"#),
+            call(r#"{"id":"i","type":"custom","custom":{"name":"f","input":{"S3CRET":1}}}"#),
+            "messages[1].tool_calls[0].custom.input",
+        ),
+        (
+            call(r#"{"id":"i","type":"S3CRET","custom":{"name":"f","input":"x"}}"#),
             "messages[1].tool_calls[0].type",
         ),
         (
@@ -427,4 +441,88 @@ fn what_is_no_tool_is_refused() {
         assert_eq!(found, param, "{members}: {message}");
         assert!(message.starts_with(&format!("\"{param}\" ")), "{message}");
     }
+}
+
+const CUSTOM: &str = r#"{"type":"custom","custom":{"name":"apply_patch","description":"Edits files.",
+    "format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: \"a\"\n"}}}}"#;
+
+#[test]
+fn a_tool_whose_input_is_text_becomes_one_with_one_text() {
+    let schema = json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]});
+    for (custom, description) in [
+        (
+            CUSTOM,
+            json!(
+                "Edits files.\n\nThe input is text that keeps to this grammar (lark):\nstart: \"a\"\n"
+            ),
+        ),
+        (
+            r#"{"type":"custom","custom":{"name":"apply_patch","description":"Edits files.","format":{"type":"text"}}}"#,
+            json!("Edits files."),
+        ),
+        (
+            r#"{"type":"custom","custom":{"name":"apply_patch"}}"#,
+            Value::Null,
+        ),
+        (
+            r#"{"type":"custom","custom":{"name":"apply_patch","description":"","format":{"type":"grammar","grammar":{"syntax":"regex","definition":"a+"}}}}"#,
+            json!("The input is text that keeps to this grammar (regex):\na+"),
+        ),
+    ] {
+        let body = converse(&with(&format!(r#""tools":[{TOOL},{custom}]"#)));
+        let spec = &body["toolConfig"]["tools"][1]["toolSpec"];
+        assert_eq!(spec["name"], "apply_patch");
+        assert_eq!(spec["inputSchema"]["json"], schema);
+        assert_eq!(
+            spec.get("description").cloned().unwrap_or_default(),
+            description
+        );
+    }
+    let choice = |choice: &str| {
+        let body = converse(&with(&format!(
+            r#""tools":[{TOOL},{CUSTOM}],"tool_choice":{choice}"#
+        )));
+        body["toolConfig"].clone()
+    };
+    let forced = choice(r#"{"type":"custom","custom":{"name":"apply_patch"}}"#);
+    assert_eq!(
+        forced["toolChoice"],
+        json!({"tool": {"name": "apply_patch"}})
+    );
+    let allowed = choice(
+        r#"{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"custom","custom":{"name":"apply_patch"}}]}}"#,
+    );
+    assert_eq!(allowed["tools"].as_array().unwrap().len(), 1);
+    assert_eq!(allowed["tools"][0]["toolSpec"]["name"], "apply_patch");
+}
+
+#[test]
+fn a_call_with_text_and_its_result() {
+    let body = converse(&with(&format!(
+        r#""tools":[{CUSTOM}],"messages":[{{"role":"user","content":"hi"}},
+        {{"role":"assistant","content":null,"tool_calls":[{{"id":"c1","type":"custom","custom":{{"name":"apply_patch","input":"*** \"é\"\n\u0041"}}}}]}},
+        {{"role":"tool","tool_call_id":"c1","content":"Done."}}]"#
+    )));
+    assert_eq!(
+        body["messages"][1]["content"],
+        json!([{"toolUse": {"toolUseId": "c1", "name": "apply_patch", "input": {"input": "*** \"é\"\nA"}}}])
+    );
+    assert_eq!(
+        body["messages"][2]["content"][0]["toolResult"]["content"],
+        json!([{"text": "Done."}])
+    );
+}
+
+#[test]
+fn what_copilot_sends_by_default_is_taken() {
+    let asked = include_str!("../../../fixtures/clients/copilot-1.0.102-chat.json");
+    let body = converse(asked);
+    let tools = body["toolConfig"]["tools"].as_array().unwrap();
+    assert_eq!(tools.len(), 16);
+    let patch = tools
+        .iter()
+        .find(|tool| tool["toolSpec"]["name"] == "apply_patch")
+        .unwrap();
+    let description = patch["toolSpec"]["description"].as_str().unwrap();
+    assert!(description.contains("<577 characters>"), "{description}");
 }

@@ -5,6 +5,7 @@ pub mod anthropic;
 pub mod body;
 pub mod called;
 pub mod converse;
+mod custom;
 pub(crate) mod fields;
 pub mod forms;
 pub mod limits;

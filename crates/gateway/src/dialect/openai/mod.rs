@@ -11,6 +11,7 @@ use crate::bedrock::converse::names::Names;
 use crate::bedrock::event::ServiceTier;
 use crate::bedrock::stop::Stop;
 use crate::bedrock::usage::Usage;
+use crate::dialect::custom::Customs;
 use crate::json::text::Text;
 use crate::json::writer::Writer;
 
@@ -49,6 +50,8 @@ pub struct Reply {
     pub include_usage: bool,
     /// Names of tools that Bedrock would not take.
     pub tools: Names,
+    /// The tools whose input is text.
+    pub(crate) customs: Customs,
 }
 
 /// Why generation ended, in OpenAI's word.

@@ -4,6 +4,7 @@
 use super::{Reply, finish_reason, write_service_tier, write_usage};
 use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer, Media, ReasoningContent};
 use crate::bedrock::stop::Stop;
+use crate::dialect::custom;
 use crate::dialect::shown::{AUDIO, NO_PICTURE, Picture, UNKNOWN, call_id};
 use crate::dialect::{Meta, Unwritable};
 use crate::json::strict::Object;
@@ -198,10 +199,14 @@ fn write_tool_calls<'a>(
         let input = call.input.map_or("{}", |input| input.get());
         w.item().open('{');
         w.key("id").string(&call_id(id, meta, number));
-        w.key("type").value("function");
-        w.key("function").open('{');
+        let (kind, member, input) = match reply.customs.has(name) {
+            true => ("custom", "input", custom::text_of(input)),
+            false => ("function", "arguments", compact(input)),
+        };
+        w.key("type").value(kind);
+        w.key(kind).open('{');
         w.key("name").value(reply.tools.for_client(name));
-        w.key("arguments").value(&compact(input));
+        w.key(member).value(&input);
         w.close('}');
         w.close('}');
     }

@@ -7,6 +7,7 @@ use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
 };
 use crate::bedrock::stop::Stop;
+use crate::dialect::custom::Unwrapping;
 use crate::dialect::openai::error;
 use crate::dialect::shown::{NO_PICTURE, Pictures, UNKNOWN, Whole, call_id};
 use crate::dialect::{EventWriter, Incoming, MOST_OPEN, Meta};
@@ -50,6 +51,8 @@ struct OpenCall {
     block: u64,
     index: u64,
     has_input: bool,
+    /// Of a tool whose input is text.
+    custom: Option<Unwrapping>,
 }
 
 impl Stream {
@@ -126,10 +129,15 @@ impl Stream {
         w.key("index").value(&self.calls);
         let number = usize::try_from(self.calls).unwrap_or(usize::MAX);
         w.key("id").value(&call_id(id, &self.meta, number));
-        w.key("type").value("function");
-        w.key("function").open('{');
+        let is_custom = self.reply.customs.has(name);
+        let (kind, member) = match is_custom {
+            true => ("custom", "input"),
+            false => ("function", "arguments"),
+        };
+        w.key("type").value(kind);
+        w.key(kind).open('{');
         w.key("name").value(self.reply.tools.for_client(name));
-        w.key("arguments").value("");
+        w.key(member).value("");
         w.close('}');
         w.close('}');
         w.close(']');
@@ -143,6 +151,7 @@ impl Stream {
             block: event.content_block_index,
             index: self.calls,
             has_input: false,
+            custom: is_custom.then(Unwrapping::default),
         });
         self.calls += 1;
         self.delta(out, &[&members]);
@@ -154,7 +163,7 @@ impl Stream {
             self.delta(out, &[b"\"content\":", text.as_bytes()]);
         }
         if let Some(input) = delta.tool_input.filter(|input| !input.is_empty()) {
-            self.arguments(event.content_block_index, input.0, out);
+            self.input(event.content_block_index, input, out);
         }
         if let Some(reasoning) = &delta.reasoning_content {
             self.reasoning(event.content_block_index, reasoning, out);
@@ -191,20 +200,39 @@ impl Stream {
         }
     }
 
-    fn arguments(&mut self, block: u64, json: &str, out: &mut Vec<u8>) {
+    fn input(&mut self, block: u64, input: Literal<'_>, out: &mut Vec<u8>) {
         // Input of a call that was never announced has nothing to belong to.
         let mut open = self.open.iter_mut().rev();
         let Some(call) = open.find(|call| call.block == block) else {
             return;
         };
         call.has_input = true;
-        let index = call.index.to_string();
+        let index = call.index;
+        match &mut call.custom {
+            None => self.call_delta(index, b",\"function\":{\"arguments\":", input.0, out),
+            Some(unwrapping) => {
+                let mut text = String::new();
+                unwrapping.take(&input.decode(), &mut text);
+                self.custom_delta(index, &text, out);
+            }
+        }
+    }
+
+    fn custom_delta(&mut self, index: u64, text: &str, out: &mut Vec<u8>) {
+        if !text.is_empty() {
+            let json = serde_json::Value::from(text).to_string();
+            self.call_delta(index, b",\"custom\":{\"input\":", &json, out);
+        }
+    }
+
+    fn call_delta(&mut self, index: u64, member: &[u8], json: &str, out: &mut Vec<u8>) {
+        let index = index.to_string();
         self.delta(
             out,
             &[
                 b"\"tool_calls\":[{\"index\":",
                 index.as_bytes(),
-                b",\"function\":{\"arguments\":",
+                member,
                 json.as_bytes(),
                 b"}}]",
             ],
@@ -259,10 +287,19 @@ impl Stream {
         let Some(place) = self.open.iter().rposition(|call| call.block == block) else {
             return;
         };
-        if self.open.get(place).is_some_and(|call| !call.has_input) {
-            self.arguments(block, "\"{}\"", out);
+        let mut call = self.open.remove(place);
+        match &mut call.custom {
+            Some(unwrapping) => {
+                let mut text = String::new();
+                unwrapping.end(&mut text);
+                self.custom_delta(call.index, &text, out);
+            }
+            None if call.has_input => {}
+            None => {
+                let empty = b",\"function\":{\"arguments\":";
+                self.call_delta(call.index, empty, "\"{}\"", out);
+            }
         }
-        self.open.remove(place);
     }
 
     fn message_stop(&mut self, event: &MessageStop<'_>, out: &mut Vec<u8>) {

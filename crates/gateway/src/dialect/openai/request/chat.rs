@@ -156,6 +156,16 @@ pub struct ToolCall<'a> {
     pub kind: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub function: Option<Object<Called<'a>>>,
+    #[serde(borrow, default)]
+    pub custom: Option<Object<CalledCustom<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CalledCustom<'a> {
+    #[serde(borrow)]
+    pub name: Given<'a>,
+    #[serde(borrow)]
+    pub input: Given<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -173,7 +183,34 @@ pub struct Tool<'a> {
     #[serde(borrow, default)]
     pub function: Option<Object<Function<'a>>>,
     #[serde(borrow, default)]
+    pub custom: Option<Object<Custom<'a>>>,
+    #[serde(borrow, default)]
     pub cache_control: Option<Object<CacheControl<'a>>>,
+}
+
+/// A tool whose input is text.
+#[derive(Debug, Deserialize)]
+pub struct Custom<'a> {
+    #[serde(borrow)]
+    pub name: Given<'a>,
+    #[serde(borrow, default)]
+    pub description: Option<Given<'a>>,
+    #[serde(borrow, default)]
+    pub format: Option<Object<CustomFormat<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CustomFormat<'a> {
+    #[serde(borrow, default)]
+    pub grammar: Option<Object<Grammar<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Grammar<'a> {
+    #[serde(borrow)]
+    pub syntax: Text<'a>,
+    #[serde(borrow)]
+    pub definition: Text<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -197,6 +234,8 @@ pub struct ToolChoice<'a> {
     #[serde(borrow, default)]
     pub function: Option<Object<Named<'a>>>,
     #[serde(borrow, default)]
+    pub custom: Option<Object<Named<'a>>>,
+    #[serde(borrow, default)]
     pub allowed_tools: Option<Object<AllowedTools<'a>>>,
 }
 
@@ -212,6 +251,8 @@ pub struct AllowedTools<'a> {
 pub struct AllowedTool<'a> {
     #[serde(borrow, default)]
     pub function: Option<Object<Named<'a>>>,
+    #[serde(borrow, default)]
+    pub custom: Option<Object<Named<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]

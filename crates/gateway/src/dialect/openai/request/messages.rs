@@ -9,6 +9,7 @@ use crate::bedrock::converse::media::make_document_names_unique;
 use crate::bedrock::converse::names::name_in_request;
 use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Role};
+use crate::dialect::custom::wrapped;
 use crate::dialect::forms::{Elements, Given, OneOf};
 use crate::dialect::parameter::Path;
 use crate::json::object;
@@ -184,16 +185,27 @@ fn tool_use<'a>(
     request: &mut ConverseRequest<'a>,
     at: &Path<'_>,
 ) -> Result<Block, Refusal> {
-    if call
-        .kind
-        .as_ref()
-        .is_some_and(|Text(kind)| kind != "function")
-    {
-        return Err(at
-            .member("type")
-            .refuse("must be \"function\": Bedrock has no other tools"));
-    }
     let Given(id) = call.id.ok_or_else(|| at.missing("id"))?;
+    match call.kind.as_ref().map_or("function", |Text(kind)| kind) {
+        "function" => {}
+        "custom" => {
+            let Some(Object(custom)) = &call.custom else {
+                return Err(at.missing("custom"));
+            };
+            let strings = &mut request.strings;
+            let (id, name) = (strings.given(id), strings.given(custom.name.0));
+            return Ok(Block::ToolUse {
+                id,
+                name: name_in_request(name, strings),
+                input: strings.add_json(&wrapped(custom.input.0)),
+            });
+        }
+        _ => {
+            return Err(at
+                .member("type")
+                .refuse("must be \"function\" or \"custom\": Bedrock has no other tools"));
+        }
+    }
     let Some(Object(function)) = &call.function else {
         return Err(at.missing("function"));
     };

@@ -10,6 +10,7 @@ use crate::bedrock::converse::ConverseRequest;
 use crate::bedrock::converse::names::Names;
 use crate::body::{Body, Sink};
 use crate::dialect::called::Called;
+use crate::dialect::custom::Customs;
 use crate::dialect::parameter;
 use crate::family::Fitted;
 use crate::json::writer::Writer;
@@ -40,8 +41,10 @@ pub(crate) fn translate<'a>(
         .and_then(|options| options.include_usage)
         .unwrap_or(false);
     parameters::translate(&chat, &mut request)?;
-    tools::translate(&chat, &mut names, &mut request)?;
+    let mut customs = Customs::default();
+    tools::translate(&chat, (&mut names, &mut customs), &mut request)?;
     names.settle();
+    customs.settle();
     messages::translate(chat.messages, &mut request)?;
     let fitted = called.fit(&mut request, settings)?;
     let mut writer = Writer::spilling(text, sink);
@@ -52,6 +55,7 @@ pub(crate) fn translate<'a>(
         model: requested_model.unwrap_or(called.model).to_owned(),
         include_usage,
         tools: names,
+        customs,
     };
     Ok((writer.into_body(), reply, fitted))
 }

@@ -3,13 +3,14 @@
 use serde_json::value::RawValue;
 
 use super::chat::{
-    AllowedTool, AllowedTools, ChatRequest, Tool as ClientTool, ToolChoice as ClientChoice,
+    AllowedTool, AllowedTools, ChatRequest, Custom, Tool as ClientTool, ToolChoice as ClientChoice,
 };
 use super::messages::cache_point;
 use crate::bedrock::converse::names::{Names, name_for_bedrock, name_in_request};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::{Str, Strings};
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
+use crate::dialect::custom::{Customs, SCHEMA, described};
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::parameter::Path;
 use crate::json::object;
@@ -22,20 +23,34 @@ use crate::refusal::Refusal;
 /// 400: a tool, or the choice, is none that Converse knows.
 pub fn translate<'a>(
     chat: &ChatRequest<'a>,
-    names: &mut Names,
+    (names, customs): (&mut Names, &mut Customs),
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
     let (choice, allowed) = choice(chat, &mut request.strings)?;
     if let Some(tools) = chat.tools {
-        tools.each(&Path::Body.member("tools"), |Object(tool), at| {
-            let tool = translate_tool(&tool, names, &mut request.strings, at)?;
-            let is_allowed = |allowed: &Allowed| allowed.has(tool.item.name, &request.strings);
-            if allowed.as_ref().is_none_or(is_allowed) {
-                grow(&mut request.tools);
-                request.tools.push(tool);
-            }
-            Ok(())
-        })?;
+        let at = Path::Body;
+        tools.each(
+            &at.member("tools"),
+            |Object(tool): Object<ClientTool<'_>>, at| {
+                let strings = &mut request.strings;
+                let tool = match (tool.kind.0.as_ref(), &tool.custom) {
+                    ("custom", Some(Object(custom))) => {
+                        let point = tool.cache_control.as_deref().map(cache_point);
+                        let tool = custom_tool(custom, names, strings);
+                        customs.add(&strings.text(tool.name));
+                        Cached { item: tool, point }
+                    }
+                    ("custom", None) => return Err(at.missing("custom")),
+                    _ => translate_tool(&tool, names, strings, at)?,
+                };
+                let is_allowed = |allowed: &Allowed| allowed.has(tool.item.name, &request.strings);
+                if allowed.as_ref().is_none_or(is_allowed) {
+                    grow(&mut request.tools);
+                    request.tools.push(tool);
+                }
+                Ok(())
+            },
+        )?;
     }
     if request.tools.is_empty() {
         return match choice {
@@ -71,7 +86,7 @@ fn translate_tool<'a>(
         _ => {
             return Err(at
                 .member("type")
-                .refuse("must be \"function\": Bedrock has no other tools"));
+                .refuse("must be \"function\" or \"custom\": Bedrock has no other tools"));
         }
     };
     let schema = function.parameters.map_or("{}", RawValue::get);
@@ -99,6 +114,31 @@ fn translate_tool<'a>(
         },
         point: point.map(cache_point),
     })
+}
+
+/// A tool whose input is text.
+fn custom_tool<'a>(custom: &Custom<'a>, names: &mut Names, strings: &mut Strings<'a>) -> Tool {
+    let name = strings.given(custom.name.0);
+    let grammar = custom
+        .format
+        .as_deref()
+        .and_then(|format| format.grammar.as_deref());
+    let description = custom.description.filter(|text| !text.0.is_empty());
+    let description = match (grammar, description) {
+        (None, description) => description.map(|Given(text)| strings.given(text)),
+        (Some(grammar), description) => {
+            let description = description.map(|Given(text)| text.decode());
+            let grammar = (grammar.syntax.0.as_ref(), grammar.definition.0.as_ref());
+            let text = described(description.as_deref().unwrap_or_default(), Some(grammar));
+            Some(strings.add(&text))
+        }
+    };
+    Tool {
+        name: names.of_tool(name, strings),
+        description,
+        schema: strings.constant_json(SCHEMA),
+        strict: false,
+    }
 }
 
 /// The tools that may be called, in the order of their names.
@@ -140,13 +180,17 @@ fn long_choice<'a>(
     strings: &mut Strings<'a>,
     at: &Path<'_>,
 ) -> Result<(Option<ToolChoice<'a>>, Option<Allowed>), Refusal> {
+    let named = match choice.kind.0.as_ref() {
+        "custom" => choice.custom,
+        _ => choice.function,
+    };
     match (
         choice.kind.0.as_ref(),
-        choice.function,
+        named,
         choice.allowed_tools.as_deref(),
     ) {
-        ("function", Some(Object(function)), _) => {
-            let name = name_for_bedrock(function.name.0.decode());
+        ("function" | "custom", Some(Object(named)), _) => {
+            let name = name_for_bedrock(named.name.0.decode());
             Ok((Some(ToolChoice::Tool(name)), None))
         }
         ("allowed_tools", _, Some(AllowedTools { mode: word, tools })) => {
@@ -156,8 +200,8 @@ fn long_choice<'a>(
             tools.each(
                 &at.member("tools"),
                 |Object(tool): Object<AllowedTool<'_>>, _| {
-                    if let Some(function) = tool.function {
-                        let name = strings.given(function.name.0);
+                    if let Some(Object(named)) = tool.function.or(tool.custom) {
+                        let name = strings.given(named.name.0);
                         grow(&mut allowed);
                         allowed.push(name_in_request(name, strings));
                     }
@@ -167,10 +211,11 @@ fn long_choice<'a>(
             Ok((Some(choice), Some(Allowed::new(allowed, strings))))
         }
         ("function", None, _) => Err(at.missing("function")),
+        ("custom", None, _) => Err(at.missing("custom")),
         ("allowed_tools", _, None) => Err(at.missing("allowed_tools")),
         _ => Err(at
             .member("type")
-            .refuse("must be \"function\" or \"allowed_tools\"")),
+            .refuse("must be \"function\", \"custom\" or \"allowed_tools\"")),
     }
 }
 
