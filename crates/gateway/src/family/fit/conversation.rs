@@ -123,31 +123,19 @@ fn place_instructions(request: &mut ConverseRequest<'_>, family: &Family, change
         return;
     }
     changes.change("system");
-    let texts: Vec<Cached<Block>> = request
-        .system
-        .drain(..)
-        .map(|text| Cached::plain(Block::Text(text.item)))
-        .collect();
+    let mut content = request.blocks.start();
+    for Cached { item, .. } in std::mem::take(&mut request.system) {
+        let text = Cached::plain(Block::Text(item));
+        request.blocks.push(&mut content, text);
+    }
     match request.messages.first_mut() {
         Some(first) if first.role == Role::User => {
-            request.blocks.edit(&mut first.content, |blocks| {
-                // What tools gave stays in front.
-                let place = blocks
-                    .iter()
-                    .take_while(|block| matches!(block.item, Block::ToolResult { .. }))
-                    .count();
-                blocks.splice(place..place, texts);
-            });
+            request.blocks.append(&mut content, first.content);
+            first.content = content;
         }
         _ => {
-            let content = request.blocks.add(texts);
-            request.messages.insert(
-                0,
-                Message {
-                    role: Role::User,
-                    content,
-                },
-            );
+            let role = Role::User;
+            request.messages.insert(0, Message { role, content });
         }
     }
 }
