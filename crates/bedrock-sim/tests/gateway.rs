@@ -495,7 +495,7 @@ fn planned(path: &str, body: &str) -> Result<Plan, String> {
         hold_headers: true,
         anthropic: Anthropic {
             via: Via::Converse,
-            beta: None,
+            beta: gateway::settings::Betas::default(),
         },
     };
     let request = inspect(None, "POST", path, Some(body.as_bytes()))
