@@ -20,7 +20,8 @@ pub struct Asked {
 /// # Errors
 /// 400: the body is not a JSON object, or one of them is not what it should be.
 pub fn asked(body: &[u8]) -> Result<Asked, Refusal> {
-    let (object, text) = (object(body)?, text(body)?);
+    let text = text(body)?;
+    let object = object_of(text)?;
     let model: Option<String> = member(&object, text, "model", "must be a string")?;
     let model = model
         .filter(|model| !model.is_empty())
@@ -35,7 +36,11 @@ pub fn asked(body: &[u8]) -> Result<Asked, Refusal> {
 /// # Errors
 /// 400, saying where it stops being one.
 pub fn object(body: &[u8]) -> Result<Object<'_>, Refusal> {
-    object::parse(text(body)?).map_err(|what| {
+    object_of(text(body)?)
+}
+
+fn object_of(text: &str) -> Result<Object<'_>, Refusal> {
+    object::parse(text).map_err(|what| {
         Refusal::validation(format!("The request body is not a JSON object: {what}."))
     })
 }

@@ -1,13 +1,11 @@
 //! Forms that members have in what clients of every dialect send.
 
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::parameter::{self, Path};
+use crate::json::known::Reader;
 use crate::json::strict::Object;
 use crate::json::text::Literal;
 use crate::refusal::Refusal;
@@ -53,73 +51,40 @@ impl<'a> Elements<'a> {
     pub fn each<T: Deserialize<'a>>(
         self,
         at: &Path<'_>,
-        use_it: impl FnMut(T, &Path<'_>) -> Result<(), Refusal>,
+        mut use_it: impl FnMut(T, &Path<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let mut each = Each {
-            at,
-            index: 0,
-            use_it,
-            refusal: None,
-            of: PhantomData,
+        let mut reader = Reader::new(self.0);
+        let mut index = 0;
+        let mut next = match reader.enter_array() {
+            Ok(()) => reader.element(true),
+            Err(error) => Err(error),
         };
-        let read = serde_json::Deserializer::from_str(self.0).deserialize_seq(&mut each);
-        match (each.refusal, read) {
-            (Some(refusal), _) => Err(refusal),
-            (None, Ok(())) => Ok(()),
-            (None, Err(_)) => Err(self.refusal::<T>(at, each.index)),
+        loop {
+            match next {
+                Ok(Some(element)) => use_it(element, &at.element(index))?,
+                Ok(None) => return Ok(()),
+                Err(_) => return Err(self.refusal::<T>(at, index)),
+            }
+            index += 1;
+            next = reader.element(false);
         }
     }
 
     /// Why the element with this index cannot be read.
     fn refusal<T: Deserialize<'a>>(self, at: &Path<'_>, wrong: usize) -> Refusal {
-        let mut found = None;
-        // The array itself is good JSON, so each element has its text.
-        let mut look = Each {
-            at,
-            index: 0,
-            use_it: |element: &'a RawValue, path: &Path<'_>| match path {
-                Path::Element(_, index) if *index == wrong => {
-                    found = parameter::parse_at::<T>(element.get(), path).err();
-                    Err(Refusal::validation(""))
+        let mut reader = Reader::new(self.0);
+        let entered = reader.enter_array();
+        for index in (0..).take_while(|_| entered.is_ok()) {
+            match reader.element::<&RawValue>(index == 0) {
+                Ok(Some(element)) if index == wrong => {
+                    let read = parameter::parse_at::<T>(element.get(), &at.element(index));
+                    return read.err().unwrap_or_else(|| at.refuse("is not valid"));
                 }
-                _ => Ok(()),
-            },
-            refusal: None,
-            of: PhantomData,
-        };
-        let _ = serde_json::Deserializer::from_str(self.0).deserialize_seq(&mut look);
-        found.unwrap_or_else(|| Refusal::parameter(at.to_string(), "is not valid"))
-    }
-}
-
-struct Each<'p, T, F> {
-    at: &'p Path<'p>,
-    index: usize,
-    use_it: F,
-    refusal: Option<Refusal>,
-    of: PhantomData<T>,
-}
-
-impl<'de, T, F> Visitor<'de> for &mut Each<'_, T, F>
-where
-    T: Deserialize<'de>,
-    F: FnMut(T, &Path<'_>) -> Result<(), Refusal>,
-{
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a sequence")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
-        while let Some(element) = array.next_element()? {
-            if let Err(refusal) = (self.use_it)(element, &self.at.element(self.index)) {
-                self.refusal = Some(refusal);
-                return Err(A::Error::custom("refused"));
+                Ok(Some(_)) => {}
+                _ => break,
             }
-            self.index += 1;
         }
-        Ok(())
+        at.refuse("is not valid JSON")
     }
 }
 

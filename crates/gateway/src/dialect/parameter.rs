@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::json::known::{self, Reader};
 use crate::refusal::Refusal;
 
 /// Where in a body something stands, as errors name it.
@@ -64,12 +65,12 @@ pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
 /// # Errors
 /// As for a body.
 pub fn parse_at<'a, T: Deserialize<'a>>(text: &'a str, at: &Path<'_>) -> Result<T, Refusal> {
-    serde_json::from_str(text).map_err(|_| refusal::<T>(text, at))
+    known::read(text).map_err(|_| refusal::<T>(text, at))
 }
 
 /// Reads again, this time keeping in mind where.
 fn refusal<'a, T: Deserialize<'a>>(text: &'a str, at: &Path<'_>) -> Refusal {
-    let mut json = serde_json::Deserializer::from_str(text);
+    let mut json = Reader::new(text);
     let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut json) else {
         return Refusal::validation("The request body cannot be read.");
     };
@@ -93,14 +94,11 @@ fn refusal<'a, T: Deserialize<'a>>(text: &'a str, at: &Path<'_>) -> Refusal {
 }
 
 /// What serde says, without anything that the client wrote: the member that is missing or there twice, and what is wrong.
-fn describe(error: &serde_json::Error) -> (Option<String>, String) {
+fn describe(error: &known::Error) -> (Option<String>, String) {
     if !error.is_data() {
         return (None, "is not valid JSON".to_owned());
     }
     let error = error.to_string();
-    let error = error
-        .rsplit_once(" at line ")
-        .map_or(error.as_str(), |(what, _)| what);
     let quoted = |rest: &str| rest.trim_matches('`').to_owned();
     if let Some(member) = error.strip_prefix("missing field ") {
         return (Some(quoted(member)), "is missing".to_owned());

@@ -3,6 +3,7 @@
 
 pub mod cursor;
 pub mod edit;
+pub mod known;
 pub mod members;
 pub mod object;
 pub mod splice;
