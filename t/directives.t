@@ -22,6 +22,7 @@ __DATA__
 === good values
 --- http_config
     bedrock_credentials other { source static; access_key_id A; secret_access_key B; session_token C; }
+    bedrock_large_bodies 300k;
 --- config
     location / {
         bedrock                   on;
@@ -501,6 +502,25 @@ two
 === bedrock_max_frame_size: twice
 --- config: bedrock_max_frame_size 1m; bedrock_max_frame_size 1m;
 --- refused: "bedrock_max_frame_size" directive is duplicate
+
+=== bedrock_large_bodies: no size
+--- http_config: bedrock_large_bodies lots;
+--- config
+--- refused: "bedrock_large_bodies" directive has value "lots": it must be a size such as 512, 64k or 24m
+
+=== bedrock_large_bodies: none at all
+--- http_config: bedrock_large_bodies 0;
+--- config
+--- refused: "bedrock_large_bodies" directive has value "0": bodies would wait for ever
+
+=== bedrock_large_bodies: twice
+--- http_config: bedrock_large_bodies 1m; bedrock_large_bodies 1m;
+--- config
+--- refused: "bedrock_large_bodies" directive is duplicate
+
+=== bedrock_large_bodies: of one worker, so not of a location
+--- config: bedrock_large_bodies 1m;
+--- refused: "bedrock_large_bodies" directive is not allowed here
 
 === bedrock_ping: no time
 --- config: bedrock_ping soon;

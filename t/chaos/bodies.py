@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import subprocess
+from pathlib import Path
 
 from bedrock import stream
 from client import ask
@@ -16,6 +17,8 @@ SERVER = """
     location /changed/ { bedrock on; bedrock_max_output_tokens 100; proxy_pass http://bedrock; }
 """
 MIB = 1 << 20
+# What one worker works on at the same time, by default.
+TOGETHER = 64 * MIB
 # Bedrock's own limit, nearly.
 BODY = b'{"messages":[{"role":"user","content":[{"text":"%s"}]}]}' % (b"prompt " * (25 * MIB // 7 - 100))
 CHANGED = BODY[:-1] + b',"inferenceConfig":{"maxTokens":100}}'
@@ -47,7 +50,7 @@ async def small_ones(gateway, bedrock, rng, until, answers):
 
 
 async def large_bodies(tally, rng, count=10):
-    """25 MB each, in parallel, as they came and changed."""
+    """25 MB each, in parallel, as they came and changed; then bodies of tiny pieces."""
     async with running(SERVER, workers=1, silence="60s") as (gateway, bedrock):
         until, small = asyncio.Event(), []
         meanwhile = asyncio.ensure_future(small_ones(gateway, bedrock, rng, until, small))
@@ -63,8 +66,58 @@ async def large_bodies(tally, rng, count=10):
             judge(tally, one, answer, lines.get(one.model, []), b"{}")
         most = gateway.memory("VmHWM")
         tally.notes.append(f"{len(small)} small ones meanwhile; {most >> 20} MiB of memory at most")
-        if most > count * len(BODY) * 3 // 2:
-            tally.wrong.append(f"{most >> 20} MiB of memory: more than each body once, and half of it")
+        if most > TOGETHER * 3 // 2:
+            tally.wrong.append(f"{most >> 20} MiB of memory: more than the bodies that have their turn once, and half of that")
+        tally.false += gateway.alerts()
+    await tiny_pieces(tally, rng)
+
+
+def shapes(size=28 * MIB):
+    """Bodies of OpenAI's form that consist of as many small things as go into them: name, body, status."""
+
+    def many(before, item, after):
+        before, item, after = (part.encode() for part in (before, item, after))
+        return before + b",".join([item] * ((size - len(before) - len(after)) // (len(item) + 1))) + after
+
+    messages = '{"model":"%s","messages":['
+    tools = '],"tools":[{"type":"function","function":{"name":"f"}}]}'
+    deep = size // 2 - 100
+    yield "turns", many(messages, '{"role":"user","content":"a"},{"role":"assistant","content":"b"}', "]}"), 200
+    yield "parts", many(messages + '{"role":"user","content":[', '{"type":"text","text":"a"}', "]}]}"), 200
+    yield "results", many(messages, '{"role":"tool","tool_call_id":"a","content":"b"}', tools), 200
+    yield "stop sequences", many(messages + '],"stop":[', '"a"', "]}"), 400
+    yield "deep nesting", (messages + '],"x":' + "[" * deep + "]" * deep + "}").encode(), 200
+
+
+async def tiny_pieces(tally, rng, count=4):
+    """What a body costs does not depend on what is in it, and nothing of it stays."""
+    async with running(SERVER, workers=1, silence="60s") as (gateway, bedrock):
+        for name, body, status in shapes():
+            (worker,) = gateway.workers()
+            Path(f"/proc/{worker}/clear_refs").write_text("5")
+            before = gateway.memory()
+            ones = [bedrock.add(stream(len(bedrock.streams), rng)) for _ in range(count)]
+            headers = {"Content-Type": "application/json"}
+            requests = [("/v1/chat/completions", body.replace(b"%s", one.model.encode(), 1), headers) for one in ones]
+            answers = await asyncio.gather(*(ask(gateway.port, one, request=request) for one, request in zip(ones, requests)))
+            lines = await gateway.settled({one.model for one in ones})
+            for one, answer in zip(ones, answers):
+                tally.requests += 1
+                if answer.status is None:
+                    tally.lost.append(f"{name}: no answer")
+                elif answer.status != status or (status == 200) != bool(one.requests):
+                    tally.wrong.append(f"{name}: status {answer.status}, {one.requests} times at Bedrock")
+                if [line["output_tokens"] for line in lines.get(one.model, [])] != [str(one.tokens) if status == 200 else None]:
+                    tally.false.append(f"{name}: {lines.get(one.model)}")
+            most = gateway.memory("VmHWM") - before
+            for _ in range(100):
+                stays = gateway.memory() - before
+                if stays < 8 * MIB:
+                    break
+                await asyncio.sleep(0.05)
+            tally.notes.append(f"{count} of {name}: {most >> 20} MiB, {stays >> 20} stay")
+            if most > 3 * TOGETHER + 4 * MIB or stays >= 8 * MIB:
+                tally.wrong.append(f"{name}: {most >> 20} MiB of memory, {stays >> 20} stay")
         tally.false += gateway.alerts()
 
 

@@ -17,8 +17,10 @@ SERVER = """
     location /logged/ { bedrock on; proxy_pass http://bedrock; }
     location /over/ { bedrock on; proxy_intercept_errors on; error_page 502 = @other; proxy_pass http://bedrock; }
     location @other { bedrock on; proxy_pass http://bedrock; }
-    location /late/ { bedrock on; bedrock_auth late; bedrock_credentials_timeout 20s; proxy_pass http://bedrock; }
     location /status { access_log off; stub_status; }
+"""
+LATE = """
+    location /late/ { bedrock on; bedrock_auth late; bedrock_credentials_timeout 20s; proxy_pass http://bedrock; }
     location /keyless/ { bedrock on; bedrock_auth nobodys; bedrock_credentials_timeout 200ms; proxy_pass http://bedrock; }
 """
 # A source that never has keys: nobody listens there. And one that has them once there is a file.
@@ -58,13 +60,15 @@ async def panics(tally, rng):
     module = os.environ["TEST_BEDROCK_PANICKING_MODULE"]
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
         keys = Path(directory) / "keys.json"
-        async with running(SERVER, SOURCES % keys, workers=1, module=module, env=ENVIRONMENT) as (gateway, bedrock):
+        async with running(SERVER + LATE, SOURCES % keys, workers=1, module=module, env=ENVIRONMENT) as (gateway, bedrock):
             workers = gateway.workers()
             await in_each_entry(tally, rng, gateway, bedrock)
             await when_credentials_come(tally, rng, gateway, bedrock, keys)
             if gateway.workers() != workers:
                 tally.wrong.append("a worker died")
-    tally.notes.append(f"{len(ENTRIES) + 1} entries, {len(LARGE_ANSWERS)} of them by two ways")
+    async with running(SERVER, "bedrock_large_bodies 300k;", workers=1, module=module) as (gateway, bedrock):
+        await when_there_is_room(tally, rng, gateway, bedrock)
+    tally.notes.append(f"{len(ENTRIES) + 2} entries, {len(LARGE_ANSWERS)} of them by two ways")
 
 
 async def in_each_entry(tally, rng, gateway, bedrock):
@@ -109,6 +113,26 @@ async def in_each_entry(tally, rng, gateway, bedrock):
             tally.lost.append(f"{entry}: {count} of {expected} lines in the log so far")
         for one, answer in zip(others, answers):
             judge(tally, one, "native", answer, lines.get(one.model, []))
+
+
+async def when_there_is_room(tally, rng, gateway, bedrock):
+    """Large bodies take turns, and half of those that waited panic when it is theirs: the others get their turns all the same."""
+    ones = [bedrock.add(stream(len(bedrock.streams), rng)) for _ in range(40)]
+    asking = []
+    for number, one in enumerate(ones):
+        path, _, headers = NATIVE.request(one.model)
+        request = f"{path}{'?panic-in=room' if number % 2 else ''}", LARGE, headers
+        asking.append(asyncio.ensure_future(ask(gateway.port, one, request=request)))
+    answers = await asyncio.gather(*asking)
+    lines = await gateway.settled({one.model for one in ones})
+    tally.requests += len(ones)
+    for number, (one, answer) in enumerate(zip(ones, answers)):
+        if number % 2 == 0 or answer.status == 200:
+            judge(tally, one, "native", answer, lines.get(one.model, []))
+        elif answer.status != 500:
+            tally.wrong.append(f"room: status {answer.status}")
+    if not any(answer.status == 500 for answer in answers):
+        tally.wrong.append("room: there was no panic")
 
 
 async def when_credentials_come(tally, rng, gateway, bedrock, keys):
