@@ -23,9 +23,9 @@ LATE = """
     location /late/ { bedrock on; bedrock_auth late; bedrock_credentials_timeout 20s; proxy_pass http://bedrock; }
     location /keyless/ { bedrock on; bedrock_auth nobodys; bedrock_credentials_timeout 200ms; proxy_pass http://bedrock; }
 """
-# A source that never has keys: nobody listens there. And one that has them once there is a file.
+# A source that has no keys yet, and none for long: requests wait for its first answer. And one that has them once there is a file.
 SOURCES = """
-    bedrock_credentials nobodys { source container; }
+    bedrock_credentials nobodys { source process "sleep 55"; }
     bedrock_credentials late { source process "until cat %s 2>/dev/null; do sleep 0.05; done"; }
 """
 KEYS = json.dumps({"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "chaos"})
