@@ -151,11 +151,13 @@ Anthropic-Beta: a-1
     location / { bedrock on; bedrock_anthropic_beta pass; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-sonnet-4-6","max_tokens":9,"messages":[],"anthropic_beta":["b-2"]}
+{"model":"anthropic.claude-sonnet-4-6","max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_beta":["b-2"]}
 --- more_headers
 Anthropic-Beta: a-1, advanced-tool-use-2025-11-20
 --- sent_body
-{"max_tokens":9,"messages":[],"anthropic_beta":["b-2","a-1","advanced-tool-use-2025-11-20"],"anthropic_version":"bedrock-2023-05-31"}
+{"max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"anthropic_beta":["b-2","a-1","advanced-tool-use-2025-11-20"],"anthropic_version":"bedrock-2023-05-31"}
+--- error_code: 400
+--- response_body_like: invalid beta flag
 --- no_error_log
 left out
 [error]
@@ -189,9 +191,9 @@ Anthropic-Beta: context-management-2025-06-27
 === the older place of output_config.format
 --- request
 POST /v1/messages
-{"model":"us.anthropic.claude-sonnet-4-5-20250929-v1:0","max_tokens":50,"messages":[],"output_format":{"type":"json_schema", "schema":{"type":"object"}}}
+{"model":"us.anthropic.claude-sonnet-4-5-20250929-v1:0","max_tokens":50,"messages":[{"role":"user","content":"Hi"}],"output_format":{"type":"json_schema", "schema":{"type":"object","properties":{},"additionalProperties":false}}}
 --- sent_body
-{"max_tokens":50,"messages":[],"anthropic_version":"bedrock-2023-05-31","output_config":{"format":{"type":"json_schema", "schema":{"type":"object"}}}}
+{"max_tokens":50,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"bedrock-2023-05-31","output_config":{"format":{"type":"json_schema", "schema":{"type":"object","properties":{},"additionalProperties":false}}}}
 
 === an answer that was malformed is an error in Anthropic's form
 --- http_config

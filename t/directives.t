@@ -192,9 +192,9 @@ POST /v1/messages
     location / { bedrock on; bedrock_anthropic_beta auto; proxy_pass http://bedrock; }
 --- request
 POST /v1/messages
-{"model":"anthropic.claude-sonnet-4-6","max_tokens":1,"messages":[],"anthropic_version":"v","anthropic_beta":["context-1m-2025-08-07","a"]}
+{"model":"anthropic.claude-sonnet-4-6","max_tokens":1,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"v","anthropic_beta":["context-1m-2025-08-07","a"]}
 --- sent_body
-{"max_tokens":1,"messages":[],"anthropic_version":"v","anthropic_beta":["context-1m-2025-08-07"]}
+{"max_tokens":1,"messages":[{"role":"user","content":"Hi"}],"anthropic_version":"v","anthropic_beta":["context-1m-2025-08-07"]}
 
 === bedrock_anthropic_beta: no value
 --- config: bedrock_anthropic_beta;

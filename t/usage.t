@@ -211,7 +211,7 @@ flex|-|4|5|GUARDRAIL_INTERVENED
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log more; }
 --- request
 POST /model/sim.guardrail/converse-stream
-{"messages":[{"role":"user","content":[]}]}
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log
 guardrail_intervened|GUARDRAIL_INTERVENED|-|-|-|-
 

@@ -842,7 +842,7 @@ fn thinking_is_said_as_the_family_wants_to_hear_it() {
         (
             SONNET_4_5,
             json!({"thinking": enabled(8000), "max_tokens": 2000}),
-            json!({"thinking": enabled(1999), "max_tokens": 2000}),
+            json!({"thinking": enabled(1024), "max_tokens": 2000}),
         ),
         (
             SONNET_4_5,
