@@ -11,7 +11,8 @@ from botocore.validate import ParamValidator
 
 from conftest import LOCATION, ROOT, defaults
 
-CASES = [json.loads(path.read_text()) for path in sorted((ROOT / "fixtures/cases").glob("*.json"))]
+CASES = [json.loads(path.read_text()) for path in sorted((ROOT / "fixtures/reports").glob("*.json"))]
+assert CASES, "the reports have moved"
 CONVERSE = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2")).operation_model("Converse").input_shape
 
 # One of each kind: tools that stream or do not, ids of nine letters, reasoning that goes back signed, in text or not at all.
