@@ -37,7 +37,7 @@ X-Key: key-a
 --- sent_count eval: [1, 2, (3) x 18]
 
 === made-up names in the path
---- request eval: [map { "POST /model/made.up-$_/converse\n" . '{"messages":[{"role":"user","content":[]}]}' } 1 .. 20]
+--- request eval: [map { "POST /model/made.up-$_/converse\n" . '{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}' } 1 .. 20]
 --- more_headers
 X-Key: key-a
 --- error_code eval: [(200) x 3, (429) x 17]
