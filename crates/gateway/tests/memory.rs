@@ -438,6 +438,43 @@ fn what_is_fitted_to_a_family() {
     }
 }
 
+/// Below the operator's limit, where thinking goes, what clears it goes with it.
+#[test]
+fn what_goes_with_thinking() {
+    const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    let location = Settings {
+        max_output_tokens: Some(100),
+        ..settings()
+    };
+    for edit in [
+        r#"{"a":1}"#,
+        "1",
+        r#"{"type":"a"}"#,
+        r#"{"type":"clear_thinking_1"}"#,
+    ] {
+        let thinking = r#""thinking":{"type":"enabled","budget_tokens":99999},"context_management":{"edits":["#;
+        let messages = r#""messages":[{"role":"user","content":"a"}],"max_tokens":9"#;
+        let body = many(
+            &format!(r#"{{"model":"{CLAUDE}",{messages},{thinking}"#),
+            same(edit),
+            "]}}",
+        );
+        within("/v1/messages", &location, edit, &body);
+        let body = many(
+            &format!(r#"{{"anthropic_version":"bedrock-2023-05-31",{messages},{thinking}"#),
+            same(edit),
+            "]}}",
+        );
+        within(&format!("/model/{CLAUDE}/invoke"), &location, edit, &body);
+        let body = many(
+            &format!(r#"{{"messages":[],"additionalModelRequestFields":{{{thinking}"#),
+            same(edit),
+            "]}}}",
+        );
+        within(&format!("/model/{CLAUDE}/converse"), &location, edit, &body);
+    }
+}
+
 /// What there is of tools may be refused by name, but not at any cost.
 fn within(target: &str, settings: &Settings<'_>, shape: &str, body: &str) {
     let (most, result) = cost(target, settings, body);

@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::body::twice;
 use super::fields::{excess_in, refuse, within};
+use crate::json::cursor::Cursor;
 use crate::json::edit::Edit;
 use crate::json::object::{self, Object};
+use crate::json::text::Literal;
 use crate::refusal::Refusal;
 
 /// What becomes of a member that sets a budget.
@@ -82,22 +82,57 @@ pub fn fit(
     }
     if taken_out && let Some(member) = object.only(MANAGEMENT).map_err(twice)? {
         match without_clearing(value(member)) {
-            Some(new) => edit.set(MANAGEMENT, &new),
+            Some(new) => edit.set_to(MANAGEMENT, new),
             None => edit.remove(MANAGEMENT),
         }
     }
     Ok(())
 }
 
-/// `context_management` without the edits that need thinking; `None` if nothing is left.
+/// `context_management` without the edits that need thinking; `None` if nothing is left. Read one edit at a time: there may be
+/// as many as fit into a body.
 fn without_clearing(management: &str) -> Option<String> {
-    let mut value: Value = serde_json::from_str(management).ok()?;
-    let edits = value.get_mut("edits")?.as_array_mut()?;
-    edits.retain(|edit| {
-        let kind = edit.get("type").and_then(Value::as_str);
-        !kind.unwrap_or_default().starts_with(CLEARS_THINKING)
-    });
-    (!edits.is_empty()).then(|| value.to_string())
+    let object = object::parse(management).ok()?;
+    let edits = object.only("edits").ok()??;
+    let list = edits.value.clone();
+    let mut left = String::with_capacity(management.len());
+    left.push_str(management.get(..list.start)?);
+    left.push('[');
+    let before = left.len();
+    let mut cursor = Cursor::new(management.get(list.clone())?);
+    if !cursor.enter_list().ok()? {
+        return None;
+    }
+    while cursor.element().ok()? {
+        let edit = cursor.value().ok()?;
+        if clears_thinking(edit) {
+            continue;
+        }
+        if left.len() > before {
+            left.push(',');
+        }
+        left.push_str(edit);
+    }
+    if left.len() == before {
+        return None;
+    }
+    left.push(']');
+    left.push_str(management.get(list.end..)?);
+    Some(left)
+}
+
+fn clears_thinking(edit: &str) -> bool {
+    let mut cursor = Cursor::new(edit);
+    if cursor.open().is_ok() {
+        while let Ok(Some(name)) = cursor.member() {
+            let Ok(value) = cursor.value() else { break };
+            let kind = (name == "type").then(|| Literal::of_value(value)).flatten();
+            if kind.is_some_and(|kind| kind.starts_with(CLEARS_THINKING)) {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// Claude's own name, and the one in AWS's examples for Converse.
@@ -165,5 +200,18 @@ mod tests {
             without_clearing(more).unwrap(),
             r#"{"edits":[{"type":"clear_tool_uses_20250919"}]}"#
         );
+        let others = r#"{"a":1, "edits" : [ 1, {"x":[1, 2]}, {"ty\u0070e":"clear_thinking_x","a":2}, {"b":3} ] ,"c":2}"#;
+        assert_eq!(
+            without_clearing(others).unwrap(),
+            r#"{"a":1, "edits" : [1,{"x":[1, 2]},{"b":3}] ,"c":2}"#
+        );
+        for nothing in [
+            "[]",
+            r#"{"edits":1}"#,
+            r#"{"edits":[]}"#,
+            r#"{"edits":[],"edits":[1]}"#,
+        ] {
+            assert_eq!(without_clearing(nothing), None, "{nothing}");
+        }
     }
 }
