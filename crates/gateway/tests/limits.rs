@@ -332,6 +332,10 @@ fn no_request_narrows_what_the_guardrail_looks_at() {
         r#"{"messages":[{"content":[{"guardContent":{"text":{"text":"x"}}},{"text":"y"}]}]}"#,
         r#"{"messages":[],"system":[{"guard\u0043ontent":{}}]}"#,
         r#"{"messages":[],"additionalModelRequestFields":{"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"}}}"#,
+        r#"{"messages":[],"additionalModelRequestFields":{"messages":[]}}"#,
+        r#"{"messages":[],"additionalModelRequestFields":{"syst\u0065m":"x"}}"#,
+        r#"{"messages":[],"additionalModelRequestFields":{"INPUTTEXT":"x"}}"#,
+        r#"{"messages":[],"additionalModelRequestFields":["prompt"]}"#,
         r#"{"messages":[],"additionalModelRequestFields":[{"Amazon-Bedrock-x":1}]}"#,
     ] {
         assert_eq!(

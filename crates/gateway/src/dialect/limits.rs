@@ -212,9 +212,17 @@ fn text_of<'a>(edit: Edit<'_, '_>, old: &'a str) -> Cow<'a, str> {
     Cow::Owned(String::from_utf8(body.joined(old.as_bytes())).unwrap_or_default())
 }
 
-/// Members that Bedrock itself reads from a model's native request say what the guardrail looks at.
+/// Members that Bedrock itself reads from a model's native request say what the guardrail looks at. What is said to the model
+/// in its own form is not known to pass the guardrail.
 fn leave_guardrail_alone(native_fields: &str) -> Result<(), Refusal> {
-    match fields::has_member(native_fields, fields::is_bedrocks) {
+    let says = |object: &Object<'_>| {
+        let mut names = object.members.iter().map(|member| member.name.as_ref());
+        names.any(|name| SAYS.iter().any(|says| name.eq_ignore_ascii_case(says)))
+    };
+    // Fields that cannot be read might hold either.
+    let aside =
+        object::parse(native_fields).map_or(native_fields != "null", |object| says(&object));
+    match aside || fields::has_member(native_fields, fields::is_bedrocks) {
         true => Err(narrowed(NATIVE_FIELDS)),
         false => Ok(()),
     }
@@ -246,3 +254,13 @@ const NATIVE_FIELDS: &str = "additionalModelRequestFields";
 
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html>
 const MOST_STOP_SEQUENCES: usize = 2500;
+
+/// Where models' own forms have what is said to them.
+const SAYS: [&str; 6] = [
+    "messages",
+    "system",
+    "prompt",
+    "inputText",
+    "input",
+    "message",
+];
