@@ -92,7 +92,7 @@ fn given(mapped: *mut libc::c_void) -> *mut u8 {
     }
 }
 
-const LARGE: usize = 256 << 10;
+const LARGE: usize = 128 << 10;
 /// The smallest page there is.
 const PAGE: usize = 4096;
 

@@ -98,7 +98,7 @@ async def tiny_pieces(tally, rng, count=4):
         await asyncio.gather(*(ask(gateway.port, one, request=request(one, "/changed")) for one in warm))
         for name, body, status in shapes():
             Path(f"/proc/{worker}/clear_refs").write_text("5")
-            before = gateway.memory()
+            before, own = gateway.memory(), gateway.memory("RssAnon")
             ones = [bedrock.add(stream(len(bedrock.streams), rng)) for _ in range(count)]
             headers = {"Content-Type": "application/json"}
             requests = [("/v1/chat/completions", body.replace(b"%s", one.model.encode(), 1), headers) for one in ones]
@@ -115,7 +115,7 @@ async def tiny_pieces(tally, rng, count=4):
                     tally.false.append(f"{name}: {lines.get(one.model)}")
             most = gateway.memory("VmHWM") - before
             for _ in range(100):
-                stays = gateway.memory() - before
+                stays = gateway.memory("RssAnon") - own
                 if stays < 8 * MIB:
                     break
                 await asyncio.sleep(0.05)

@@ -128,8 +128,8 @@ impl Items {
 /// Shorter pieces cost less copied than as a buffer of their own.
 const WORTH_KEEPING: usize = 512;
 
-/// New text becomes pieces of about this size, so that none has to grow far.
-const PIECE: usize = 64 << 10;
+/// New text becomes pieces of about this size, so that none has to grow far, and that an allocator maps each by itself.
+const PIECE: usize = 128 << 10;
 
 #[cfg(test)]
 mod tests {
