@@ -54,7 +54,7 @@ def gateway(nginx, upstream):
 
     def start(directives="", port=None, others=OTHERS, level=""):
         server = (
-            "access_log whose.log whose; client_body_buffer_size 64k; proxy_read_timeout 400ms; location / {"
+            "access_log whose.log whose; client_body_buffer_size 64k; proxy_read_timeout 1s; location / {"
             f" bedrock on; {directives} proxy_pass http://bedrock; }}{others}"
         )
         return nginx(server, HTTP + level + defaults(port or upstream.port, f"session_token {TOKEN};"))
@@ -224,8 +224,9 @@ def test_a_post_action(gateway, upstream):
 
 @pytest.mark.parametrize("hook", ["on", "off"])
 def test_what_a_post_action_calls_gets_the_clients_request(gateway, upstream, hook):
-    """Whether its location is a gateway or not; and the log has the tokens of the answer."""
-    one = gateway("post_action /told;", others=f"location = /told {{ internal; bedrock {hook}; proxy_pass http://bedrock; }}")
+    """Whether its location is a gateway or not; and the log has the tokens of the answer. (By another name than the upstream's,
+    whose connections are kept.)"""
+    one = gateway("post_action /told;", others=f"location = /told {{ internal; bedrock {hook}; proxy_pass http://127.0.0.1:{upstream.port}; }}")
     client = ask(one)
     stream(upstream.take())
     rest(client.getresponse())

@@ -221,10 +221,12 @@ SURROGATE = rb'{"messages":[],"x":"\ud800"}'
         ("/model/a.model", b'{"messages":[],"x":NaN}', 400),
         ("/model/a.model", b'{"messages":[],"x":-Infinity}', 400),
         ("/model/a.model", b'{"messages":[],"x":"\xed\xa0\x80"}', 400),
-        ("/model/a.model", b"\xef\xbb\xbf{}", 400),
+        # A byte order mark is no part of the JSON.
+        ("/model/a.model", b"\xef\xbb\xbf{}", "{}"),
         # With a rule to enforce there.
         ("/capped/model/a.model", DEEP, "capped"),
-        ("/capped/model/a.model", MANY_INSIDE, "capped"),
+        # What cannot be looked through is refused.
+        ("/capped/model/a.model", MANY_INSIDE, 403),
         ("/capped/model/a.model", DIGITS, '{"messages":[],"inferenceConfig":{"maxTokens":100}}'),
         ("/capped/model/a.model", b'{"inferenceConfig":{"maxTokens":1},"inferenceConfig":{"maxTokens":999}}', 400),
         ("/capped/model/a.model", b'{"inferenceConfig":{"maxTokens":1,"maxTokens":999}}', '{"inferenceConfig":{"maxTokens":100}}'),

@@ -23,7 +23,7 @@ EVENT_STREAM = (
     "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
     f"x-amzn-RequestId: {REQUEST_ID}\r\n"
 )
-SHORT_SILENCE = LOCATION.replace("}", "proxy_read_timeout 300ms; }")
+SHORT_SILENCE = LOCATION.replace("}", "proxy_read_timeout 1s; }")
 
 
 class Upstream:
