@@ -243,8 +243,13 @@ def test_subrequests_log_the_clients_request(gateway, upstream):
     one = gateway("mirror /mirror;", others=mirror)
     client = ask(one)
     for _ in range(2):
-        stream(upstream.take())
-    rest(client.getresponse())
+        exchange = upstream.take()
+        try:
+            stream(exchange)
+        except (BrokenPipeError, ConnectionResetError):
+            # nginx reads no more of a mirror's answer than its header.
+            assert "/model/" in exchange.request_line
+    assert rest(client.getresponse())[1]
     client.close()
     check(one, 2)
 
