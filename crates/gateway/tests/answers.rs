@@ -325,6 +325,97 @@ fn what_aws_says_of_the_gateways_credentials_reaches_nobody() {
     }
 }
 
+/// The gateway's identity, as permission errors tell it.
+const IDENTITY: &str = "User: arn:aws:sts::123456789012:assumed-role/Gateway/i-1 is not authorized to perform: bedrock:InvokeModel";
+
+fn tells_identity(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.contains("assumed-role") || text.contains("123456789012")
+}
+
+#[test]
+fn the_gateways_identity_is_hidden_wherever_an_error_tells_it() {
+    let escaped = IDENTITY.replace("arn", "\\u0061rn");
+    for body in [
+        format!(r#"{{"message":"no","detail":"{IDENTITY}"}}"#),
+        format!(r#"{{"message":"no","detail":"{escaped}"}}"#),
+        format!(r#"{{"errors":["{IDENTITY}"]}}"#),
+        format!(r#"["{IDENTITY}"]"#),
+        format!(r#"{{"message":"fine","Message":"{IDENTITY}"}}"#),
+        format!(r#"{{"{IDENTITY}":1}}"#),
+        format!(r#"{{"message":"\ud800","x":"user={IDENTITY}"}}"#),
+        format!(r#"{{"message":"{IDENTITY}"#),
+        format!("<html>{IDENTITY}</html>"),
+        IDENTITY.to_owned(),
+    ] {
+        for client in [SDK, SSE, CONVERSE, INVOKE, COUNT] {
+            let mut relay = relay(client, &settings(), 403, &[JSON]);
+            let mut out = Vec::new();
+            assert_eq!(relay.push(body.as_bytes(), &mut out), gateway::Flow::Hold);
+            let gateway::End::Fail(refusal) = relay.finish(true, &mut out) else {
+                panic!("{client:?} {body}");
+            };
+            assert_eq!(refusal.status, 403);
+            assert!(!tells_identity(refusal.message.as_bytes()), "{refusal}");
+            assert!(refusal.log.unwrap().contains("assumed-role"), "{body}");
+        }
+    }
+}
+
+#[test]
+fn the_gateways_identity_is_hidden_in_a_stream() {
+    let exception = |name: &str, payload: &str| {
+        frame(
+            &[(":message-type", "exception"), (":exception-type", name)],
+            payload,
+        )
+    };
+    let error = |code: &str, message: &str| {
+        frame(
+            &[
+                (":message-type", "error"),
+                (":error-code", code),
+                (":error-message", message),
+            ],
+            "",
+        )
+    };
+    let start = frame(
+        &[(":message-type", "event"), (":event-type", "messageStart")],
+        r#"{"role":"assistant"}"#,
+    );
+    let message = format!(r#"{{"message":"{IDENTITY}"}}"#);
+    let detail = format!(r#"{{"message":"no","detail":"{IDENTITY}"}}"#);
+    for (bad, status) in [
+        (exception("accessDeniedException", &message), 403),
+        (exception("accessDeniedException", &detail), 403),
+        (exception("validationException", &message), 400),
+        (exception("accessDeniedException", IDENTITY), 403),
+        (error("AccessDenied", IDENTITY), 500),
+        (error("AccessDenied", &message), 500),
+    ] {
+        for client in [SDK, SSE] {
+            let mut first = stream_relay(client, &settings());
+            let gateway::Flow::Fail(refusal) = first.push(&bad, &mut Vec::new()) else {
+                panic!("{client:?}");
+            };
+            assert_eq!(refusal.status, status);
+            assert!(!tells_identity(refusal.message.as_bytes()), "{refusal}");
+            assert!(refusal.log.unwrap().contains("assumed-role"));
+            let mut later = stream_relay(client, &settings());
+            let mut written = Vec::new();
+            let flow = later.push(&[start.clone(), bad.clone()].concat(), &mut written);
+            assert!(!tells_identity(&written));
+            match client.sse {
+                true => assert!(!written.is_empty()),
+                false => assert_eq!(flow, gateway::Flow::Cut(start.len())),
+            }
+            let line = later.complaint().unwrap();
+            assert!(line.contains("assumed-role"), "{line}");
+        }
+    }
+}
+
 #[test]
 fn an_exception_about_the_gateway_is_cut_out_of_a_stream() {
     let event = |kind: &str, name: &str, payload: &str| {

@@ -2,40 +2,85 @@
 //! the whole canonical request with the session token in it, and a permission error names the gateway's role and account.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
 
-use crate::json::members::{Members, scalar};
+use crate::bedrock::exception;
+use crate::json::cursor::Cursor;
+use crate::json::members::{Members, scalar, strings};
 use crate::json::text::Literal;
 use crate::refusal::Refusal;
 
 /// What a client gets in place of an error of AWS's about the gateway itself; `None` for all other errors, which may pass.
 /// `name` is the exception, as far as it is known from elsewhere than the `body`.
 pub fn hidden(status: u16, name: Option<&str>, body: &[u8]) -> Option<Refusal> {
+    judge(status, name, &Said::read(&String::from_utf8_lossy(body)))
+}
+
+/// The same of what has the status of a good answer: only what looks like an error is judged, as a model may write of signatures.
+pub fn hidden_in_good(body: &[u8]) -> Option<Refusal> {
     let text = String::from_utf8_lossy(body);
-    let said = Said::read(&text);
+    match looks_like_error(&text) {
+        true => judge(500, None, &Said::read(&text)),
+        false => None,
+    }
+}
+
+/// Whether an answer's member is one that errors have. A good answer has at least one other.
+pub fn is_of_errors(name: &str) -> bool {
+    ERRORS_OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Whether a header of AWS's answer is about the gateway: how it signed, or who it is.
+pub fn hides_header(status: u16, name: &str, value: &[u8]) -> bool {
+    let says = || {
+        let value = String::from_utf8_lossy(value);
+        let quotes = has_any(&value, &QUOTES);
+        quotes || without_identity(&value, false).is_some()
+    };
+    HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)) || (status >= 300 && says())
+}
+
+fn judge(status: u16, name: Option<&str>, said: &Said) -> Option<Refusal> {
     let named = name
         .into_iter()
         .chain(said.names.iter().map(String::as_str));
     let verdict = named.clone().find(|name| is_verdict(name));
     let spoken = said.message.as_deref().unwrap_or_default();
-    let shown = verdict.or(name).or(said.names.first().map(String::as_str));
-    let shown = shown.unwrap_or("error").escape_debug();
-    if verdict.is_some() || status == 401 || quotes_request(status, spoken, &text) {
+    let name = name.or(said.names.first().map(String::as_str));
+    let shown = verdict.or(name).unwrap_or("error").escape_debug();
+    let denied = status == 403 || name.is_some_and(|name| plain(name) == "accessdenied");
+    if verdict.is_some() || status == 401 || said.quotes_request(denied) {
+        let quoted = said.all().find(|text| has_any(text, &QUOTES));
+        let reason = match spoken.is_empty() {
+            true => quoted.unwrap_or_default(),
+            false => spoken,
+        };
         return Some(Refusal {
             log: Some(format!(
                 "AWS does not accept the gateway's credentials or signature: {shown} ({status}): {}",
-                for_the_log(spoken)
+                for_the_log(reason)
             )),
             ..Refusal::from_status(502)
         });
     }
-    let message = without_identity(spoken, status == 403)?;
-    let name = name.or(said.names.first().map(String::as_str));
-    let name = name.unwrap_or("AccessDeniedException").to_owned();
+    let anonymous = without_identity(spoken, denied);
+    // Whatever else says it cannot be told either: what stays is the message.
+    let telling = match &anonymous {
+        Some(_) => spoken,
+        None => said
+            .all()
+            .find(|text| without_identity(text, denied).is_some())?,
+    };
+    let message = match (anonymous, spoken.is_empty()) {
+        (Some(anonymous), _) => anonymous.into(),
+        (None, false) => spoken.to_owned().into(),
+        (None, true) => exception::for_status(status).1,
+    };
+    let name = name.unwrap_or("AccessDeniedException");
     Some(Refusal {
         log: Some(format!(
             "AWS refuses this to the gateway: {shown} ({status}): {}",
-            for_the_log(spoken)
+            for_the_log(telling)
         )),
-        ..Refusal::new(status, name, message)
+        ..Refusal::new(status, name.to_owned(), message)
     })
 }
 
@@ -44,11 +89,38 @@ pub fn is_expired(name: &str) -> bool {
     matches!(plain(name).as_str(), "expiredtoken" | "tokenexpired")
 }
 
-/// What an error's body says, in whichever form.
+/// Whether this has the form of an error: an object of nothing but what errors have, as far as it is one; or XML.
+fn looks_like_error(text: &str) -> bool {
+    let text = text.trim_start();
+    if text.starts_with('<') {
+        return true;
+    }
+    let mut cursor = Cursor::new(text);
+    if cursor.open().is_err() {
+        return false;
+    }
+    while let Ok(Some(name)) = cursor.member() {
+        if !is_of_errors(&name) {
+            return false;
+        }
+        let Ok(value) = cursor.value() else {
+            return true;
+        };
+        // The event that begins a message of a model's.
+        if name == "message" && value.starts_with('{') {
+            return false;
+        }
+    }
+    true
+}
+
+/// What an error says, in whichever form.
 struct Said {
     /// What may be the exception's name.
     names: Vec<String>,
     message: Option<String>,
+    /// All that it says, wherever that stands: each string, and the text as it came.
+    strings: Vec<String>,
 }
 
 impl Said {
@@ -71,7 +143,27 @@ impl Said {
         // Some of AWS's services, and what stands before them, speak XML.
         names.extend(element(text, "<Code>", "</Code>"));
         let message = message.or_else(|| element(text, "<Message>", "</Message>"));
-        Self { names, message }
+        let is_plain = !text.trim_start().starts_with(['{', '[', '<', '"']);
+        let message = message.or_else(|| (is_plain && !text.is_empty()).then(|| text.to_owned()));
+        let strings = strings(text).map(|string| Literal(string).decode().into_owned());
+        let strings = strings.chain([text.to_owned()]).collect();
+        Self {
+            names,
+            message,
+            strings,
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let message = self.message.iter();
+        message.chain(&self.strings).map(String::as_str)
+    }
+
+    /// Whether it is about who signed, and how: in any answer by what only such a message quotes, in one that denies access by
+    /// what it speaks of. A model's own errors may speak of signatures, too: those of its thinking.
+    fn quotes_request(&self, denied: bool) -> bool {
+        self.all()
+            .any(|text| has_any(text, &QUOTES) || (denied && has_any(text, &TOPICS)))
     }
 }
 
@@ -98,39 +190,29 @@ fn is_verdict(name: &str) -> bool {
     VERDICTS.contains(&plain(name).as_str())
 }
 
-/// Whether a message is about who signed, and how: in any answer by what only such a message quotes, in one that denies access
-/// by what it speaks of. A model's own errors may speak of signatures, too: those of its thinking.
-fn quotes_request(status: u16, message: &str, text: &str) -> bool {
-    let has = |parts: &[&str]| {
-        [message, text].iter().any(|said| {
-            let said = said.to_ascii_lowercase();
-            parts.iter().any(|part| said.contains(part))
-        })
-    };
-    has(&QUOTES) || (status == 403 && has(&TOPICS))
+fn has_any(text: &str, parts: &[&str]) -> bool {
+    let text = text.to_ascii_lowercase();
+    parts.iter().any(|part| text.contains(part))
 }
 
 /// The message without the gateway's identity; `None` if it does not name that. `denied`: account numbers are taken out, too.
 fn without_identity(message: &str, denied: bool) -> Option<String> {
     let mut anonymous = String::with_capacity(message.len());
     let mut found = false;
-    for piece in message.split_inclusive(ends_word) {
-        let word = piece.trim_end_matches(ends_word);
-        let rest = piece.get(word.len()..).unwrap_or_default();
-        let mut parts = word.splitn(6, ':');
-        let is_arn = parts.next() == Some("arn");
-        if is_arn
-            && parts
-                .nth(1)
-                .is_some_and(|service| matches!(service, "iam" | "sts"))
-        {
-            found = true;
-            anonymous.push_str("the gateway");
-        } else {
-            anonymous.push_str(word);
-        }
-        anonymous.push_str(rest);
+    let mut rest = message;
+    while let Some(at) = rest.find("arn:") {
+        let (before, arn) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let (word, after) = arn
+            .find(ends_word)
+            .and_then(|end| arn.split_at_checked(end))
+            .unwrap_or((arn, ""));
+        anonymous.push_str(before);
+        let is_identity = matches!(word.split(':').nth(2), Some("iam" | "sts"));
+        found |= is_identity;
+        anonymous.push_str(if is_identity { "the gateway" } else { word });
+        rest = after;
     }
+    anonymous.push_str(rest);
     let numbers = accounts(&anonymous);
     (found || (denied && numbers.is_some())).then(|| numbers.unwrap_or(anonymous))
 }
@@ -150,7 +232,11 @@ fn accounts(text: &str) -> Option<String> {
 }
 
 fn ends_word(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '(' | ')' | '[' | ']')
+    c.is_whitespace()
+        || matches!(
+            c,
+            '"' | '\'' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>'
+        )
 }
 
 /// A message as it may stand in the error log: on one line, not too long, and without what is secret.
@@ -271,6 +357,35 @@ const TOPICS: [&str; 8] = [
     "credential",
     "security token",
     "signature",
+];
+
+/// What the members of an error are called, in whichever form.
+const ERRORS_OWN: [&str; 14] = [
+    "__type",
+    "code",
+    "detail",
+    "details",
+    "error",
+    "errors",
+    "errormessage",
+    "message",
+    "param",
+    "request_id",
+    "requestid",
+    "sequence_number",
+    "status",
+    "type",
+];
+
+/// Headers of AWS's that say who asked and how, or where a request that the gateway signed should go instead.
+const HEADERS: [&str; 7] = [
+    "location",
+    "refresh",
+    "www-authenticate",
+    "x-amz-security-token",
+    "x-amzn-error-message",
+    "x-amzn-errormessage",
+    "x-amzn-remapped-www-authenticate",
 ];
 
 /// Names that secrets have in headers and queries.

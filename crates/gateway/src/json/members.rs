@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use super::text::Literal;
+use super::text::{Literal, place};
 
 /// The members of all objects in a JSON value, in the order in which they stand: each name, escapes undone, and the text
 /// from its value on. Walks the text once, without recursion; what is no JSON ends the walk.
@@ -35,6 +35,19 @@ impl<'a> Iterator for Members<'a> {
             }
         }
     }
+}
+
+/// All strings in `json`, names of members among them, quotes included.
+pub fn strings(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        let literal = rest
+            .get(memchr(b'"', rest.as_bytes())?..)
+            .and_then(string_at)?;
+        let end = place(rest, literal)?.end;
+        rest = rest.get(end..)?;
+        Some(literal)
+    })
 }
 
 /// The string, number or word that `text` begins with; of an object or an array no more than its bracket.

@@ -92,10 +92,9 @@ impl Frames {
                         writer.event(&incoming, out);
                     }
                 }
-                Ok(Seen::Exception(name, refusal)) => {
-                    let said = refusal.message.as_bytes();
+                Ok(Seen::Exception(name, said, refusal)) => {
                     let hidden = match self.own {
-                        true => verdict::hidden(refusal.status, Some(name), said),
+                        true => verdict::hidden(refusal.status, Some(&refusal.exception), said),
                         false => None,
                     };
                     if self.holding {
@@ -104,6 +103,9 @@ impl Frames {
                     // It is the last frame, whether the upstream ends after it or not.
                     let told = match &hidden {
                         None => self.written.tell(name, &refusal, out),
+                        Some(hidden) if hidden.exception == refusal.exception => {
+                            self.written.tell(name, hidden, out)
+                        }
                         Some(hidden) => self.written.tell(SERVER_EXCEPTION, hidden, out),
                     };
                     if told {

@@ -44,8 +44,8 @@ pub(crate) enum Seen<'a> {
     Event(Incoming<'a>),
     /// Nothing a client needs.
     Nothing,
-    /// The stream failed: the exception as Bedrock spells it, and the error for the client.
-    Exception(&'a str, Box<Refusal>),
+    /// The stream failed: the exception as Bedrock spells it, all that it says, and the error for the client.
+    Exception(&'a str, &'a [u8], Box<Refusal>),
 }
 
 /// A frame that is whole but makes no sense.
@@ -120,12 +120,14 @@ impl Observer {
                 payload,
             } => Ok(failed(
                 exception_type,
+                payload,
                 exception::message_in(payload),
                 facts,
             )),
             Message::Error { code, message } => {
+                let said = message.as_bytes();
                 let message = Some(message.to_owned()).filter(|message| !message.is_empty());
-                Ok(failed(code, message, facts))
+                Ok(failed(code, said, message, facts))
             }
         }
     }
@@ -152,13 +154,19 @@ impl Observer {
     }
 }
 
-fn failed<'a>(name: &'a str, message: Option<String>, facts: &mut Facts) -> Seen<'a> {
+fn failed<'a>(
+    name: &'a str,
+    said: &'a [u8],
+    message: Option<String>,
+    facts: &mut Facts,
+) -> Seen<'a> {
     facts.stream = Some(StreamStatus::Exception);
     facts.exception = Some(name.to_owned());
     let status = exception::status_of(name);
     let message = message.map_or_else(|| exception::for_status(status).1, Cow::Owned);
     Seen::Exception(
         name,
+        said,
         Box::new(exception::told(status, exception::http_name(name), message)),
     )
 }
