@@ -282,7 +282,8 @@ fn streamed(path: &str, events: &[&str], clean: bool) -> (Facts, Ending) {
             200,
             "text/event-stream; charset=utf-8",
         );
-        assert!(relay.is_stream() && !relay.holds() && relay.rewrites_as().is_none());
+        assert!(relay.is_stream() && relay.rewrites_as().is_none());
+        assert_eq!(relay.holds(), keeping().hold_headers);
         fed(relay, pieces, clean)
     };
     let whole = feed(vec![bytes]);
@@ -663,4 +664,99 @@ fn an_event_that_is_an_array_counts_nothing() {
         (seen.facts.input_tokens, seen.facts.output_tokens),
         (Some(5), Some(6))
     );
+}
+
+/// Whether any of it reached the client, however the answer was cut.
+fn leaks(target: &str, before: &str, bad: &str, cut: usize) -> (bool, Ending, Option<String>) {
+    let relay = || relay(target, true, &settings(), 200, "text/event-stream");
+    let text = format!("{before}{bad}");
+    let seen = fed(relay(), text.as_bytes().chunks(cut), true);
+    let sent = String::from_utf8_lossy(&seen.sent);
+    let leaks = ["SECRET", "123456789012", "assumed-role"]
+        .iter()
+        .any(|secret| sent.contains(secret));
+    let mut again = relay();
+    for piece in text.as_bytes().chunks(cut) {
+        again.push(piece, &mut Vec::new());
+    }
+    (leaks, seen.ending, again.complaint())
+}
+
+#[test]
+fn what_aws_says_of_the_gateway_is_cut_out_of_events_in_any_form() {
+    let signature = r#"{"code":"SignatureDoesNotMatch","message":"Canonical String\nx-amz-security-token:SECRET"}"#;
+    let identity = r#"{"code":"AccessDeniedException","message":"User: arn:aws:sts::123456789012:assumed-role/G/i is not"}"#;
+    for error in [signature, identity] {
+        for bad in [
+            format!("event: error\ndata: {{\"type\":\"error\",\"error\":{error}}}\n\n"),
+            format!("data: {{\"error\":{error}}}\n\n"),
+            format!("data: {{\"error\":{error}}}\r\r"),
+            format!("data: {{\"error\":\ndata: {error}}}\n\n"),
+            format!("data: {{\"error\":{error}}}"),
+            format!("data: {error}\r\n\r\n"),
+            format!("data: AWS said {error}\n\n"),
+            format!(": {error}\n\n"),
+            format!("event: x\n:{error}\ndata: {{}}\n\n"),
+            format!(
+                "data: {{\"type\":\"response.failed\",\"response\":{{\"error\":{error}}}}}\n\n"
+            ),
+        ] {
+            for target in [CHAT, RESPONSES, MESSAGES] {
+                let failed = bad.contains("response.failed");
+                if failed && target != RESPONSES {
+                    continue;
+                }
+                let good = match target {
+                    CHAT => "data: {\"id\":\"c\",\"choices\":[]}\n\n",
+                    RESPONSES => {
+                        "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"error\":null}}\n\n"
+                    }
+                    _ => {
+                        "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"content\":[]}}\n\n"
+                    }
+                };
+                let status = if error == signature { 502 } else { 500 };
+                for cut in [1, 7, 30, 4096] {
+                    let (leaked, ending, _) = leaks(target, "", &bad, cut);
+                    let is_error = matches!(ending, Ending::Error(sent, _) if sent == status);
+                    assert!(!leaked && is_error, "{target} {cut} {bad}: {ending:?}");
+                    let (leaked, ending, line) = leaks(target, good, &bad, cut);
+                    assert!(
+                        !leaked && ending == Ending::Cut,
+                        "{target} {cut} {bad}: {ending:?}"
+                    );
+                    assert!(line.unwrap().contains("AWS "), "{target} {bad}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_may_write_of_signatures() {
+    let text = "Canonical String x-amz-security-token: arn:aws:sts::123456789012:assumed-role/x";
+    for (target, event) in [
+        (
+            CHAT,
+            format!(r#"{{"id":"c","choices":[{{"delta":{{"content":"{text}"}}}}]}}"#),
+        ),
+        (
+            RESPONSES,
+            format!(r#"{{"type":"response.output_text.delta","delta":"{text}"}}"#),
+        ),
+        (
+            MESSAGES,
+            format!(
+                r#"{{"type":"content_block_delta","delta":{{"type":"text_delta","text":"{text}"}}}}"#
+            ),
+        ),
+    ] {
+        for cut in [1, 7, 4096] {
+            let (passed, ending, _) = leaks(target, "", &format!("data: {event}\n\n"), cut);
+            assert!(
+                passed && !matches!(ending, Ending::Error(..)),
+                "{target} {ending:?}"
+            );
+        }
+    }
 }

@@ -77,6 +77,14 @@ impl Decoder {
         }
     }
 
+    /// The bytes of the event that is not whole yet, once all input is read.
+    pub fn unfinished(&self) -> &[u8] {
+        match self.given {
+            true => &[],
+            false => &self.kept,
+        }
+    }
+
     fn without_mark<'b>(&mut self, block: &'b [u8]) -> &'b [u8] {
         let start = std::mem::take(&mut self.at_start);
         block

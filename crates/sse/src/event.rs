@@ -12,8 +12,8 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Reads the lines of an event, however each of them ends.
-    pub(crate) fn parse(lines: &'a [u8]) -> Option<Self> {
+    /// Reads the lines of an event, however each of them ends; `None` if it has no data.
+    pub fn parse(lines: &'a [u8]) -> Option<Self> {
         let mut name: &[u8] = b"";
         let mut data: Option<Cow<'a, [u8]>> = None;
         // Between a carriage return and a line feed stands what looks like one more empty line.

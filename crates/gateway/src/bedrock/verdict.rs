@@ -89,15 +89,12 @@ pub fn is_expired(name: &str) -> bool {
     matches!(plain(name).as_str(), "expiredtoken" | "tokenexpired")
 }
 
-/// Whether this has the form of an error: an object of nothing but what errors have, as far as it is one; or XML.
+/// Whether this has the form of an error: an object of nothing but what errors have, as far as it is one; or no JSON.
 fn looks_like_error(text: &str) -> bool {
     let text = text.trim_start();
-    if text.starts_with('<') {
-        return true;
-    }
     let mut cursor = Cursor::new(text);
     if cursor.open().is_err() {
-        return false;
+        return !text.starts_with('[');
     }
     while let Ok(Some(name)) = cursor.member() {
         if !is_of_errors(&name) {
@@ -106,6 +103,9 @@ fn looks_like_error(text: &str) -> bool {
         let Ok(value) = cursor.value() else {
             return true;
         };
+        if name == "type" && value.ends_with(".failed\"") {
+            return true;
+        }
         // The event that begins a message of a model's.
         if name == "message" && value.starts_with('{') {
             return false;

@@ -148,8 +148,8 @@ impl Relay {
     pub fn holds(&self) -> bool {
         match &self.form {
             Form::Frames(frames) => frames.holds(),
-            // Who speaks a vendor's own API knows its errors in the stream, too.
-            Form::Passed(_) | Form::Events(_) => false,
+            Form::Events(events) => events.holds(),
+            Form::Passed(_) => false,
             Form::Screened(screened) => screened.holds(),
             Form::Collected(collected) => collected.holds(),
         }
@@ -204,7 +204,7 @@ impl Relay {
     pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> End {
         match &mut self.form {
             Form::Frames(frames) => frames.finish(clean, &mut self.facts, &mut self.fault, out),
-            Form::Events(_) => Events::finish(clean, &mut self.facts),
+            Form::Events(events) => events.finish(clean, &mut self.facts),
             Form::Passed(_) if clean => End::Clean,
             Form::Passed(_) => End::Cut,
             Form::Screened(screened) => screened.finish(clean, &self.facts),
