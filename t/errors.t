@@ -261,6 +261,30 @@ x-amz-security-token:***
 --- no_error_log
 TOKEN-EXAMPLE
 
+=== nor do headers tell of it, and nothing leads elsewhere
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        absolute_redirect off;
+        location / {
+            default_type application/json;
+            add_header X-Amz-Security-Token TOKEN-EXAMPLE always;
+            add_header x-amzn-ErrorMessage TOKEN-EXAMPLE always;
+            add_header X-Other "arn:aws:sts::123456789012:assumed-role/TOKEN-EXAMPLE/i" always;
+            if ($uri ~ converse$) { return 302 /TOKEN-EXAMPLE; }
+            return 403 '{"message":"no"}';
+        }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- request eval
+[map { "POST /$_\n" . '{"model":"any.model","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"max_tokens":5}' }
+    'model/any.model/converse', 'model/any.model/invoke', 'plain', 'v1/chat/completions', 'v1/messages', 'openai/v1/responses']
+--- error_code eval
+[302, 403, 302, 502, 502, 403]
+--- raw_response_headers_unlike eval
+[(qr/TOKEN|^Location/mi) x 6]
+
 === the client's own credentials are judged to its face
 --- http_config
     server {

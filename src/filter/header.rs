@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use gateway::bedrock::verdict::hides_header;
 use gateway::{Plan, Refusal};
 
 use super::{OK, failure, ping};
@@ -53,6 +54,10 @@ pub fn header(request: Request) -> isize {
     };
     if upstream.status() == 0 {
         return no_answer(request, context, upstream);
+    }
+    if plan.is_authorized_by_gateway() {
+        let status = upstream.status();
+        request.remove_answer_headers(|name, value| hides_header(status, name, value));
     }
     let relay = plan.relay(
         upstream.status(),

@@ -190,6 +190,23 @@ impl Request {
         }
     }
 
+    /// Takes those headers out of the answer that `unwanted` says, by name and value.
+    pub fn remove_answer_headers(self, unwanted: impl Fn(&str, &[u8]) -> bool) {
+        // SAFETY: the list is live, and nothing else changes it meanwhile.
+        unsafe {
+            for element in super::headers::elements(&raw mut (*self.raw()).headers_out.headers) {
+                let name = std::str::from_utf8(super::bytes(&(*element).key)).unwrap_or_default();
+                if (*element).hash != 0 && unwanted(name, super::bytes(&(*element).value)) {
+                    (*element).hash = 0;
+                    // nginx would make an absolute one of it, whatever the list says.
+                    if (*self.raw()).headers_out.location == element {
+                        (*self.raw()).headers_out.location = ptr::null_mut();
+                    }
+                }
+            }
+        }
+    }
+
     /// Says nothing of ranges, and gives none.
     pub fn no_ranges(self) {
         // SAFETY: the request is live.

@@ -188,6 +188,11 @@ pub fn plan_large<'a>(
 }
 
 impl Plan {
+    /// Whether the gateway authorizes the request, so that what AWS says of that is not for the client.
+    pub fn is_authorized_by_gateway(&self) -> bool {
+        self.answer.own
+    }
+
     /// What is still needed when the request has body and headers: how to read the answer, and what the log says.
     #[must_use]
     pub fn for_answer(self) -> Self {
@@ -241,7 +246,7 @@ impl Plan {
 
     /// Whether an answer with this status may go on otherwise than Bedrock sent it.
     pub fn rewrites_answer(&self, status: u16) -> bool {
-        self.answer.reply != Reply::AsSent || (self.answer.own && status >= 400)
+        self.answer.reply != Reply::AsSent || (self.answer.own && status >= 300)
     }
 
     /// The client signed for itself, so nothing it signed may change.

@@ -50,9 +50,9 @@ enum Form {
     Frames(Box<Frames>),
     /// Server-sent events, whose bytes pass as they are.
     Events(Events),
-    /// Any other answer, whose bytes pass as they are.
+    /// Any other answer to who authorized the request itself: its bytes pass as they are.
     Passed(native::response::Observer),
-    /// An error whose bytes pass as they are once it is sure that they may.
+    /// Any other answer, whose bytes pass as they are once it is sure that they may.
     Screened(Screened),
     /// Any other answer, which has to be whole before it can be written in the client's form.
     Collected(Box<Collected>),
@@ -120,7 +120,7 @@ impl Relay {
                 status,
                 expected,
             )))
-        } else if answer.own && status >= 400 {
+        } else if answer.own {
             Form::Screened(Screened::new(observer(), status))
         } else {
             Form::Passed(observer())

@@ -4,6 +4,7 @@ use crate::bedrock::event::SERVERS;
 use crate::bedrock::exception;
 use crate::bedrock::openai::is_call;
 use crate::bedrock::usage::{Metrics, Usage, keep, reasoning_in};
+use crate::bedrock::verdict::is_of_errors;
 use crate::bedrock::{Operation, VendorApi};
 use crate::facts::Facts;
 use crate::json::tap::{Listener, Tap};
@@ -15,6 +16,8 @@ pub struct Observer {
     /// Whether the answer is an error: only then `__type` is an exception, and not a model's own word; and nothing that it
     /// counts was spent.
     failed: bool,
+    /// Whether a member of the whole has passed that no error has.
+    is_models: bool,
     tap: Tap,
     response_text: usize,
 }
@@ -25,6 +28,7 @@ impl Observer {
         Self {
             operation,
             failed,
+            is_models: false,
             tap: Tap::new(VALUE_LIMIT.max(response_text)),
             response_text,
         }
@@ -35,10 +39,16 @@ impl Observer {
         let mut listener = Heard {
             operation: self.operation,
             failed: self.failed,
+            is_models: &mut self.is_models,
             response_text: self.response_text,
             facts,
         };
         self.tap.push(bytes, &mut listener);
+    }
+
+    /// Whether a member has passed that no error has, so that this is what was asked for.
+    pub fn is_models(&self) -> bool {
+        self.is_models
     }
 }
 
@@ -158,12 +168,16 @@ impl Member {
 struct Heard<'f> {
     operation: Operation,
     failed: bool,
+    is_models: &'f mut bool,
     response_text: usize,
     facts: &'f mut Facts,
 }
 
 impl Listener for Heard<'_> {
     fn wants(&mut self, path: &str) -> bool {
+        if !*self.is_models {
+            *self.is_models = !path.contains('.') && !is_of_errors(path);
+        }
         match Member::at(self.operation, path) {
             None => false,
             Some(member) if self.failed && member != Member::Exception => false,
