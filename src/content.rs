@@ -115,11 +115,7 @@ fn check_what_was_written(request: Request, context: Handle) {
         // Perhaps `proxy_set_body $request_body`. What is in a file is in no variable.
         own => !body.in_file() && body.read().is_ok_and(|body| body == own),
     };
-    let headers = headers::client_headers(request);
-    let headers: Vec<(&str, &str)> = headers
-        .iter()
-        .map(|(name, value)| (name.as_ref(), value.as_ref()))
-        .collect();
+    let headers = headers::raw(request).collect::<Vec<_>>();
     let signed = Signed {
         target: &plan.target,
         host: &plan.host,

@@ -43,8 +43,7 @@ pub fn begin(request: Request, context: Handle, share: Option<Share>) -> Result<
     if context.asked.decoded.is_some() {
         return Ok(Step::Ready(share));
     }
-    let Some(coding) = Coding::of(headers::client_header(request, "content-encoding").as_deref())?
-    else {
+    let Some(coding) = Coding::of(headers::first(request, "content-encoding").as_deref())? else {
         return Ok(Step::Ready(share));
     };
     if location_conf(request).is_some_and(|conf| matches!(conf.auth, Some(Auth::Off))) {

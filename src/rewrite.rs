@@ -2,6 +2,7 @@
 //! `map`, limit_req and access modules see `$bedrock_requested_model`. Nothing is refused here: access control comes first.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use gateway::request::{SESSION_ID, is_name};
 use gateway::target::of_decoded_path;
@@ -59,7 +60,9 @@ pub fn handler(request: Request) -> isize {
     }
     context.begin(request);
     request.forget_preconditions();
-    context.asked.session_id = headers::client_header(request, SESSION_ID).filter(|id| is_name(id));
+    context.asked.session_id = headers::first(request, SESSION_ID)
+        .filter(|id| is_name(id))
+        .map(Cow::into_owned);
     let target = target(request);
     let api = conf.api.unwrap_or_default();
     let api = api.unwrap_or_else(|| Api::of(&target));

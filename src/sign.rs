@@ -22,12 +22,13 @@ use crate::context::{self, Handle};
 use crate::credentials::{self, Found, unavailable};
 use crate::directives::MainConf;
 use crate::directives::location::{Auth, Betas, LocationConf};
+use crate::nginx::body::{self, Pieces};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
 use crate::nginx::value::Value;
-use crate::nginx::{body, headers, upstream};
+use crate::nginx::{headers, upstream};
 use crate::rewrite::{FAILED, in_thread, read_body, resume};
 use crate::room::Share;
 use crate::{LARGE_BODY, decode, location_conf, main_conf, models};
@@ -50,9 +51,9 @@ pub fn handler(request: Request) -> isize {
         },
         awaited => (awaited, None),
     };
-    let planned = match (awaited, context.asked.inspected.clone()) {
+    let planned = match (awaited, &context.asked.inspected) {
         (_, None) => return DECLINED,
-        (_, Some(Err(refusal))) => Err(refusal),
+        (_, Some(Err(refusal))) => Err(refusal.clone()),
         (Some(Awaited::Planning(planned)), _) => {
             let planned = planned.take();
             planned.map_or_else(
@@ -176,9 +177,6 @@ fn planned(
     credentials: Option<(usize, Current)>,
     share: Option<Share>,
 ) -> Result<Option<Planned>, Refusal> {
-    let Some(asked) = context.request().cloned() else {
-        return Err(Refusal::from_status(500));
-    };
     let auth = match credentials
         .as_ref()
         .map(|(_, current)| &*current.credential)
@@ -190,56 +188,73 @@ fn planned(
     let values = Values::evaluate(request, conf, main, auth)?;
     let pieces = decode::pieces(request, context);
     let length = pieces.len();
-    let large = length > LARGE_BODY || pieces.in_file();
-    let directory = request.core_conf().and_then(body::directory);
-    // What a thread uses must not be the request's own memory, which the event loop may touch meanwhile.
-    let client_headers: Vec<(String, String)> = headers::client_headers(request)
-        .into_iter()
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    let work = move || -> Result<Planned, Refusal> {
-        let headers: Vec<(&str, &str)> = client_headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let failed = |error: io::Error| {
-            Refusal::misconfigured(format!("a large request body cannot be handled: {error}"))
-        };
-        let bytes = pieces.read().map_err(failed)?;
-        let mut file = NewFile::in_directory(directory);
-        let sink: Option<&mut dyn Sink> = if large { Some(&mut file) } else { None };
-        let mut plan = plan_large(&asked, &values.settings(), &headers, &bytes, sink)?;
-        let body_hash = match values.auth {
-            gateway::Auth::Sign => plan.body.sha256_hex(&bytes),
-            _ => String::new(),
-        };
-        if let Body::Spliced(segments) = &plan.body
-            && (pieces.in_file() || large && !is_for_memory(segments))
-        {
-            let length = plan.body.len(bytes.len());
-            for piece in plan.body.pieces(&bytes) {
-                file.write(piece);
-            }
-            plan.body = Body::Written {
-                length,
-                sha256: body_hash.clone(),
-            };
-        }
-        let file = file.done().map_err(failed)?;
-        Ok(Planned {
-            plan,
-            body_hash,
-            file,
-            credentials,
-        })
-    };
-    if !large {
-        return work().map(Some);
+    let asked = context.request().ok_or_else(|| Refusal::from_status(500))?;
+    let headers = headers::of(request);
+    if length <= LARGE_BODY && !pieces.in_file() {
+        let headers: Vec<_> = headers.collect();
+        return plan(asked, &values, &headers, &pieces, None, credentials).map(Some);
     }
+    // What a thread uses must not be the request's own memory, which the event loop may touch meanwhile.
+    let asked = asked.clone();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.into_owned().into(), value.into_owned().into()))
+        .collect();
+    let directory = request.core_conf().and_then(body::directory);
+    let work = move || {
+        let file = NewFile::in_directory(directory);
+        plan(&asked, &values, &headers, &pieces, Some(file), credentials)
+    };
     in_thread(request, context, length, share, work, |planned| {
         Awaited::Planning(planned)
     })?;
     Ok(None)
+}
+
+/// Plans the call. `file` is there for a large body, and takes it where it is changed.
+fn plan(
+    asked: &gateway::Request,
+    values: &Values,
+    headers: &[(Cow<'_, str>, Cow<'_, str>)],
+    pieces: &Pieces,
+    mut file: Option<NewFile>,
+    credentials: Option<(usize, Current)>,
+) -> Result<Planned, Refusal> {
+    let headers: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_ref(), value.as_ref()))
+        .collect();
+    let failed = |error: io::Error| {
+        Refusal::misconfigured(format!("a large request body cannot be handled: {error}"))
+    };
+    let bytes = pieces.read().map_err(failed)?;
+    let sink = file.as_mut().map(|file| -> &mut dyn Sink { file });
+    let mut plan = plan_large(asked, &values.settings(), &headers, &bytes, sink)?;
+    let body_hash = match values.auth {
+        gateway::Auth::Sign => plan.body.sha256_hex(&bytes),
+        _ => String::new(),
+    };
+    if let (Some(file), Body::Spliced(segments)) = (&mut file, &plan.body)
+        && (pieces.in_file() || !is_for_memory(segments))
+    {
+        let length = plan.body.len(bytes.len());
+        for piece in plan.body.pieces(&bytes) {
+            file.write(piece);
+        }
+        plan.body = Body::Written {
+            length,
+            sha256: body_hash.clone(),
+        };
+    }
+    let file = match file {
+        Some(file) => file.done().map_err(failed)?,
+        None => None,
+    };
+    Ok(Planned {
+        plan,
+        body_hash,
+        file,
+        credentials,
+    })
 }
 
 /// Has the plan sent, with the authorization it needs.

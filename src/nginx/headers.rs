@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::mem::size_of;
 use std::ptr;
 
-use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_pcalloc, ngx_str_t, ngx_table_elt_t};
+use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_pcalloc, ngx_table_elt_t};
 
 use super::bits;
 use super::request::Request;
@@ -18,32 +18,35 @@ pub struct Saved {
     chunked: u32,
 }
 
-/// The client's headers in their order. A byte that is no UTF-8 shows as U+FFFD.
-pub fn client_headers(request: Request) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
-    let text = |string: *const ngx_str_t| {
-        // SAFETY: header strings live as long as the request; every use ends before that.
-        let bytes: &'static [u8] = unsafe { super::bytes(&*string) };
-        String::from_utf8_lossy(bytes)
-    };
-    // SAFETY: the list is live and not changed meanwhile.
+/// The headers that stand on the request, in their order. A byte that is no UTF-8 shows as U+FFFD.
+pub fn of(request: Request) -> impl Iterator<Item = (Cow<'static, str>, Cow<'static, str>)> {
+    raw(request).map(|(name, value)| (shown(name), shown(value)))
+}
+
+/// The first of these headers with this name.
+pub fn first(request: Request, name: &str) -> Option<Cow<'static, str>> {
+    raw(request)
+        .find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| shown(value))
+}
+
+/// The same as they are.
+pub fn raw(request: Request) -> impl Iterator<Item = (&'static [u8], &'static [u8])> {
+    // SAFETY: the list is live and not changed meanwhile; its strings live as long as the request, and every use ends before.
     unsafe {
-        elements(&raw mut (*request.raw()).headers_in.headers)
-            .map(|element| {
-                (
-                    text(&raw const (*element).key),
-                    text(&raw const (*element).value),
-                )
-            })
-            .collect()
+        elements(&raw mut (*request.raw()).headers_in.headers).map(|element| {
+            let element = &*element;
+            (super::bytes(&element.key), super::bytes(&element.value))
+        })
     }
 }
 
-/// The first of the client's headers with this name.
-pub fn client_header(request: Request, name: &str) -> Option<String> {
-    client_headers(request)
-        .into_iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.into_owned())
+/// Nearly every header is plain text, and told to be so at once.
+fn shown(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// Remembers the headers as they are.

@@ -124,7 +124,11 @@ pub(crate) fn sha256_hex<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Stri
 pub(crate) fn hex_of(context: Context) -> String {
     let digest = context.finish();
     let mut text = String::with_capacity(2 * SHA256.output_len());
-    text.extend(digest.as_ref().iter().flat_map(|byte| hex_digits(*byte)));
+    for byte in digest.as_ref() {
+        let [high, low] = hex_digits(*byte);
+        text.push(high);
+        text.push(low);
+    }
     text
 }
 

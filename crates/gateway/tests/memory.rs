@@ -8,6 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use common::settings;
+use gateway::family;
 use gateway::{Guardrail, Refusal, Settings, Sink, inspect, plan_large};
 
 /// As long as the bodies are.
@@ -30,6 +31,8 @@ impl Sink for File {
 /// What a request costs at most, and what comes of it.
 fn cost(target: &str, settings: &Settings<'_>, body: &str) -> (usize, Result<usize, Refusal>) {
     let body = body.as_bytes();
+    // What is made once for all requests is there.
+    family::of("a.b", None, family::Rules::default());
     let before = measure();
     let work = || {
         let request = inspect(None, "POST", target, Some(body))?;

@@ -141,14 +141,15 @@ impl<'a> Chunk<'a> {
 
     /// What it tells of tokens; `None` if nothing.
     pub fn counts(&self) -> Option<Box<Counts>> {
-        let own = self.usage.or(self.first_usage);
-        let metrics = self.metrics.as_ref().map(|metrics| metrics.usage);
-        (own.is_some() || metrics.is_some()).then(|| {
-            Box::new(Counts {
-                own: own.unwrap_or_default(),
-                metrics,
-            })
-        })
+        let own = self.usage.as_ref().or(self.first_usage.as_ref());
+        // Nearly no chunk has any.
+        if own.is_none() && self.metrics.is_none() {
+            return None;
+        }
+        Some(Box::new(Counts {
+            own: own.copied().unwrap_or_default(),
+            metrics: self.metrics.as_ref().map(|metrics| metrics.usage),
+        }))
     }
 
     /// Counts that stand in the chunk itself.

@@ -84,12 +84,17 @@ pub(crate) fn percent_encode(text: &str, but: &str, out: &mut String) {
     let sent = |byte: u8| {
         byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || but.as_bytes().contains(&byte)
     };
-    for byte in text.bytes() {
-        if sent(byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.extend(hex_digits(byte).map(|digit| digit.to_ascii_uppercase()));
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| !sent(*byte));
+        let (as_it_is, others) = rest.split_at(end.unwrap_or(rest.len()));
+        // ASCII alone, for the most part all of the text.
+        out.push_str(std::str::from_utf8(as_it_is).unwrap_or_default());
+        rest = others;
+        if let Some((byte, others)) = rest.split_first() {
+            let [high, low] = hex_digits(*byte).map(|digit| digit.to_ascii_uppercase());
+            out.extend(['%', high, low]);
+            rest = others;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A request as it was written for Bedrock, beside what was signed: an operator's own directives may have changed it.
 
+use memchr::{memchr, memmem};
+
 /// What was signed.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
@@ -8,16 +10,19 @@ pub struct Signed<'a> {
     /// `Host`
     pub host: &'a str,
     /// The headers of the call, those that authorize it among them; names in lower case.
-    pub headers: &'a [(&'a str, &'a str)],
+    pub headers: &'a [Header<'a>],
     /// Length of the body in bytes.
     pub body_length: usize,
 }
+
+/// Name and value.
+pub type Header<'a> = (&'a [u8], &'a [u8]);
 
 /// Request line and headers as they were written in HTTP/1.
 pub struct Head<'a> {
     method: &'a [u8],
     target: &'a [u8],
-    headers: Vec<(&'a [u8], &'a [u8])>,
+    headers: Vec<Header<'a>>,
     /// What stands behind them in the same buffer: empty, or a body that was made from the configuration.
     pub own_body: &'a [u8],
 }
@@ -42,16 +47,16 @@ impl<'a> Head<'a> {
         })
     }
 
-    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'a [u8]> + 'h {
+    fn values<'h>(&'h self, name: &'h [u8]) -> impl Iterator<Item = &'a [u8]> + 'h {
         let named = self.headers.iter();
-        let named = named.filter(|(sent, _)| sent.eq_ignore_ascii_case(name.as_bytes()));
+        let named = named.filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         named.map(|(_, value)| *value)
     }
 
     /// Whether there is one such header, with this value.
-    fn has(&self, name: &str, value: &str) -> bool {
+    fn has(&self, name: &[u8], value: &[u8]) -> bool {
         let mut sent = self.values(name);
-        sent.next() == Some(value.as_bytes().trim_ascii()) && sent.next().is_none()
+        sent.next() == Some(value.trim_ascii()) && sent.next().is_none()
     }
 }
 
@@ -71,8 +76,8 @@ pub fn differences(signed: &Signed<'_>, written: &Head<'_>, has_body: bool) -> V
                 .to_owned(),
         );
     }
-    if !written.has("host", signed.host) {
-        let host = written.values("host").next().unwrap_or(b"");
+    if !written.has(b"host", signed.host.as_bytes()) {
+        let host = written.values(b"host").next().unwrap_or(b"");
         found.push(format!(
             "the Host is \"{}\" instead of \"{}\" (include bedrock_params in this location; a proxy_set_header of its own \
              drops those of the level above)",
@@ -80,9 +85,9 @@ pub fn differences(signed: &Signed<'_>, written: &Head<'_>, has_body: bool) -> V
             signed.host
         ));
     }
-    let changed: Vec<&str> = covered(signed.headers)
+    let changed: Vec<String> = covered(signed.headers)
         .filter(|(name, value)| !written.has(name, value))
-        .map(|(name, _)| name)
+        .map(|(name, _)| shown(name))
         .collect();
     if !changed.is_empty() {
         found.push(format!(
@@ -98,9 +103,9 @@ pub fn differences(signed: &Signed<'_>, written: &Head<'_>, has_body: bool) -> V
         ));
     }
     let length = signed.body_length.to_string();
-    let has_length = written.has("content-length", &length)
-        || (signed.body_length == 0 && written.values("content-length").next().is_none());
-    if !has_body || !has_length || written.values("transfer-encoding").next().is_some() {
+    let has_length = written.has(b"content-length", length.as_bytes())
+        || (signed.body_length == 0 && written.values(b"content-length").next().is_none());
+    if !has_body || !has_length || written.values(b"transfer-encoding").next().is_some() {
         found.push(
             "the body, or its length, is another one (see proxy_set_body, proxy_pass_request_body, proxy_set_header)"
                 .to_owned(),
@@ -110,18 +115,18 @@ pub fn differences(signed: &Signed<'_>, written: &Head<'_>, has_body: bool) -> V
 }
 
 /// The headers that the authorization covers, and itself. `Host` and what belongs to the connection are not among the call's.
-fn covered<'a>(headers: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let names = signed_names(headers);
-    headers.iter().copied().filter(move |(name, _)| {
-        *name == "authorization"
-            || names
-                .split(';')
-                .any(|signed| signed.eq_ignore_ascii_case(name))
-    })
+fn covered<'a>(headers: &'a [Header<'a>]) -> impl Iterator<Item = Header<'a>> {
+    let names = signed_names(headers).split(|byte| *byte == b';');
+    std::iter::once(AUTHORIZATION)
+        .chain(names)
+        .filter_map(|name| {
+            let mut headers = headers.iter().copied();
+            headers.find(|(known, _)| known.eq_ignore_ascii_case(name))
+        })
 }
 
 /// Headers that AWS looks at, which are sent and not signed.
-fn added(signed: &[(&str, &str)], sent: &[(&[u8], &[u8])]) -> Vec<String> {
+fn added(signed: &[Header<'_>], sent: &[Header<'_>]) -> Vec<String> {
     if signed_names(signed).is_empty() {
         return Vec::new();
     }
@@ -132,7 +137,7 @@ fn added(signed: &[(&str, &str)], sent: &[(&[u8], &[u8])]) -> Vec<String> {
         })
     };
     let is_known = |name: &[u8]| {
-        let mut names = signed.iter().map(|(known, _)| known.as_bytes());
+        let mut names = signed.iter().map(|(known, _)| known);
         names.any(|known| known.eq_ignore_ascii_case(name))
     };
     let names = sent.iter().map(|(name, _)| *name);
@@ -143,12 +148,17 @@ fn added(signed: &[(&str, &str)], sent: &[(&[u8], &[u8])]) -> Vec<String> {
 }
 
 /// `SignedHeaders` of a SigV4 authorization; empty for an API key.
-fn signed_names<'a>(headers: &[(&'a str, &'a str)]) -> &'a str {
+fn signed_names<'a>(headers: &[Header<'a>]) -> &'a [u8] {
     headers
         .iter()
-        .find(|(name, _)| *name == "authorization")
-        .and_then(|(_, value)| value.split_once("SignedHeaders="))
-        .and_then(|(_, rest)| rest.split([',', ' ']).next())
+        .find(|(name, _)| *name == AUTHORIZATION)
+        .and_then(|(_, value)| {
+            let start = memmem::find(value, SIGNED_HEADERS)? + SIGNED_HEADERS.len();
+            value
+                .get(start..)?
+                .split(|byte| b", ".contains(byte))
+                .next()
+        })
         .unwrap_or_default()
 }
 
@@ -157,18 +167,18 @@ fn request_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let line = line
         .strip_suffix(b" HTTP/1.1")
         .or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
-    let space = line.iter().position(|byte| *byte == b' ')?;
+    let space = memchr(b' ', line)?;
     Some((line.get(..space)?, line.get(space + 1..)?))
 }
 
 fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
+    let colon = memchr(b':', line)?;
     Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
 }
 
 /// Takes a line off, without its end.
 fn next_line<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
-    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let end = memchr(b'\n', bytes);
     let end = end.unwrap_or(bytes.len());
     let line = bytes.get(..end).unwrap_or_default();
     *bytes = bytes.get(end + 1..).unwrap_or_default();
@@ -181,6 +191,8 @@ fn shown(bytes: &[u8]) -> String {
     text.escape_debug().to_string()
 }
 
+const AUTHORIZATION: &[u8] = b"authorization";
+const SIGNED_HEADERS: &[u8] = b"SignedHeaders=";
 /// Longer ones are cut in the log.
 const LONGEST: usize = 255;
 
@@ -188,16 +200,16 @@ const LONGEST: usize = 255;
 mod tests {
     use super::*;
 
-    const HEADERS: [(&str, &str); 5] = [
-        ("content-type", "application/json"),
-        ("accept-encoding", "identity"),
+    const HEADERS: [Header<'_>; 5] = [
+        (b"content-type", b"application/json"),
+        (b"accept-encoding", b"identity"),
         (
-            "authorization",
-            "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, \
+            b"authorization",
+            b"AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, \
              Signature=00",
         ),
-        ("x-amz-date", "20260101T000000Z"),
-        ("user-agent", "a"),
+        (b"x-amz-date", b"20260101T000000Z"),
+        (b"user-agent", b"a"),
     ];
     const SIGNED: Signed<'_> = Signed {
         target: "/model/a%3Ab/converse",
@@ -210,7 +222,7 @@ mod tests {
         let mut head =
             "POST /model/a%3Ab/converse HTTP/1.1\r\nHost: h:1\r\nContent-Length: 2\r\n".to_owned();
         for (name, value) in HEADERS {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.push_str(&format!("{}: {}\r\n", shown(name), shown(value)));
         }
         head + "\r\n"
     }
@@ -310,9 +322,9 @@ mod tests {
 
     #[test]
     fn an_api_key_signs_nothing_else() {
-        let headers = [
-            ("content-type", "application/json"),
-            ("authorization", "Bearer HUSH"),
+        let headers: [Header<'_>; 2] = [
+            (b"content-type", b"application/json"),
+            (b"authorization", b"Bearer HUSH"),
         ];
         let signed = Signed {
             headers: &headers,

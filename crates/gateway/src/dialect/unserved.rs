@@ -1,6 +1,8 @@
 //! Paths of the vendors' APIs that this gateway does not serve. Without this list a request to one would be taken for plain
 //! Converse, which may have any path, and its client would read a misleading error, or a wrong answer.
 
+use memchr::memchr_iter;
+
 use super::Api;
 use crate::refusal::Refusal;
 
@@ -8,8 +10,11 @@ use crate::refusal::Refusal;
 pub fn of(path: &str) -> Option<(Api, &'static str)> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let find = |api, list: &[&'static str]| {
-        let named = list.iter().find(|name| names(path, name))?;
-        Some((api, *named))
+        let mut versions = versions(path);
+        versions.find_map(|rest| {
+            let named = list.iter().find(|name| begins(rest, name))?;
+            Some((api, *named))
+        })
     };
     find(Api::Anthropic, &ANTHROPIC).or_else(|| find(Api::OpenAi, &OPENAI))
 }
@@ -23,12 +28,16 @@ pub fn refusal(what: &str) -> Refusal {
     )
 }
 
-/// Whether `name` stands in the path as whole segments, at its end or before an id.
-fn names(path: &str, name: &str) -> bool {
-    path.match_indices(name).any(|(at, _)| {
-        let rest = path.get(at + name.len()..).unwrap_or_default();
-        rest.is_empty() || rest.starts_with('/')
-    })
+/// What of the path begins with an API's version: `/v1/…`.
+fn versions(path: &str) -> impl Iterator<Item = &str> {
+    let segments = memchr_iter(b'/', path.as_bytes()).filter_map(|at| path.get(at..));
+    segments.filter(|rest| rest.starts_with("/v"))
+}
+
+/// Whether a path begins with `name`, and this ends at its end or before an id.
+fn begins(path: &str, name: &str) -> bool {
+    let rest = path.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// <https://docs.claude.com/en/api/overview>
@@ -85,6 +94,7 @@ mod tests {
             ("/v1/completions", Api::OpenAi),
             ("/v1/responses/resp_1/cancel", Api::OpenAi),
             ("/v2/rerank", Api::OpenAi),
+            ("/v1/v1/files/file-1", Api::OpenAi),
             ("/v1/messages/batches", Api::Anthropic),
             ("/v1/messages/batches/b1/results", Api::Anthropic),
             ("/v1/complete", Api::Anthropic),

@@ -76,10 +76,11 @@ fn of_id(id: &str) -> Option<Family> {
 /// A name is an id, or what is left of one without vendor and region, perhaps with a provider in front: `bedrock/…`.
 fn of_name(name: &str) -> Option<Family> {
     let name = model_id::without_tail(name);
-    let last = name.rsplit('/').next().unwrap_or(name);
-    of_id(name)
-        .or_else(|| of_id(last))
-        .or_else(|| table::of_bare_name(last))
+    of_id(name).or_else(|| {
+        let last = name.rsplit_once('/').map(|(_, last)| last);
+        let of_last = last.and_then(of_id);
+        of_last.or_else(|| table::of_bare_name(last.unwrap_or(name)))
+    })
 }
 
 fn of_kind(id: &str) -> Family {

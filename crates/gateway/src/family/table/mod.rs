@@ -8,6 +8,9 @@ mod others;
 mod rows;
 mod weights;
 
+use std::cmp::Reverse;
+use std::sync::LazyLock;
+
 use super::facts::Family;
 pub use claude::BUDGETS;
 pub use others::{IMPORTED, PROFILE_UNKNOWN, UNKNOWN};
@@ -18,12 +21,10 @@ pub fn of_model(model: &str) -> Option<Family> {
     if let Some(claude) = model.strip_prefix("anthropic.claude-") {
         return Some(claude::of(claude));
     }
-    lists()
-        .flatten()
-        .filter(|(prefix, _)| model.starts_with(prefix))
-        // The more that a rule says about an id, the better it knows it.
-        .max_by_key(|(prefix, _)| prefix.len())
-        .map(|(_, family)| *family)
+    let mut rules = RULES.iter();
+    rules
+        .find(|rule| alike(model, rule.prefix) && model.starts_with(rule.prefix))
+        .map(|rule| *rule.family)
 }
 
 /// The family of a name that clients use for a model, where that shows it without the vendor, or with another sign after it.
@@ -31,25 +32,59 @@ pub fn of_bare_name(name: &str) -> Option<Family> {
     if let Some(claude) = name.strip_prefix("claude-") {
         return Some(claude::of(claude));
     }
-    let begins_with = |model: &str| {
-        let model = model.trim_end_matches(['-', '.']);
-        let rest = name.strip_prefix(model).filter(|_| !model.is_empty());
-        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphabetic()))
-    };
-    let shows = |(prefix, _): &&(&str, Family)| {
-        let Some((vendor, model)) = prefix.split_once('.') else {
-            return false;
+    let mut rules = RULES.iter();
+    rules.find(|rule| rule.shows(name)).map(|rule| *rule.family)
+}
+
+/// A row of the lists, read for the search.
+struct Rule {
+    prefix: &'static str,
+    vendor: &'static str,
+    /// What follows the vendor, without a sign at its end.
+    model: &'static str,
+    /// Whether that alone shows the model: `r1` may be anything.
+    is_known: bool,
+    family: &'static Family,
+}
+
+/// The rows of the lists, in the order in which they count: the more that one says about an id, the better it knows it.
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let rows = lists().flatten();
+    let mut rules: Vec<Rule> = rows
+        .map(|(prefix, family)| {
+            let (vendor, series) = prefix.split_once('.').unwrap_or((prefix, ""));
+            Rule {
+                prefix,
+                vendor,
+                model: series.trim_end_matches(['-', '.']),
+                is_known: series.len() > 3,
+                family,
+            }
+        })
+        .collect();
+    rules.sort_by_key(|rule| Reverse(rule.prefix.len()));
+    rules
+});
+
+impl Rule {
+    fn shows(&self, name: &str) -> bool {
+        // What follows is no other word.
+        let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphabetic());
+        let begins = |name: &str| name.strip_prefix(self.model).is_some_and(ends);
+        let by_vendor = || match name.strip_prefix(self.vendor) {
+            Some(rest) if self.model.is_empty() => ends(rest),
+            Some(rest) => rest.strip_prefix('-').is_some_and(begins),
+            None => false,
         };
-        // `r1` alone may be anything.
-        *prefix != ANY_GPT
-            && ((model.len() > 3 && begins_with(model))
-                || begins_with(&format!("{vendor}-{model}")))
-    };
-    lists()
-        .flatten()
-        .filter(shows)
-        .max_by_key(|(prefix, _)| prefix.len())
-        .map(|(_, family)| *family)
+        self.prefix != ANY_GPT
+            && ((self.is_known && alike(name, self.model) && begins(name))
+                || (alike(name, self.vendor) && by_vendor()))
+    }
+}
+
+/// Whether both begin with the same byte, which tells most rules apart.
+fn alike(one: &str, other: &str) -> bool {
+    one.as_bytes().first() == other.as_bytes().first()
 }
 
 /// The family of this name.
