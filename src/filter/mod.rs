@@ -157,26 +157,27 @@ fn passed(
         // Called to go on with what waits further down.
         return Step::Send;
     }
-    let mut unwritten = Vec::new();
     // SAFETY: nginx gives the filter a live chain, which nothing changes here.
     for buffer in unsafe { chain::buffers(input) } {
         let bytes = buffer.bytes();
-        let mut cut = None;
-        match push(context, bytes, &mut unwritten) {
+        let mut before = Vec::new();
+        let (mut passing, mut cut) = (bytes.len(), false);
+        match push(context, bytes, &mut before) {
             Flow::Hold | Flow::Go => {}
+            Flow::Keep(length) => passing = length,
             Flow::Fail(refusal) => return Step::Fail(refusal),
-            Flow::Cut(intact) => cut = Some(intact),
+            Flow::Cut(intact) => (passing, cut) = (intact, true),
             // Only what writes the answer anew can tell of its failure.
-            Flow::Stop => cut = Some(0),
+            Flow::Stop => (passing, cut) = (0, true),
         }
-        if cut.is_none() && ends(request, buffer) {
-            match finish(context, buffer.ends(), &mut unwritten) {
+        if !cut && ends(request, buffer) {
+            match finish(context, buffer.ends(), &mut before) {
                 End::Clean => {}
-                End::Cut => cut = Some(bytes.len()),
+                End::Cut => cut = true,
                 End::Fail(refusal) => return Step::Fail(refusal),
             }
         }
-        if cut.is_none() && holds(context) {
+        if !cut && holds(context) {
             // Kept for later, or the flush that nginx sends before the first bytes.
             if let Stage::Held(held) = &mut context.attempt.stage {
                 held.extend_from_slice(bytes);
@@ -184,18 +185,19 @@ fn passed(
             buffer.consume();
             continue;
         }
-        if !release(request, context, output) {
+        let given = release(request, context, output) && add(request, context, before, output);
+        if !given {
             return Step::Cut;
         }
+        let all = passing == bytes.len();
+        buffer.truncate(passing);
         match cut {
-            None => output.pass(buffer),
-            Some(intact) => {
-                buffer.truncate(intact);
-                if intact > 0 {
-                    output.pass(buffer.without_end());
-                }
-                return Step::Cut;
-            }
+            true if passing > 0 => output.pass(buffer.without_end()),
+            false if passing > 0 || all => output.pass(buffer),
+            _ => {}
+        }
+        if cut {
+            return Step::Cut;
         }
     }
     complain(request, context);
@@ -215,7 +217,7 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
         && let Some(buffer) = context.attempt.waiting.take(request)
     {
         match push(context, buffer.bytes(), &mut written) {
-            Flow::Hold | Flow::Go => {}
+            Flow::Hold | Flow::Go | Flow::Keep(_) => {}
             Flow::Fail(refusal) => return Step::Fail(refusal),
             Flow::Cut(_) => cut = true,
             Flow::Stop => stop = true,
@@ -323,13 +325,21 @@ fn release(request: Request, mut context: Handle, output: &mut Output) -> bool {
     if result == ERROR || result > OK {
         return false;
     }
-    if !held.is_empty() {
-        match context.buffers.fill(request, held, false) {
-            Some(buffer) => output.pass(buffer),
-            None => return false,
-        }
+    add(request, context, held, output)
+}
+
+/// Gives on bytes that waited here. False if that failed.
+fn add(request: Request, mut context: Handle, bytes: Vec<u8>, output: &mut Output) -> bool {
+    if bytes.is_empty() {
+        return true;
     }
-    true
+    match context.buffers.fill(request, bytes, false) {
+        Some(buffer) => {
+            output.pass(buffer);
+            true
+        }
+        None => false,
+    }
 }
 
 /// Reads the rest for its usage, now that nobody waits for it.

@@ -40,9 +40,18 @@ impl Buffer {
 
     /// Leaves only the first `length` bytes.
     pub fn truncate(self, length: usize) {
-        let length = length.min(self.bytes().len());
-        // SAFETY: the new end is inside the buffer.
-        unsafe { (*self.0).last = (*self.0).pos.wrapping_add(length) }
+        let all = self.bytes().len();
+        if length >= all {
+            return;
+        }
+        // SAFETY: the new end is inside the buffer. What was read from a file is sent from there.
+        unsafe {
+            (*self.0).last = (*self.0).pos.wrapping_add(length);
+            if (*bits::buffer(self.0)).in_file() != 0 {
+                let length = i64::try_from(length).unwrap_or(0);
+                (*self.0).file_last = (*self.0).file_pos.saturating_add(length);
+            }
+        }
     }
 
     /// The same bytes, but the answer goes on after them.

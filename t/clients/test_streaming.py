@@ -250,6 +250,14 @@ def starts(data):
     return offsets
 
 
+def passes(data, sent):
+    """How much of what was sent goes on at once: all, but what an exception says while it is not whole. It may be about the gateway."""
+    at = max(start for start in starts(data) if start < sent)
+    (total,) = struct.unpack_from(">I", data, at)
+    is_exception = data[at + 13 :].startswith(b":exception-type")
+    return at if is_exception and at + 12 < sent < at + total else sent
+
+
 SPLITS = {
     "byte-by-byte": lambda data: split(data, range(1, len(data))),
     "in-each-prelude": lambda data: split(data, [at + 5 for at in starts(data)]),
@@ -287,7 +295,9 @@ def test_recordings_pass_unchanged_however_they_are_cut(nginx, upstream, pieces,
             assert eventually(exchange.is_read)
             continue
         answer = answer or client.getresponse()
-        got += read(answer, sent - len(got))
+        if (passing := passes(data, sent)) > len(got):
+            got += read(answer, passing - len(got))
+        assert passing == sent or eventually(exchange.is_read)
     exchange.end()
     assert rest(answer) == (b"", True)
     assert got == data

@@ -1,6 +1,6 @@
 use crate::last_headers::LastHeaders;
 use crate::prelude::{PRELUDE_LEN, Prelude};
-use crate::{Error, Frame};
+use crate::{Error, Frame, Unfinished};
 
 /// The longest header block and payload that a [`Decoder`] takes.
 ///
@@ -112,6 +112,17 @@ impl Decoder {
         match self.state {
             State::InPrelude | State::InBody(_) => self.carry.len(),
             State::Between | State::Lent | State::Failed(_) => 0,
+        }
+    }
+
+    /// What is known of the frame that has begun, once all input is read; `None` between two frames.
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        match self.state {
+            State::InPrelude => Some(Unfinished::EventSoFar),
+            State::InBody(prelude) => {
+                Some(Unfinished::read(&self.carry, prelude, &self.last_headers))
+            }
+            State::Between | State::Lent | State::Failed(_) => None,
         }
     }
 

@@ -96,7 +96,7 @@ impl<'a> Frame<'a> {
 
 /// Where the headers lie in a frame. Inside of it, by what a [`Prelude`] holds.
 #[inline]
-fn headers_range(prelude: Prelude) -> Range<usize> {
+pub(crate) fn headers_range(prelude: Prelude) -> Range<usize> {
     PRELUDE_LEN..PRELUDE_LEN + prelude.headers as usize
 }
 

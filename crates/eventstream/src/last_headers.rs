@@ -32,6 +32,11 @@ impl LastHeaders {
         self.is_event.then_some(&self.event_type)
     }
 
+    /// Whether a block is known to be an event's.
+    pub(crate) fn is_events(&self, block: &[u8]) -> bool {
+        self.is_event && block == self.block
+    }
+
     #[inline(never)]
     fn check_other(&mut self, block: &[u8]) -> Result<(), Error> {
         check_block(block)?;

@@ -62,6 +62,7 @@ mod header;
 mod last_headers;
 mod message;
 mod prelude;
+mod unfinished;
 
 pub use decoder::{Decoder, Limits};
 pub use encoder::{EncodeError, encode};
@@ -69,3 +70,4 @@ pub use error::Error;
 pub use frame::Frame;
 pub use header::{Header, HeaderValue, Headers};
 pub use message::Message;
+pub use unfinished::Unfinished;

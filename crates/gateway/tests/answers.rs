@@ -6,7 +6,7 @@ mod common;
 mod stream;
 
 use common::settings;
-use gateway::{Api, Auth, Facts, Refusal, Settings};
+use gateway::{Api, Auth, Facts, Flow, Refusal, Settings};
 use stream::{Client, Ending, SDK, SSE, fed, frame, relay, stream_relay};
 
 const CONVERSE: Client = Client {
@@ -351,7 +351,7 @@ fn the_gateways_identity_is_hidden_wherever_an_error_tells_it() {
         for client in [SDK, SSE, CONVERSE, INVOKE, COUNT] {
             let mut relay = relay(client, &settings(), 403, &[JSON]);
             let mut out = Vec::new();
-            assert_eq!(relay.push(body.as_bytes(), &mut out), gateway::Flow::Hold);
+            assert_eq!(relay.push(body.as_bytes(), &mut out), Flow::Hold);
             let gateway::End::Fail(refusal) = relay.finish(true, &mut out) else {
                 panic!("{client:?} {body}");
             };
@@ -396,7 +396,7 @@ fn the_gateways_identity_is_hidden_in_a_stream() {
     ] {
         for client in [SDK, SSE] {
             let mut first = stream_relay(client, &settings());
-            let gateway::Flow::Fail(refusal) = first.push(&bad, &mut Vec::new()) else {
+            let Flow::Fail(refusal) = first.push(&bad, &mut Vec::new()) else {
                 panic!("{client:?}");
             };
             assert_eq!(refusal.status, status);
@@ -408,7 +408,7 @@ fn the_gateways_identity_is_hidden_in_a_stream() {
             assert!(!tells_identity(&written));
             match client.sse {
                 true => assert!(!written.is_empty()),
-                false => assert_eq!(flow, gateway::Flow::Cut(start.len())),
+                false => assert_eq!(flow, Flow::Cut(start.len())),
             }
             let line = later.complaint().unwrap();
             assert!(line.contains("assumed-role"), "{line}");
@@ -451,7 +451,7 @@ fn an_exception_about_the_gateway_is_cut_out_of_a_stream() {
                     written.contains("serverException") || written.contains("ServerException"),
                     "{written}"
                 ),
-                false => assert_eq!(flow, gateway::Flow::Cut(start.len())),
+                false => assert_eq!(flow, Flow::Cut(start.len())),
             }
             let line = stream.complaint().unwrap();
             assert!(
@@ -459,6 +459,121 @@ fn an_exception_about_the_gateway_is_cut_out_of_a_stream() {
                 "{line}"
             );
         }
+    }
+}
+
+#[test]
+fn an_exception_about_the_gateway_shows_in_no_part_of_a_native_stream() {
+    let start = frame(
+        &[(":event-type", "messageStart"), (":message-type", "event")],
+        r#"{"role":"assistant"}"#,
+    );
+    let kinds = [(":exception-type", "x"), (":message-type", "exception")];
+    let error = |message| {
+        let kinds = [
+            (":error-code", "AccessDenied"),
+            (":error-message", message),
+            (":message-type", "error"),
+        ];
+        frame(&kinds, "")
+    };
+    let message = format!(r#"{{"message":"{IDENTITY}"}}"#);
+    for bad in [
+        frame(&kinds, QUOTED),
+        frame(&kinds, &message),
+        error(IDENTITY),
+    ] {
+        let stream = [start.clone(), bad.clone(), start.clone()].concat();
+        for hold_headers in [true, false] {
+            let settings = Settings {
+                hold_headers,
+                ..settings()
+            };
+            for cut in 1..stream.len() {
+                let pieces = [&stream[..cut], &stream[cut..]];
+                // The upstream may break in the middle of it.
+                let broken = &stream[..cut.min(start.len() + bad.len() - 1)];
+                for (pieces, clean) in [
+                    (pieces.to_vec(), true),
+                    (stream.chunks(cut).collect(), true),
+                    (vec![broken], false),
+                    (broken.chunks(7).collect(), false),
+                ] {
+                    let seen = fed(stream_relay(SDK, &settings), pieces, clean);
+                    assert!(matches!(seen.ending, Ending::Cut | Ending::Error(..)));
+                    // Up to where its first header is none of an event's.
+                    assert!(stream.starts_with(&seen.sent) && seen.sent.len() < start.len() + 16);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_may_pass_of_a_native_stream_passes_however_it_is_cut() {
+    let start = frame(
+        &[(":event-type", "messageStart"), (":message-type", "event")],
+        r#"{"role":"assistant"}"#,
+    );
+    let kinds = [
+        (":exception-type", "throttlingException"),
+        (":message-type", "exception"),
+    ];
+    let throttled = frame(&kinds, r#"{"message":"slow down"}"#);
+    let stream = [start.clone(), start.clone(), throttled].concat();
+    for cut in 1..stream.len() {
+        for pieces in [
+            vec![&stream[..cut], &stream[cut..]],
+            stream.chunks(cut).collect(),
+        ] {
+            let seen = fed(stream_relay(SDK, &settings()), pieces, true);
+            assert_eq!((seen.sent, seen.ending), (stream.clone(), Ending::Clean));
+        }
+    }
+    // No byte of an event waits. One with a header that is not known waits for the others.
+    let new = [
+        (":new", "x"),
+        (":event-type", "y"),
+        (":message-type", "event"),
+    ];
+    let new = frame(&new, "{}");
+    for (event, waits) in [(&start, 0..0), (&new, 12..new.len() - 6 - 1)] {
+        let mut relay = stream_relay(SDK, &settings());
+        let mut kept = Vec::new();
+        assert_eq!(relay.push(&start, &mut kept), Flow::Go);
+        for (at, byte) in event.iter().enumerate() {
+            let expected = match waits.contains(&at) {
+                true => Flow::Keep(0),
+                false => Flow::Go,
+            };
+            assert_eq!(relay.push(&[*byte], &mut kept), expected, "byte {at}");
+        }
+        assert_eq!(kept, event[waits]);
+    }
+}
+
+#[test]
+fn an_exception_that_is_too_large_to_be_looked_at_breaks_the_stream() {
+    let start = frame(
+        &[(":event-type", "messageStart"), (":message-type", "event")],
+        r#"{"role":"assistant"}"#,
+    );
+    let kinds = [(":exception-type", "x"), (":message-type", "exception")];
+    let bad = frame(
+        &kinds,
+        &format!(r#"{{"message":"{}"}}"#, "a".repeat(1 << 20)),
+    );
+    let settings = Settings {
+        max_frame_size: 4 << 20,
+        ..settings()
+    };
+    let stream = [start.clone(), bad].concat();
+    for cut in [50, 4096, stream.len()] {
+        let seen = fed(stream_relay(SDK, &settings), stream.chunks(cut), true);
+        assert_eq!(seen.ending, Ending::Cut);
+        assert!(stream.starts_with(&seen.sent) && seen.sent.len() < start.len() + 16);
+        let corrupt = Some(gateway::StreamStatus::Corrupt);
+        assert_eq!(seen.facts.stream, corrupt, "{cut}");
     }
 }
 
@@ -497,7 +612,7 @@ fn no_header_or_log_line_can_be_bent_by_an_exception() {
     );
     let mut relay = stream_relay(SDK, &settings());
     let flow = relay.push(&body, &mut Vec::new());
-    let gateway::Flow::Fail(refusal) = flow else {
+    let Flow::Fail(refusal) = flow else {
         unreachable!("{flow:?}")
     };
     // Behind a good event it goes to a plain client as an event of its own.
@@ -631,6 +746,6 @@ fn a_good_answer_passes_with_the_bytes_that_show_it() {
     let body = format!(r#"{{"output":{{"message":{{"content":[{{"text":"{IDENTITY}"}}]}}}}}}"#);
     let mut relay = relay(CONVERSE, &settings(), 200, &[JSON]);
     let flow = relay.push(&body.as_bytes()[..12], &mut Vec::new());
-    assert_eq!((flow, relay.holds()), (gateway::Flow::Go, false));
+    assert_eq!((flow, relay.holds()), (Flow::Go, false));
     passing(CONVERSE, &settings(), 200, &[JSON], &body);
 }

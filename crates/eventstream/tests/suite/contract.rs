@@ -1,6 +1,6 @@
 //! What `Decoder::next` promises about its input and its state.
 
-use eventstream::{Decoder, Error, Limits};
+use eventstream::{Decoder, Error, Header, HeaderValue, Limits, Unfinished, encode};
 
 use crate::fixture;
 
@@ -141,4 +141,79 @@ fn frame_lengths(stream: &[u8]) -> Vec<usize> {
         rest = after;
     }
     lengths
+}
+
+/// What has begun is known as soon as its headers have come, and what is no event before it says anything.
+#[test]
+fn an_unfinished_frame_tells_what_it_is() {
+    let frame = |headers: &[(&str, &str)]| {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| Header {
+                name,
+                value: HeaderValue::String(value),
+            })
+            .collect();
+        let mut frame = Vec::new();
+        encode(&headers, b"0123456789", &mut frame).unwrap();
+        frame
+    };
+    let (kind, json) = ("messageStart", (":content-type", "application/json"));
+    let message_type = |kind| (":message-type", kind);
+    let event = frame(&[(":event-type", kind), json, message_type("event")]);
+    let other = Unfinished::Other { payload: 10 };
+    // How many bytes each has in common with the beginning of an event.
+    for (bytes, is, common) in [
+        (event.clone(), Unfinished::Event, usize::MAX),
+        (
+            frame(&[message_type("event"), json, (":event-type", kind)]),
+            Unfinished::Event,
+            usize::MAX,
+        ),
+        (
+            frame(&[(":new", "x"), message_type("event"), (":event-type", kind)]),
+            Unfinished::Event,
+            12,
+        ),
+        (
+            frame(&[(":exception-type", "x"), json, message_type("exception")]),
+            other,
+            12,
+        ),
+        (
+            frame(&[message_type("exception"), (":exception-type", "x")]),
+            other,
+            12 + 1 + 13 + 1 + 1,
+        ),
+        (
+            frame(&[(":event-type", "x"), message_type("error")]),
+            other,
+            12 + 1 + 11 + 3 + 1 + 1 + 13 + 3 + 1,
+        ),
+        (
+            frame(&[(":event-type", "x"), (":error-message", "y")]),
+            other,
+            12 + 1 + 11 + 3 + 1,
+        ),
+        (frame(&[json]), other, usize::MAX),
+    ] {
+        let headers_end = bytes.len() - 14;
+        for before in [vec![], event.clone()] {
+            let mut decoder = Decoder::new(Limits::default());
+            assert_eq!(decoder.unfinished(), None);
+            decoder.next(&mut before.as_slice()).unwrap();
+            assert_eq!(decoder.unfinished(), None);
+            for (at, byte) in bytes.iter().enumerate() {
+                let ended = decoder.next(&mut [*byte].as_slice()).unwrap().is_some();
+                let known = match at + 1 {
+                    length if length == bytes.len() => None,
+                    length if length >= headers_end => Some(is),
+                    length if length <= common => Some(Unfinished::EventSoFar),
+                    _ => Some(Unfinished::Unknown),
+                };
+                assert_eq!(ended, known.is_none());
+                assert_eq!(decoder.unfinished(), known, "byte {at} of {bytes:?}");
+            }
+        }
+    }
 }

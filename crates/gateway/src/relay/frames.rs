@@ -2,7 +2,8 @@
 
 use eventstream::{Decoder, Limits};
 
-use super::{Answer, End, Flow, Log, broken};
+use super::kept::Kept;
+use super::{Answer, End, Flow, LARGEST_ERROR, Log, broken};
 use crate::bedrock::verdict;
 use crate::dialect::native::stream::{Corrupt, Observer, Progress, Seen};
 use crate::dialect::{EventWriter, Meta};
@@ -19,6 +20,7 @@ pub struct Frames {
     holding: bool,
     /// Whether the gateway authorized the request.
     own: bool,
+    kept: Kept,
 }
 
 /// The events in the client's form.
@@ -43,6 +45,7 @@ impl Frames {
             },
             holding: answer.hold,
             own: answer.own,
+            kept: Kept::default(),
         }
     }
 
@@ -76,11 +79,11 @@ impl Frames {
         out: &mut Vec<u8>,
     ) -> Flow {
         let mut rest = bytes;
-        loop {
+        let intact = loop {
             // What the client may have if the next frame turns out bad.
             let intact = bytes.len() - rest.len();
             let seen = match self.decoder.next(&mut rest) {
-                Ok(None) => break,
+                Ok(None) => break intact,
                 Ok(Some(frame)) => self.observer.frame(&frame, facts),
                 Err(error) => Err(error.into()),
             };
@@ -91,6 +94,9 @@ impl Frames {
                     if let Some(writer) = self.written.writer() {
                         writer.event(&incoming, out);
                     }
+                }
+                Ok(Seen::Exception(_, said, _)) if self.own && said.len() > LARGEST_ERROR => {
+                    return self.damaged(Corrupt::LargeException, intact, facts, log, out);
                 }
                 Ok(Seen::Exception(name, said, refusal)) => {
                     let hidden = match self.own {
@@ -117,24 +123,46 @@ impl Frames {
                         return Flow::Cut(intact);
                     }
                 }
-                Err(error) => {
-                    facts.stream = Some(StreamStatus::Corrupt);
-                    *log.fault = Some(error);
-                    let refusal = Refusal {
-                        code: Some("stream_corrupt"),
-                        ..broken("Bedrock's answer was damaged on the way.")
-                    };
-                    if self.holding {
-                        return Flow::Fail(refusal);
-                    }
-                    return match self.written.tell(SERVER_EXCEPTION, &refusal, out) {
-                        true => Flow::Stop,
-                        false => Flow::Cut(intact),
-                    };
-                }
+                Err(error) => return self.damaged(error, intact, facts, log, out),
             }
+            self.kept.release(out);
+        };
+        if self.holding {
+            return Flow::Hold;
         }
-        if self.holding { Flow::Hold } else { Flow::Go }
+        if !self.own || self.rewrites() {
+            return Flow::Go;
+        }
+        let begun = bytes.get(intact..).unwrap_or_default();
+        match self.kept.keeps(begun, || self.decoder.unfinished(), out) {
+            Ok(true) => Flow::Keep(intact),
+            Ok(false) => Flow::Go,
+            Err(error) => self.damaged(error, intact, facts, log, out),
+        }
+    }
+
+    /// What came after the first `intact` bytes cannot be trusted.
+    fn damaged(
+        &mut self,
+        error: Corrupt,
+        intact: usize,
+        facts: &mut Facts,
+        log: &mut Log<'_>,
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        facts.stream = Some(StreamStatus::Corrupt);
+        *log.fault = Some(error);
+        let refusal = Refusal {
+            code: Some("stream_corrupt"),
+            ..broken("Bedrock's answer was damaged on the way.")
+        };
+        if self.holding {
+            return Flow::Fail(refusal);
+        }
+        match self.written.tell(SERVER_EXCEPTION, &refusal, out) {
+            true => Flow::Stop,
+            false => Flow::Cut(intact),
+        }
     }
 
     /// The upstream has ended.

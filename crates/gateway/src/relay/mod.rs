@@ -3,6 +3,7 @@
 mod collected;
 mod events;
 mod frames;
+mod kept;
 mod screened;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -65,6 +66,8 @@ pub enum Flow {
     Hold,
     /// Send them (or what was written for them).
     Go,
+    /// Send the first so many of them. The rest is kept here, until it is known that the client may have it.
+    Keep(usize),
     /// Send this error instead of the answer. Only while holding.
     Fail(Refusal),
     /// Send the first so many of them (or what was written), then cut the connection: nothing after can be trusted.
@@ -164,7 +167,8 @@ impl Relay {
         }
     }
 
-    /// Takes the next bytes from upstream; where they go on in another form, appends that to `out`.
+    /// Takes the next bytes from upstream. Where they go on in another form, appends that to `out`; where they pass as they are,
+    /// what was kept of earlier ones and goes in front of them.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Flow {
         self.facts.bytes = self.facts.bytes.saturating_add(bytes.len() as u64);
         match &mut self.form {
@@ -314,3 +318,5 @@ fn facts_of_headers(status: u16, header: impl Fn(&str) -> Option<String>) -> Fac
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 const SERVER_SENT_EVENTS: &str = "text/event-stream";
+/// Far more bytes than any error of AWS's has.
+const LARGEST_ERROR: usize = 1 << 20;

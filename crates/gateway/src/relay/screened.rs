@@ -1,7 +1,7 @@
 //! An answer whose bytes pass as they are, unless it is an error about the gateway itself. One that says it is good passes as soon
 //! as it is seen not to be an error.
 
-use super::{End, Flow, broken};
+use super::{End, Flow, LARGEST_ERROR, broken};
 use crate::bedrock::verdict;
 use crate::dialect::native::response::Observer;
 use crate::facts::Facts;
@@ -43,7 +43,7 @@ impl Screened {
             self.body = Vec::new();
             return Flow::Go;
         }
-        if self.body.len().saturating_add(bytes.len()) > LARGEST {
+        if self.body.len().saturating_add(bytes.len()) > LARGEST_ERROR {
             return Flow::Fail(broken("Bedrock's error is too large to be looked at."));
         }
         self.body.extend_from_slice(bytes);
@@ -54,7 +54,7 @@ impl Screened {
     fn is_good(&self, bytes: &[u8]) -> bool {
         let blank = |byte: &&u8| !byte.is_ascii_whitespace();
         let first = self.body.iter().chain(bytes).find(blank);
-        let too_large = self.body.len().saturating_add(bytes.len()) > LARGEST;
+        let too_large = self.body.len().saturating_add(bytes.len()) > LARGEST_ERROR;
         self.observer.is_models() || too_large || first == Some(&b'[')
     }
 
@@ -82,6 +82,3 @@ impl Screened {
         }
     }
 }
-
-/// Far more than any error of AWS's.
-const LARGEST: usize = 1 << 20;

@@ -63,6 +63,9 @@ pub enum Corrupt {
     /// What should hold the model's JSON.
     #[error("the bytes of a chunk are not base64")]
     InvalidBase64,
+    /// An exception that cannot be looked at.
+    #[error("an exception is larger than any of AWS's")]
+    LargeException,
     /// All of an answer, where the client is to have it in the form of another model.
     #[error("the model does not answer in the form that its client speaks")]
     OtherForm,
