@@ -326,6 +326,57 @@ X-Amzn-ErrorType: InvalidSignatureException
 --- error_log
 SignatureDoesNotMatch (403)
 
+=== a verdict with a good status out of nginx's cache, where another location has put it
+--- http_config
+    proxy_cache_path html/cache keys_zone=answers:1m;
+    proxy_cache answers; proxy_cache_methods POST; proxy_cache_key $bedrock_model; proxy_cache_valid any 1m;
+    add_header X-Cache $upstream_cache_status always;
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location /model/bad.model/ { default_type application/json; return 200 '{"__type":"x#SignatureDoesNotMatch","message":"TOKEN-EXAMPLE"}'; }
+        location /model/good.model/ {
+            default_type application/json;
+            add_header X-Amz-Security-Token TOKEN-EXAMPLE;
+            add_header X-Amzn-Error-Message TOKEN-EXAMPLE;
+            return 200 '{"output":{}}';
+        }
+        location /model/packed.model/ { default_type application/json; add_header Content-Encoding br; return 200 'TOKEN-EXAMPLE, packed'; }
+    }
+--- config
+    location /clients/ { bedrock on; bedrock_auth off; proxy_buffering on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+    location / { bedrock on; proxy_buffering on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- request eval
+[map { my $model = $_; map { qq(POST $_/model/$model.model/converse\n{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}) } '/clients', '' } qw(bad good packed)]
+--- more_headers
+Authorization: the client's own
+--- error_code eval
+[200, 502, 200, 200, 200, 502]
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: HIT", "X-Cache: MISS\nX-Amz-Security-Token: TOKEN-EXAMPLE", "X-Cache: HIT\n!X-Amz-Security-Token\n!X-Amzn-Error-Message",
+ "X-Cache: MISS", "X-Cache: HIT\n!Content-Encoding"]
+--- response_body_like eval
+[qr/TOKEN/, qr/^\{"message":"The gateway got no valid answer from Bedrock."\}$/, qr/output/, qr/^\{"output":\{\}\}$/,
+ qr/TOKEN/, qr/^\{"message":"The gateway got no valid answer from Bedrock."\}$/]
+--- no_error_log
+[alert]
+
+=== an error in a coding that was not asked for is not passed on unread
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / { default_type application/json; add_header Content-Encoding gzip always; return 403 'TOKEN-EXAMPLE, packed'; }
+    }
+--- config
+    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+--- error_code: 403
+--- response_headers
+!Content-Encoding
+X-Amzn-ErrorType: AccessDeniedException
+--- response_body chop
+{"message":"The gateway does not allow this request."}
+--- error_log
+Bedrock's answer cannot be looked at, so that the client does not get it: Content-Encoding is gzip (403, -)
+
 === a permission error says what is missing, and not who asked
 --- http_config
     server {

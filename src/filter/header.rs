@@ -25,14 +25,15 @@ pub fn header(request: Request) -> isize {
         request.no_ranges();
     }
     forced(request, "header");
-    // What the cache keeps is Bedrock's answer, which has to be written in the client's form each time.
-    let status = Upstream::of(request).map_or(0, Upstream::status);
-    let rewrites = |plan: &Plan| plan.rewrites_answer(status);
-    let rewrites_cached = request.is_from_cache()
-        && known.is_some_and(|context| context.attempt.plan.as_ref().is_some_and(rewrites));
+    // What the cache keeps is Bedrock's answer, which has to be looked at, and written in the client's form, each time.
+    let may_change = |context: Handle| {
+        let plan = context.attempt.plan.as_ref();
+        plan.is_some_and(Plan::may_change_answer)
+    };
+    let changes_cached = request.is_from_cache() && known.is_some_and(may_change);
     // A filter after this one, such as Lua's, may end the answer with an error while Bedrock's is under way.
     let active = Upstream::of(request)
-        .filter(|upstream| rewrites_cached || upstream.is_active())
+        .filter(|upstream| changes_cached || upstream.is_active())
         .filter(|_| !request.is_filter_finalized());
     if active.is_none() && is_error_of_nginx(request) {
         return match context::find_or_create(request) {

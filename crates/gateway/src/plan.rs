@@ -244,9 +244,9 @@ impl Plan {
         Relay::new(&self.answer, status, header, now)
     }
 
-    /// Whether an answer with this status may go on otherwise than Bedrock sent it.
-    pub fn rewrites_answer(&self, status: u16) -> bool {
-        self.answer.reply != Reply::AsSent || (self.answer.own && status >= 300)
+    /// Whether an answer may go on otherwise than Bedrock sent it.
+    pub fn may_change_answer(&self) -> bool {
+        self.answer.reply != Reply::AsSent || self.answer.own
     }
 
     /// The client signed for itself, so nothing it signed may change.

@@ -742,6 +742,63 @@ fn an_error_about_the_gateway_is_hidden_whatever_its_status() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_read_is_a_neutral_error() {
+    let gzip = ("content-encoding", "gzip");
+    let named = ("x-amzn-errortype", "ThrottlingException");
+    for client in [SDK, SSE, CONVERSE, INVOKE, COUNT] {
+        for (status, headers, gets) in [
+            (403, vec![JSON, gzip], (403, "AccessDeniedException")),
+            (400, vec![gzip], (400, "ValidationException")),
+            (429, vec![JSON, gzip, named], (429, "ThrottlingException")),
+            (401, vec![gzip], (502, "ServiceUnavailableException")),
+            (302, vec![gzip], (502, "ServiceUnavailableException")),
+            (200, vec![JSON, gzip], (502, "ServiceUnavailableException")),
+            (
+                200,
+                vec![("content-type", "application/vnd.amazon.eventstream"), gzip],
+                (502, "ServiceUnavailableException"),
+            ),
+            (
+                403,
+                vec![("content-encoding", "identity, x-new")],
+                (403, "AccessDeniedException"),
+            ),
+        ] {
+            let relay = || relay(client, &settings(), status, &headers);
+            for pieces in [vec![], vec![&b"\x1f\x8b\x08"[..], b"SECRET"]] {
+                let seen = fed(relay(), pieces, true);
+                let (status, name) = gets;
+                let expected = Ending::Error(status, name.to_owned());
+                assert_eq!((seen.sent, seen.ending), (vec![], expected), "{client:?}");
+            }
+        }
+        let plain = [JSON, ("content-encoding", "identity")];
+        let seen = fed(relay(client, &settings(), 200, &plain), [&b"{}"[..]], true);
+        assert_eq!(seen.sent, b"{}");
+    }
+    // What the client has asked for in its own name, it gets.
+    let clients = Settings {
+        auth: Auth::Client,
+        ..settings()
+    };
+    let seen = fed(
+        relay(CONVERSE, &clients, 403, &[gzip]),
+        [&b"\x1f"[..]],
+        true,
+    );
+    assert_eq!((seen.sent, seen.ending), (b"\x1f".to_vec(), Ending::Clean));
+    let wide: Vec<u8> = QUOTED.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for status in [200, 403] {
+        let seen = fed(
+            relay(CONVERSE, &settings(), status, &[JSON]),
+            [&wide[..]],
+            true,
+        );
+        assert!(matches!(seen.ending, Ending::Error(502, _)) && seen.sent.is_empty());
+    }
+}
+
+#[test]
 fn a_good_answer_passes_with_the_bytes_that_show_it() {
     let body = format!(r#"{{"output":{{"message":{{"content":[{{"text":"{IDENTITY}"}}]}}}}}}"#);
     let mut relay = relay(CONVERSE, &settings(), 200, &[JSON]);

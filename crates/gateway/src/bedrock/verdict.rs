@@ -2,6 +2,8 @@
 //! the whole canonical request with the session token in it, and a permission error names the gateway's role and account.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
 
+use std::borrow::Cow;
+
 use crate::bedrock::exception;
 use crate::json::cursor::Cursor;
 use crate::json::members::{Members, scalar, strings};
@@ -11,12 +13,23 @@ use crate::refusal::Refusal;
 /// What a client gets in place of an error of AWS's about the gateway itself; `None` for all other errors, which may pass.
 /// `name` is the exception, as far as it is known from elsewhere than the `body`.
 pub fn hidden(status: u16, name: Option<&str>, body: &[u8]) -> Option<Refusal> {
-    judge(status, name, &Said::read(&String::from_utf8_lossy(body)))
+    judge(status, name, &Said::read(&text_of(body)))
+}
+
+/// What a client gets in place of an answer that cannot be looked at: what it says may be about the gateway.
+pub fn unreadable(status: u16, name: Option<&str>, why: &str) -> Refusal {
+    let shown = name.unwrap_or("-").escape_debug();
+    judge(status, name, &Said::read("")).unwrap_or_else(|| Refusal {
+        log: Some(format!(
+            "Bedrock's answer cannot be looked at, so that the client does not get it: {why} ({status}, {shown})"
+        )),
+        ..Refusal::from_status(if status < 400 { 502 } else { status })
+    })
 }
 
 /// The same of what has the status of a good answer: only what looks like an error is judged, as a model may write of signatures.
 pub fn hidden_in_good(body: &[u8]) -> Option<Refusal> {
-    let text = String::from_utf8_lossy(body);
+    let text = text_of(body);
     match looks_like_error(&text) {
         true => judge(500, None, &Said::read(&text)),
         false => None,
@@ -87,6 +100,15 @@ fn judge(status: u16, name: Option<&str>, said: &Said) -> Option<Refusal> {
 /// Whether an exception says that credentials have expired, so that new ones may help.
 pub fn is_expired(name: &str) -> bool {
     matches!(plain(name).as_str(), "expiredtoken" | "tokenexpired")
+}
+
+/// What an answer says. Without bytes of 0 a text in UTF-16 reads as one in UTF-8 does.
+fn text_of(body: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(body);
+    match text.contains('\0') {
+        true => text.replace('\0', "").into(),
+        false => text,
+    }
 }
 
 /// Whether this has the form of an error: an object of nothing but what errors have, as far as it is one; or no JSON.

@@ -5,6 +5,7 @@ mod events;
 mod frames;
 mod kept;
 mod screened;
+mod unreadable;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,7 @@ pub use collected::Whole;
 use events::Events;
 use frames::Frames;
 use screened::Screened;
+use unreadable::Unreadable;
 
 /// What the plan already knows of the answer.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ enum Form {
     Passed(native::response::Observer),
     /// Any other answer, whose bytes pass as they are once it is sure that they may.
     Screened(Screened),
+    /// An answer that cannot be read, though the gateway has to.
+    Unreadable(Unreadable),
     /// Any other answer, which has to be whole before it can be written in the client's form.
     Collected(Box<Collected>),
 }
@@ -95,6 +99,7 @@ impl Relay {
         now: SystemTime,
     ) -> Self {
         let content_type = header("content-type").unwrap_or_default();
+        let coding = header("content-encoding").filter(|coding| unreadable::is_coded(coding));
         let facts = facts_of_headers(status, header);
         let is_stream =
             status == 200 && answer.operation.streams() && content_type.starts_with(EVENT_STREAM);
@@ -111,7 +116,11 @@ impl Relay {
         };
         let meta = meta(&facts, now);
         let expected = status < 300 && !answer.operation.streams();
-        let form = if let Some(api) = events_of {
+        let form = if answer.own
+            && let Some(coding) = coding
+        {
+            Form::Unreadable(Unreadable::new(status, coding))
+        } else if let Some(api) = events_of {
             Form::Events(Events::new(api, answer))
         } else if is_stream {
             Form::Frames(Box::new(Frames::new(answer, &meta)))
@@ -154,6 +163,7 @@ impl Relay {
             Form::Events(events) => events.holds(),
             Form::Passed(_) => false,
             Form::Screened(screened) => screened.holds(),
+            Form::Unreadable(_) => true,
             Form::Collected(collected) => collected.holds(),
         }
     }
@@ -162,7 +172,7 @@ impl Relay {
     pub fn rewrites_as(&self) -> Option<&'static str> {
         match &self.form {
             Form::Frames(frames) => frames.rewrites().then_some("text/event-stream"),
-            Form::Passed(_) | Form::Screened(_) | Form::Events(_) => None,
+            Form::Passed(_) | Form::Screened(_) | Form::Unreadable(_) | Form::Events(_) => None,
             Form::Collected(collected) => Some(collected.content_type()),
         }
     }
@@ -191,6 +201,7 @@ impl Relay {
                 Flow::Go
             }
             Form::Screened(screened) => screened.push(bytes, &mut self.facts),
+            Form::Unreadable(unreadable) => Flow::Fail(unreadable.refusal(&self.facts)),
             Form::Collected(collected) => collected.push(bytes, &mut self.facts),
         }
     }
@@ -212,6 +223,7 @@ impl Relay {
             Form::Passed(_) if clean => End::Clean,
             Form::Passed(_) => End::Cut,
             Form::Screened(screened) => screened.finish(clean, &self.facts),
+            Form::Unreadable(unreadable) => End::Fail(unreadable.refusal(&self.facts)),
             Form::Collected(collected) => collected.finish(clean, &self.facts, out),
         }
     }
