@@ -32,11 +32,11 @@ pub struct Rules<'a> {
 /// The family of the model that is called by `id`, an id or ARN.
 ///
 /// The operator's word counts most: what it said with an alias, if the client used one, then its patterns. Then the id
-/// itself; then `requested`, the name that the client used; then the kind of ARN.
+/// itself; then, if that shows no vendor, `requested`, the name that the client used; then the kind of ARN.
 pub fn of(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Family {
     let mut family = directed(id, requested, rules)
         .or_else(|| of_id(id))
-        .or_else(|| requested.and_then(of_name))
+        .or_else(|| requested.filter(|_| !shows_vendor(id)).and_then(of_name))
         .unwrap_or_else(|| of_kind(id));
     // The first of several counts, so it comes last.
     for feature in rules.features.iter().rev() {
@@ -67,6 +67,11 @@ pub fn directed(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Option<F
 fn fits(pattern: &str, id: &str) -> bool {
     model_id::matches(pattern, id)
         || model_id::foundation_model(id).is_some_and(|model| model_id::matches(pattern, model))
+}
+
+/// Whether an id says whose the model is: another vendor's is no Claude for being called by a Claude's name.
+fn shows_vendor(id: &str) -> bool {
+    model_id::foundation_model(id).is_some_and(|model| model.contains('.'))
 }
 
 fn of_id(id: &str) -> Option<Family> {
@@ -188,6 +193,19 @@ mod tests {
             name("amazon.nova-pro-v1:0", Some("claude-sonnet-4-6")),
             "nova-1"
         );
+        for (id, requested) in [
+            ("amazon.nova-17", "claude-sonnet-4-6"),
+            ("us.amazon.nova-17", "claude-sonnet-4-6"),
+            ("somebody.model", "anthropic.claude-sonnet-4-6"),
+            (
+                "arn:aws:bedrock:us-east-1::foundation-model/somebody.model",
+                "glm-5",
+            ),
+        ] {
+            assert_eq!(name(id, Some(requested)), "unknown", "{id}");
+        }
+        // The id of a profile, without the ARN around it.
+        assert_eq!(name("abc123", Some("claude-sonnet-4-6")), "claude-4-6");
     }
 
     #[test]
