@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use common::settings;
 use gateway::settings::{Anthropic, Betas, Via};
 use gateway::{Body, Segment, Settings};
-use messages::{COUNT, MESSAGES, asked, refused};
+use messages::{COUNT, MESSAGES, asked, by_converse, refused};
 use planning::{planned, sent};
 use serde_json::{Value, json};
 
@@ -445,6 +445,15 @@ fn tools_of_anthropics_own_bring_their_flags_or_go() {
             (both.clone(), json!(["computer-use-2025-01-24"])),
             "{model}"
         );
+    }
+    // A model that is older than the tool does not know it, by either way.
+    let old = "us.anthropic.claude-3-5-sonnet-20241022-v2:0";
+    let body_of = |kind: &str| body(old, json!({"tools": [{"type": kind, "name": "computer"}]}));
+    for settings in [settings(), by_converse()] {
+        let refusal = refused(&body_of("computer_20250124"), &settings);
+        assert_eq!(refusal.param.as_deref(), Some("tools[0].type"));
+        assert!(refusal.message.contains("claude-3-5"), "{refusal:?}");
+        asked(&body_of("computer_20241022"), &settings, &[]);
     }
     for kind in [
         "web_search_20250305",

@@ -4,6 +4,7 @@
 
 use super::facts::{Cache, Family, Switch};
 use Member::*;
+use Takers::{From, FromBut, Only};
 
 /// A flag that some family takes.
 #[derive(Clone, Copy, Debug)]
@@ -12,12 +13,36 @@ pub struct Flag {
     names: &'static [&'static str],
     /// What Bedrock calls it.
     pub sent: &'static str,
-    /// The families that take it; `FAMILY WORD`: those of its models that have the word in their ids.
-    families: &'static [&'static str],
+    /// Who takes it.
+    takers: Takers,
     /// Whether Converse takes it, too.
     converse: bool,
     /// What it allows in a request.
     members: &'static [Member],
+}
+
+/// Who takes a flag.
+#[derive(Clone, Copy, Debug)]
+enum Takers {
+    /// Every Claude from this version on.
+    From(u8),
+    /// The same, but for one family.
+    FromBut(u8, &'static str),
+    /// These families; `FAMILY WORD`: those of its models that have the word in their ids.
+    Only(&'static [&'static str]),
+}
+
+impl Takers {
+    fn have(self, family: &Family, id: &str) -> bool {
+        match self {
+            Self::From(version) => family.version >= version,
+            Self::FromBut(version, but) => family.version >= version && family.name != but,
+            Self::Only(families) => families.iter().any(|row| match row.split_once(' ') {
+                Some((name, word)) => name == family.name && id.contains(word),
+                None => *row == family.name,
+            }),
+        }
+    }
 }
 
 /// A part of a request that is refused without its flag.
@@ -65,11 +90,7 @@ impl Flag {
 
     /// Whether the model `id` of this family takes it, through Converse or invoke.
     pub fn is_taken(&self, family: &Family, id: &str, converse: bool) -> bool {
-        let fits = |row: &&str| match row.split_once(' ') {
-            Some((name, word)) => name == family.name && id.contains(word),
-            None => *row == family.name,
-        };
-        (self.converse || !converse) && self.families.iter().any(fits)
+        (self.converse || !converse) && self.takers.have(family, id)
     }
 
     /// Whether it allows this.
@@ -118,67 +139,6 @@ pub const EXAMPLES: &str = "tool-examples-2025-10-29";
 /// Is refused without the member that it is for.
 pub const SAFEGUARDS: &str = "dangerous-tool-use-2026-09-03";
 
-const FROM_4_6: &[&str] = &[
-    "claude-4-6",
-    "claude-4-7",
-    "claude-4-8",
-    "claude-5",
-    "claude-fable-mythos-5",
-    "claude-fable-mythos-5-1",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-    "claude-haiku-5-5",
-    "claude-later",
-];
-const FROM_4_5: &[&str] = &[
-    "claude-4-5",
-    "claude-opus-4-5",
-    "claude-4-6",
-    "claude-4-7",
-    "claude-4-8",
-    "claude-5",
-    "claude-fable-mythos-5",
-    "claude-fable-mythos-5-1",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-    "claude-haiku-5-5",
-    "claude-later",
-];
-const FROM_4: &[&str] = &[
-    "claude-4",
-    "claude-4-5",
-    "claude-opus-4-5",
-    "claude-4-6",
-    "claude-4-7",
-    "claude-4-8",
-    "claude-5",
-    "claude-fable-mythos-5",
-    "claude-fable-mythos-5-1",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-    "claude-haiku-5-5",
-    "claude-later",
-];
-const FROM_4_7: &[&str] = &[
-    "claude-4-7",
-    "claude-4-8",
-    "claude-5",
-    "claude-fable-mythos-5",
-    "claude-fable-mythos-5-1",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-    "claude-haiku-5-5",
-    "claude-later",
-];
-const FROM_5: &[&str] = &[
-    "claude-5",
-    "claude-fable-mythos-5",
-    "claude-fable-mythos-5-1",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-    "claude-haiku-5-5",
-    "claude-later",
-];
 const COMPACTS: &[&str] = &[
     "claude-4-6",
     "claude-4-7",
@@ -212,7 +172,7 @@ const BINDS: &[&str] = &[
 
 const fn flag(
     names: &'static [&'static str],
-    families: &'static [&'static str],
+    takers: Takers,
     converse: bool,
     members: &'static [Member],
 ) -> Flag {
@@ -223,7 +183,7 @@ const fn flag(
             [first, ..] => first,
             [] => "",
         },
-        families,
+        takers,
         converse,
         members,
     }
@@ -232,27 +192,28 @@ const fn flag(
 /// What is not here goes nowhere: Bedrock does not know it, needs no flag for it, or it does nothing there.
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[
-    flag(&["computer-use-2024-10-22"],               &["claude-3-5"], true,  &[]),
-    flag(&["computer-use-2025-01-24"],               &["claude-3-7", "claude-4", "claude-4-5"], true, &[]),
-    flag(&["computer-use-2025-11-24"],               &["claude-opus-4-5", "claude-4-6", "claude-4-7", "claude-4-8", "claude-5", "claude-opus-5-5"], true, &[]),
+    flag(&["computer-use-2024-10-22"],               Only(&["claude-3-5"]), true,  &[]),
+    // Made for the families up to 4.5; later ones take it, too.
+    flag(&["computer-use-2025-01-24"],               From(37), true,  &[]),
+    flag(&["computer-use-2025-11-24"],               Only(&["claude-opus-4-5", "claude-4-6", "claude-4-7", "claude-4-8", "claude-5", "claude-opus-5-5"]), true, &[]),
     // Adaptive reasoning, which the later families have, interleaves by itself.
-    flag(&["interleaved-thinking-2025-05-14"],       &["claude-4", "claude-4-5", "claude-opus-4-5"], true, &[]),
-    flag(&["output-128k-2025-02-19"],                &["claude-3-7"], false, &[]),
-    flag(&["context-1m-2025-08-07"],                 &["claude-4 sonnet", "claude-4-6"], true, &[]),
-    flag(&["context-management-2025-06-27"],         &["claude-4", "claude-4-5", "claude-opus-4-5"], false, &[ClearToolUses]),
-    flag(&["compact-2026-01-12"],                    FROM_4_6, false, &[Compact]),
-    flag(&["compact-2026-09-04"],                    COMPACTS, false, &[Compaction]),
-    flag(&["effort-2025-11-24"],                     &["claude-opus-4-5"], true, &[Effort]),
-    flag(&[TOOL_SEARCH, "advanced-tool-use-2025-11-20"], FROM_4_5, false, &[ToolSearch]),
-    flag(&[EXAMPLES],                                &["claude-opus-4-5"], false, &[InputExamples]),
-    flag(&[EAGER],                                   FROM_4,   true,  &[]),
-    flag(&["thinking-binding-controls-2026-08-01"],  BINDS,    true,  &[BlockBinding]),
-    flag(&["thinking-display-updates-2026-08-18"],   FROM_5,   true,  &[DisplayUpdates]),
+    flag(&["interleaved-thinking-2025-05-14"],       Only(&["claude-4", "claude-4-5", "claude-opus-4-5"]), true, &[]),
+    flag(&["output-128k-2025-02-19"],                Only(&["claude-3-7"]), false, &[]),
+    flag(&["context-1m-2025-08-07"],                 Only(&["claude-4 sonnet", "claude-4-6"]), true, &[]),
+    flag(&["context-management-2025-06-27"],         Only(&["claude-4", "claude-4-5", "claude-opus-4-5"]), false, &[ClearToolUses]),
+    flag(&["compact-2026-01-12"],                    From(46), false, &[Compact]),
+    flag(&["compact-2026-09-04"],                    Only(COMPACTS), false, &[Compaction]),
+    flag(&["effort-2025-11-24"],                     Only(&["claude-opus-4-5"]), true, &[Effort]),
+    flag(&[TOOL_SEARCH, "advanced-tool-use-2025-11-20"], From(45), false, &[ToolSearch]),
+    flag(&[EXAMPLES],                                Only(&["claude-opus-4-5"]), false, &[InputExamples]),
+    flag(&[EAGER],                                   FromBut(40, "claude-opus-4-5"), true, &[]),
+    flag(&["thinking-binding-controls-2026-08-01"],  Only(BINDS), true, &[BlockBinding]),
+    flag(&["thinking-display-updates-2026-08-18"],   From(50), true, &[DisplayUpdates]),
     flag(&["per-turn-control-2026-07-01", "mid-conversation-output-config-2026-07-01", "mid-conversation-effort-2026-08-01",
-           "per-message-effort-2026-07-01"],         &["claude-fable-mythos-5-1"], false, &[TurnConfig]),
-    flag(&["mid-conversation-tool-changes-2026-07-01"], CHANGES_TOOLS, false, &[]),
-    flag(&["inline-tools-2026-09-15"],               INLINE_TOOLS, false, &[]),
-    flag(&[SAFEGUARDS],                              FROM_4_7, false, &[Safeguards]),
+           "per-message-effort-2026-07-01"],         Only(&["claude-fable-mythos-5-1"]), false, &[TurnConfig]),
+    flag(&["mid-conversation-tool-changes-2026-07-01"], Only(CHANGES_TOOLS), false, &[]),
+    flag(&["inline-tools-2026-09-15"],               Only(INLINE_TOOLS), false, &[]),
+    flag(&[SAFEGUARDS],                              From(47), false, &[Safeguards]),
 ];
 
 /// Tools of Anthropic's own that the client runs, by the flag that they need.

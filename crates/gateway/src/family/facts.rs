@@ -9,6 +9,8 @@ pub struct Family {
     pub(crate) converse: bool,
     /// Whether it is a Claude, with Anthropic's own fields.
     pub(crate) claude: bool,
+    /// Of a Claude its version, without the dot: 4.5 is 45. Of others 0.
+    pub(crate) version: u8,
     /// Whether it takes instructions apart from the conversation.
     pub(crate) system: bool,
     /// Media in a user's turn.

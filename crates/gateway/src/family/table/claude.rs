@@ -6,6 +6,7 @@ use crate::family::facts::*;
 
 const LEGACY: Family = Family {
     name: "claude-legacy",
+    version: 20,
     claude: true,
     turns: Turns {
         assistant_first: true,
@@ -29,6 +30,7 @@ const LEGACY: Family = Family {
 
 const CLAUDE_3: Family = Family {
     name: "claude-3",
+    version: 30,
     input: IMAGES_AND_DOCUMENTS,
     tools: Some(Tools {
         choice: Choice::Tool,
@@ -43,6 +45,7 @@ const CLAUDE_3: Family = Family {
 
 const CLAUDE_3_5: Family = Family {
     name: "claude-3-5",
+    version: 35,
     cache: Cache::All,
     max_tokens: up_to(8192),
     ..CLAUDE_3
@@ -59,6 +62,7 @@ const CLAUDE_3_5_HAIKU: Family = Family {
 
 const CLAUDE_3_7: Family = Family {
     name: "claude-3-7",
+    version: 37,
     reasoning: Reasoning {
         switch: Switch::ClaudeBudget,
         levels: BUDGETS,
@@ -74,6 +78,7 @@ const CLAUDE_3_7: Family = Family {
 
 const CLAUDE_4: Family = Family {
     name: "claude-4",
+    version: 40,
     max_tokens: up_to(32_000),
     ..CLAUDE_3_7
 };
@@ -88,6 +93,7 @@ const CLAUDE_4_1: Family = Family {
 
 const CLAUDE_4_5: Family = Family {
     name: "claude-4-5",
+    version: 45,
     tools: Some(Tools {
         strict: true,
         one_at_a_time: true,
@@ -109,6 +115,7 @@ const OPUS_4_5: Family = Family {
 
 const CLAUDE_4_6: Family = Family {
     name: "claude-4-6",
+    version: 46,
     turns: NO_PREFILL,
     reasoning: Reasoning {
         switch: Switch::ClaudeAdaptive,
@@ -122,6 +129,7 @@ const CLAUDE_4_6: Family = Family {
 
 const CLAUDE_4_7: Family = Family {
     name: "claude-4-7",
+    version: 47,
     tools: Some(Tools {
         strict: false,
         one_at_a_time: true,
@@ -140,6 +148,7 @@ const CLAUDE_4_7: Family = Family {
 
 const CLAUDE_4_8: Family = Family {
     name: "claude-4-8",
+    version: 48,
     turns: Turns {
         system_within: true,
         ..NO_PREFILL
@@ -149,6 +158,7 @@ const CLAUDE_4_8: Family = Family {
 
 const OPUS_5: Family = Family {
     name: "claude-5",
+    version: 50,
     reasoning: Reasoning {
         levels: [Quiet, LOW, LOW, MEDIUM, HIGH, XHIGH, MAX],
         default: ByDefault::On,
@@ -168,6 +178,7 @@ const SONNET_5: Family = Family {
 
 const FABLE_5: Family = Family {
     name: "claude-fable-mythos-5",
+    version: 50,
     reasoning: Reasoning {
         levels: [LOW, LOW, LOW, MEDIUM, HIGH, XHIGH, XHIGH],
         default: ByDefault::Always,
@@ -177,6 +188,7 @@ const FABLE_5: Family = Family {
 };
 const FABLE_5_1: Family = Family {
     name: "claude-fable-mythos-5-1",
+    version: 51,
     tools: Some(NEVER_FORCED),
     reasoning: Reasoning {
         forced_tool: Forced::Never,
@@ -189,6 +201,7 @@ const FABLE_5_1: Family = Family {
 
 const OPUS_5_5: Family = Family {
     name: "claude-opus-5-5",
+    version: 55,
     reasoning: Reasoning {
         levels: [LOW, LOW, LOW, MEDIUM, HIGH, XHIGH, MAX],
         ..FABLE_5_1.reasoning
@@ -197,6 +210,7 @@ const OPUS_5_5: Family = Family {
 };
 const SONNET_5_5: Family = Family {
     name: "claude-sonnet-5-5",
+    version: 55,
     reasoning: Reasoning {
         levels: CLAUDE_4_8.reasoning.levels,
         default: ByDefault::On,
@@ -207,6 +221,7 @@ const SONNET_5_5: Family = Family {
 };
 const HAIKU_5_5: Family = Family {
     name: "claude-haiku-5-5",
+    version: 55,
     reasoning: Reasoning {
         levels: CLAUDE_4_8.reasoning.levels,
         bound: true,
@@ -218,6 +233,7 @@ const HAIKU_5_5: Family = Family {
 /// Nothing that a later Claude may refuse.
 const LATER: Family = Family {
     name: "claude-later",
+    version: u8::MAX,
     tools: Some(NEVER_FORCED),
     reasoning: Reasoning {
         switch: Switch::ClaudeEffort,

@@ -119,6 +119,7 @@ pub const PLAIN: Family = Family {
     name: "",
     converse: true,
     claude: false,
+    version: 0,
     system: true,
     input: DOCUMENTS,
     turns: STRICT_TURNS,

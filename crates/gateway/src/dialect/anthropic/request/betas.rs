@@ -43,7 +43,7 @@ impl<'a> Betas<'a> {
     /// `changes`.
     ///
     /// # Errors
-    /// 400: what stands in the body is no list of strings.
+    /// 400: what stands in the body is no list of strings, or a tool of Anthropic's own is none that the model knows.
     pub fn choose(
         in_body: Option<&'a str>,
         headers: Headers<'a>,
@@ -83,7 +83,7 @@ impl<'a> Betas<'a> {
         for flag in values.filter(|flag| !flag.is_empty()) {
             asked.take(Cow::Borrowed(flag))?;
         }
-        Ok(asked.with_what_tools_want())
+        asked.with_what_tools_want()
     }
 
     /// They as a list; `None` if there are none.
@@ -156,10 +156,16 @@ impl<'a> Asked<'a, '_> {
                 passes.then(|| known.map(|known| known.sent))
             }
             Choice::Auto => known
-                .filter(|known| self.taker.takes(known) || self.wants.flags.contains(&known.sent))
+                .filter(|known| self.taker.takes(known) || self.is_left_to_bedrock(known.sent))
                 .filter(|known| known.sent != SAFEGUARDS || self.wants.safeguards)
                 .map(|known| Some(known.sent)),
         }
+    }
+
+    /// Whether a tool wants this flag of a model of which nothing is known.
+    fn is_left_to_bedrock(&self, flag: &str) -> bool {
+        let mut wanted = self.wants.flags.iter();
+        !self.taker.family.claude && wanted.any(|(wanted, _)| *wanted == flag)
     }
 
     fn send(&mut self, flag: Cow<'a, str>) {
@@ -179,12 +185,27 @@ impl<'a> Asked<'a, '_> {
     }
 
     /// What a client puts into its tools says that it wants the flag, too: without it the tool would be refused.
-    fn with_what_tools_want(mut self) -> Betas<'a> {
+    ///
+    /// # Errors
+    /// 400: the model does not know the tool.
+    fn with_what_tools_want(mut self) -> Result<Betas<'a>, Refusal> {
         if self.choice != Choice::Auto {
-            return self.betas;
+            return Ok(self.betas);
         }
         let taken = |name: &str| Flag::named(name).is_some_and(|flag| self.taker.takes(flag));
-        let mut wanted = self.wants.flags.clone();
+        let mut wanted = Vec::new();
+        for (flag, tool) in &self.wants.flags {
+            if !taken(flag) && !self.is_left_to_bedrock(flag) {
+                return Err(Refusal::parameter(
+                    format!("tools[{tool}].type"),
+                    &format!(
+                        "must be a tool that the model knows: the family {} does not have those of {flag}",
+                        self.taker.family.name
+                    ),
+                ));
+            }
+            wanted.push(*flag);
+        }
         if self.wants.eager && taken(EAGER) {
             wanted.push(EAGER);
         }
@@ -201,7 +222,7 @@ impl<'a> Asked<'a, '_> {
                 self.send(Cow::Borrowed(flag));
             }
         }
-        self.betas
+        Ok(self.betas)
     }
 }
 

@@ -8,8 +8,8 @@ use crate::refusal::Refusal;
 /// What a request wants.
 #[derive(Debug, Default)]
 pub struct Wants {
-    /// The flags without which tools of Anthropic's own are refused.
-    pub flags: Vec<&'static str>,
+    /// The flags without which tools of Anthropic's own are refused, each with the place of the first tool that needs it.
+    pub flags: Vec<(&'static str, usize)>,
     /// A tool's input is to come as it is written.
     pub eager: bool,
     /// Tools are looked for by a tool of Anthropic's own.
@@ -57,9 +57,11 @@ impl Wants {
                                 server_tool.get_or_insert(index);
                             }
                             self.tool_search |= is_tool_search(&kind);
-                            let flag = of_tool(&kind);
-                            self.flags
-                                .extend(flag.filter(|flag| !self.flags.contains(flag)));
+                            let new =
+                                |flag: &&str| !self.flags.iter().any(|(known, _)| known == flag);
+                            if let Some(flag) = of_tool(&kind).filter(new) {
+                                self.flags.push((flag, index));
+                            }
                         }
                         "eager_input_streaming" => self.eager |= cursor.value()? == "true",
                         "input_examples" => {
