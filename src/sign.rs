@@ -441,8 +441,14 @@ impl Values {
             alias_families: conf.alias_families.clone().unwrap_or_default(),
             model_families: conf.model_families.clone().unwrap_or_default(),
             model_features: conf.model_features.clone().unwrap_or_default(),
-            allow_models: conf.allow_models.clone().unwrap_or_default(),
-            max_output_tokens: conf.max_output_tokens,
+            allow_models: match &conf.allow_models {
+                Some(rule) => rule.patterns(request)?,
+                None => Arc::default(),
+            },
+            max_output_tokens: match &conf.max_output_tokens {
+                Some(rule) => rule.limit(request)?,
+                None => None,
+            },
             guardrail: conf.guardrail.clone(),
             auth,
             max_frame_size: conf.max_frame_size.unwrap_or(24 << 20),

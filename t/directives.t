@@ -353,8 +353,22 @@ unknown "no_such" variable
 --- refused: invalid number of arguments in "bedrock_allow_models" directive
 
 === bedrock_allow_models: a pattern that fits no id
---- config: bedrock_allow_models any.* $models;
---- refused: "bedrock_allow_models" directive has value "$models"
+--- config: bedrock_allow_models any.* "a model";
+--- refused: "bedrock_allow_models" directive has value "a model": it must be a model id or ARN, in which * and ? stand for any characters
+
+=== bedrock_allow_models: an empty pattern
+--- config: bedrock_allow_models "";
+--- refused: "bedrock_allow_models" directive has value "": it must be a model id or ARN
+
+=== bedrock_allow_models: variables beside patterns
+--- config: bedrock_allow_models any.* $host;
+--- refused: "bedrock_allow_models" directive has value "$host" beside others: a list with variables is one parameter
+
+=== bedrock_allow_models: a variable that there is not
+--- config: bedrock_allow_models $no_such_models;
+--- must_die
+--- error_log
+unknown "no_such_models" variable
 
 === bedrock_allow_models: twice
 --- config: bedrock_allow_models a; bedrock_allow_models b;
@@ -362,19 +376,33 @@ unknown "no_such" variable
 
 === bedrock_max_output_tokens: nothing
 --- config: bedrock_max_output_tokens 0;
---- refused: "bedrock_max_output_tokens" directive has value "0": it must be a whole number from 1
+--- refused: "bedrock_max_output_tokens" directive has value "0": it must be a whole number from 1, or "off"
 
 === bedrock_max_output_tokens: negative
 --- config: bedrock_max_output_tokens -1;
---- refused: "bedrock_max_output_tokens" directive has value "-1": it must be a whole number from 1
+--- refused: "bedrock_max_output_tokens" directive has value "-1": it must be a whole number from 1, or "off"
 
 === bedrock_max_output_tokens: a unit
 --- config: bedrock_max_output_tokens 4k;
---- refused: "bedrock_max_output_tokens" directive has value "4k": it must be a whole number from 1
+--- refused: "bedrock_max_output_tokens" directive has value "4k": it must be a whole number from 1, or "off"
 
 === bedrock_max_output_tokens: too large
 --- config: bedrock_max_output_tokens 18446744073709551616;
---- refused: "bedrock_max_output_tokens" directive has value "18446744073709551616": it must be a whole number from 1
+--- refused: "bedrock_max_output_tokens" directive has value "18446744073709551616": it must be a whole number from 1, or "off"
+
+=== bedrock_max_output_tokens: a sign
+--- config: bedrock_max_output_tokens +1;
+--- refused: "bedrock_max_output_tokens" directive has value "+1": it must be a whole number from 1, or "off"
+
+=== bedrock_max_output_tokens: empty
+--- config: bedrock_max_output_tokens "";
+--- refused: "bedrock_max_output_tokens" directive has value "": it must be a whole number from 1, or "off"
+
+=== bedrock_max_output_tokens: a variable that there is not
+--- config: bedrock_max_output_tokens $no_such_limit;
+--- must_die
+--- error_log
+unknown "no_such_limit" variable
 
 === bedrock_max_output_tokens: twice
 --- config: bedrock_max_output_tokens 1; bedrock_max_output_tokens 1;

@@ -3,22 +3,25 @@ use lib 't/lib';
 use Test::Nginx::Bedrock;
 require './t/gateway.pl';
 
-# The first two examples below "Limits"; the numbers are made small.
-our ($Http, $Location) = do {
+# The examples below "Limits"; the numbers are made small.
+our ($Http, $Location, $Teams, $Rules) = do {
     open my $in, '<', "$Root/docs/failover.md" or die "docs/failover.md: $!";
     local $/;
     my ($limits) = <$in> =~ /^## Limits\n(.*?)^## /ms or die 'docs/failover.md has no "Limits"';
     my @examples = $limits =~ /^```nginx\n(.*?)^```/msg;
     s/rate=60r/rate=1r/, s/burst=20/burst=2/, s/streams 10/streams 3/ for @examples;
     die 'the examples below "Limits" are others' unless "@examples[0, 1]" =~ /rate=1r.*burst=2 .*streams 3;/s;
-    @examples[0, 1];
+    @examples;
 };
 our $Plain = sub { qq(POST /\n{"model":"$_[0]","messages":[{"role":"user","content":[{"text":"Hi"}]}]}) };
 
+# `--- teams`: each team's models and tokens, and not how many requests.
 add_block_preprocessor(sub {
     my $block = shift;
-    $block->set_value(http_config => ($block->http_config // '') . "map \$http_x_key \$team { default ''; key-a a; key-b b; }\n$Http");
-    $block->set_value(config => "location / { bedrock on; if (\$team = '') { return 401; } $Location proxy_pass http://bedrock; }");
+    my ($http, $location) = defined $block->teams ? ($Teams, $Rules) : ($Http, $Location);
+    my $keys = "map \$http_x_key \$team { default ''; key-a a; key-b b; key-s search; key-d docs; }\n";
+    $block->set_value(http_config => ($block->http_config // '') . $keys . $http);
+    $block->set_value(config => "location / { bedrock on; if (\$team = '') { return 401; } $location proxy_pass http://bedrock; }");
     $block->set_value(no_error_log => '[emerg]') unless defined $block->error_log;
 });
 
@@ -65,3 +68,18 @@ X-Key: key-a
 --- more_headers eval: ['', "X-Key: \n", "X-Key: key-c\n", "X-Team: a\n", "X-Key: a\n"]
 --- error_code eval: [(401) x 5]
 --- sent_count: 0
+
+=== each team's models and tokens
+--- teams
+--- request eval: [map { my $model = $_; map { $::Plain->($model) } 1 .. 3 } 'us.amazon.nova-lite-v1:0', 'us.amazon.nova-pro-v1:0']
+--- more_headers eval: ["X-Key: key-s", "X-Key: key-d", "X-Key: key-a", "X-Key: key-s", "X-Key: key-d", "X-Key: key-a"]
+--- error_code eval: [200, 200, 403, 200, 403, 403]
+--- sent_count eval: [1, 2, 2, 3, 3, 3]
+
+=== a team's tokens
+--- teams
+--- request eval: $::Plain->('us.amazon.nova-lite-v1:0')
+--- more_headers
+X-Key: key-d
+--- sent_body
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"inferenceConfig":{"maxTokens":1000}}

@@ -9,6 +9,7 @@ use gateway::{Api, Guardrail};
 use ngx::ffi::ngx_http_handler_pt;
 
 use super::observed::Lines;
+use super::rules::{AllowModels, MaxOutputTokens};
 use crate::nginx::value::Value;
 
 /// The directives of one level; `None` where a directive was not given there.
@@ -39,9 +40,9 @@ pub struct LocationConf {
     /// `bedrock_model_feature`
     pub model_features: Option<Arc<Vec<Feature>>>,
     /// `bedrock_allow_models`
-    pub allow_models: Option<Arc<Vec<String>>>,
+    pub allow_models: Option<AllowModels>,
     /// `bedrock_max_output_tokens`
-    pub max_output_tokens: Option<u64>,
+    pub max_output_tokens: Option<MaxOutputTokens>,
     /// `bedrock_guardrail`
     pub guardrail: Option<Arc<Guardrail>>,
     /// `bedrock_auth`

@@ -6,6 +6,7 @@ pub mod location;
 pub mod merge;
 mod models;
 pub mod observed;
+pub mod rules;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -31,6 +32,7 @@ use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::value::Value;
 use location::{Auth, Betas, ClientAbort, LocationConf, Switch};
+use rules::{AllowModels, MaxOutputTokens};
 
 /// How `bedrock_auth` calls the source that is used where none is named.
 pub const DEFAULT: &str = "default";
@@ -146,8 +148,8 @@ static DIRECTIVES: [Directive; 23] = [
     location(c"bedrock_alias",             NGX_CONF_TAKE23, models::add_alias),
     location(c"bedrock_model_family",      NGX_CONF_TAKE2,  models::add_family),
     location(c"bedrock_model_feature",     NGX_CONF_2MORE,  models::add_feature),
-    location(c"bedrock_allow_models",      NGX_CONF_1MORE,  |conf, cf| once(&mut conf.allow_models, patterns(cf)?)),
-    location(c"bedrock_max_output_tokens", NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_output_tokens, positive(cf)?)),
+    location(c"bedrock_allow_models",      NGX_CONF_1MORE,  |conf, cf| once(&mut conf.allow_models, AllowModels::read(cf)?)),
+    location(c"bedrock_max_output_tokens", NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_output_tokens, MaxOutputTokens::read(cf)?)),
     location(c"bedrock_guardrail",         NGX_CONF_TAKE23, |conf, cf| once(&mut conf.guardrail, guardrail(cf)?)),
     location(c"bedrock_auth",              NGX_CONF_TAKE12, |conf, cf| once(&mut conf.auth, auth(cf)?)),
     location(c"bedrock_credentials_timeout", NGX_CONF_TAKE1, |conf, cf| once(&mut conf.credentials_timeout, time(cf)?)),
@@ -357,21 +359,6 @@ fn model(cf: &Conf) -> Result<Value, String> {
     }
 }
 
-fn patterns(cf: &Conf) -> Result<Arc<Vec<String>>, String> {
-    let patterns: Vec<String> = (1..cf.arguments())
-        .map(|index| cf.argument(index).to_owned())
-        .collect();
-    match patterns
-        .iter()
-        .find(|pattern| !model_id::is_pattern(pattern))
-    {
-        Some(other) => Err(format!(
-            "has value \"{other}\": it must be a model id or ARN, in which * and ? stand for any characters and for one"
-        )),
-        None => Ok(Arc::new(patterns)),
-    }
-}
-
 fn anthropic_via(cf: &Conf) -> Result<Via, String> {
     match cf.argument(1) {
         "auto" => Ok(Via::Auto),
@@ -402,14 +389,6 @@ fn anthropic_beta(cf: &Conf) -> Result<Betas, String> {
         )),
         None => Ok(Betas::Only(Arc::new(words))),
     }
-}
-
-fn positive(cf: &Conf) -> Result<u64, String> {
-    let text = cf.argument(1);
-    text.parse()
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| format!("has value \"{text}\": it must be a whole number from 1"))
 }
 
 /// A size in nginx's notation, in bytes.
