@@ -10,6 +10,8 @@ exports=$("$ROOT/scripts/nginx-source.sh")
 eval "$exports"
 
 packages=()
+# For `make run`: AWS's credential providers are most of what there is to compile.
+[ "$PROFILE" != demo ] || packages+=(--no-default-features)
 [ "$what" = sim ] || packages+=(-p ngx_http_bedrock_module)
 [ "$what" = module ] || packages+=(-p bedrock-sim)
 cd "$ROOT"

@@ -3,11 +3,18 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$ROOT/build
+HEADERS=$BUILD/headers                  # of Debian packages that are not installed, see install.sh
 MODULE=${BEDROCK_MODULE:-$BUILD/ngx_http_bedrock_module.so}
 PROFILE=${BEDROCK_PROFILE:-release}     # dev: minutes faster to build, and its checks of overflow are on
 CARGO_OUT=${CARGO_TARGET_DIR:-$ROOT/target}/${PROFILE/#dev/debug}
 export PATH=$PATH:$HOME/.cargo/bin:/usr/sbin:/sbin
 unset NGINX     # nginx takes a variable of this name for the sockets of an older nginx, and does not daemonize
+
+# Beside the system's own, for C compilers, linkers and libclang.
+for triplet in "$HEADERS"/usr/include/*-linux-gnu; do
+    [ -d "$triplet" ] || break
+    export CPATH=$HEADERS/usr/include:$triplet LIBRARY_PATH=$HEADERS/usr/lib/${triplet##*/}
+done
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -12,7 +12,9 @@ if [ -n "${NGINX_SOURCE_DIR:-}" ] && [ -n "${NGINX_BUILD_DIR:-}" ]; then
     # A relative build directory is seen from the source directory, as by nginx's own --builddir.
     build_dir=$(cd "$source_dir" && cd "$NGINX_BUILD_DIR" && pwd) || die "NGINX_BUILD_DIR: no directory $NGINX_BUILD_DIR"
 else
-    source_dir=${NGINX_SOURCE_DIR:-/usr/share/nginx/src}     # Debian's nginx-dev: headers, not configured
+    # Debian's nginx-dev, installed or unpacked: headers, not configured.
+    source_dir=${NGINX_SOURCE_DIR:-/usr/share/nginx/src}
+    [ -d "$source_dir" ] || source_dir=$HEADERS/usr/share/nginx/src
     [ -f "$source_dir/src/core/nginx.h" ] || die "no nginx source in $source_dir: install nginx-dev, or set NGINX_SOURCE_DIR and NGINX_BUILD_DIR"
     version=$(sed -n 's/^#define NGINX_VERSION *"\(.*\)"/\1/p' "$source_dir/src/core/nginx.h")
     build_dir=$BUILD/nginx-$version
@@ -46,3 +48,4 @@ fits "$object" "$nginx" ||
        ($(signature_of "$object") and $(signature_of "$nginx")). Configure the source with that nginx's options (nginx -V)."
 
 printf 'export NGINX_SOURCE_DIR=%q\nexport NGINX_BUILD_DIR=%q\n' "$source_dir" "$build_dir"
+[ -z "${CPATH:-}" ] || printf 'export CPATH=%q LIBRARY_PATH=%q\n' "$CPATH" "${LIBRARY_PATH:-}"
