@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
+use gateway::dialect::models;
 use gateway::family::{self, Family, Feature};
 use gateway::settings::{Anthropic, Via};
 use gateway::{Body, Guardrail, Plan, Refusal, Segment, Settings, Sink, plan_large};
@@ -31,7 +32,7 @@ use crate::nginx::value::Value;
 use crate::nginx::{headers, upstream};
 use crate::rewrite::{FAILED, in_thread, read_body, resume};
 use crate::room::Share;
-use crate::{LARGE_BODY, decode, location_conf, main_conf, models};
+use crate::{LARGE_BODY, decode, location_conf, main_conf};
 
 /// The phase handler.
 pub fn handler(request: Request) -> isize {
@@ -64,7 +65,7 @@ pub fn handler(request: Request) -> isize {
         (_, Some(Ok(asked))) if asked.operation == Some(Operation::ListModels) => {
             return match list_models(request, conf, main, asked.requested_model.as_deref()) {
                 Ok(body) => {
-                    models::take_over(request, context, body);
+                    crate::models::take_over(request, context, body);
                     DECLINED
                 }
                 Err(refusal) => refuse(request, context, refusal),
@@ -165,7 +166,11 @@ fn list_models(
     wanted: Option<&str>,
 ) -> Result<Vec<u8>, Refusal> {
     let values = Values::evaluate(request, conf, main, gateway::Auth::Sign)?;
-    gateway::dialect::models::answer(&values.settings(), wanted)
+    let (body, is_empty) = models::answer(&values.settings(), wanted)?;
+    if is_empty && wanted.is_none() {
+        request.log(Level::Warn, &format!("bedrock: {}", models::EMPTY));
+    }
+    Ok(body)
 }
 
 /// Plans the call; `None` if a thread does so, now or when it is its turn. `share` is what was waited for to do so.

@@ -192,13 +192,6 @@ Content-Type: application/json
 --- access_log
 200 list_models api=openai model=- requested=- region=- in=- out=-
 
-=== an empty list
---- request
-GET /v1/models
---- response_body chop
-{"object":"list","data":[],"has_more":false,"first_id":null,"last_id":null}
---- sent_count: 0
-
 === behind a prefix, with a slash and a query
 --- aliased
 --- request
@@ -300,4 +293,15 @@ GET /v1/models
 --- error_code: 404
 --- response_headers
 X-Amzn-ErrorType: UnknownOperationException
+--- sent_count: 0
+
+=== a list without models says why
+--- config
+    location / { bedrock on; bedrock_allow_models any.*; proxy_pass http://bedrock; }
+--- request
+GET /v1/models
+--- response_body_like: ^\{"object":"list","data":\[\],"has_more":false,"first_id":null,"last_id":null,"message":"This gateway has no names of models to list\. Its operator adds them with bedrock_alias
+--- error_log
+[warn]
+bedrock: This gateway has no names of models to list.
 --- sent_count: 0

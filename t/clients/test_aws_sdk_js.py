@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from conftest import MODULE, NGINX, NODE_MODULES, ROOT, Nginx, defaults, eventually, free_port, listens, stop
+from conftest import NGINX, NODE_MODULES, ROOT, Nginx, defaults, free_port
+from ready import CONFIGURATIONS, Running, place
 
 TEXT = "Hello from the Bedrock stand-in."
 USAGE = {"inputTokens": 25, "outputTokens": 12, "totalTokens": 37}
@@ -163,28 +164,9 @@ def test_a_port_without_http2_is_no_use_to_the_default(ways, sim, call):
 
 @pytest.mark.parametrize("example", ["minimal.conf", "access.conf", "failover.conf"])
 def test_the_ready_configurations(example, sim, call, tmp_path):
-    """Each as it is shipped but for its ports, the stand-in's address and credentials: it has a port for this SDK."""
-    for name in ("modules", "logs", "conf"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "modules/ngx_http_bedrock_module.so").symlink_to(MODULE)
-    text = (ROOT / "nginx-conf" / example).read_text()
-    ports = {port: free_port() for port in ("8080", "8081")}
-    for port, free in ports.items():
-        assert f"127.0.0.1:{port}" in text
-        text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free}")
-    text = re.sub(r"(server\s+)bedrock-runtime[^;]*:443;", rf"\g<1>127.0.0.1:{sim.port};", text)
-    text = text.replace("/var/log/nginx/", "logs/").replace("https://", "http://").replace("include", f"bedrock_endpoint 127.0.0.1:{sim.port}; include", 1)
-    (tmp_path / "conf/nginx.conf").write_text(text)
-    (tmp_path / "conf/bedrock_params").write_text((ROOT / "nginx-conf/bedrock_params").read_text())
-    process = subprocess.Popen(
-        [NGINX, "-p", f"{tmp_path}/", "-e", "logs/error.log", "-c", "conf/nginx.conf", "-g", "daemon off; pid logs/nginx.pid;"],
-        env={"PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"},
-        stderr=subprocess.PIPE,
-    )
-    try:
-        assert eventually(lambda: listens(ports["8081"]) or process.poll() is not None) and process.poll() is None, process.stderr.read()
-        token = "key-for-search-team" if example == "access.conf" else None
+    """Each has a port for this SDK."""
+    ports = place(CONFIGURATIONS / example, tmp_path, sim.port)
+    token = "key-for-search-team" if example == "access.conf" else None
+    with Running(tmp_path, ports):
         seen = call("stream", f"http://127.0.0.1:{ports['8081']}", "us.amazon.nova-lite-v1:0", token=token)
         assert seen == {**seen, "text": TEXT, "usage": USAGE}
-    finally:
-        stop(process)

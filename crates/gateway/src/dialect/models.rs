@@ -6,11 +6,15 @@ use crate::json::writer::Writer;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 
-/// The list as JSON, or only the model called `wanted`.
+/// What the list says, and the log, when it has no model.
+pub const EMPTY: &str = "This gateway has no names of models to list. Its operator adds them with bedrock_alias (include claude_models \
+     has Claude's), or with ids without * and ? in bedrock_allow_models. Model ids of Bedrock may work without being listed.";
+
+/// The list as JSON, or only the model called `wanted`; and whether it is empty, of which it says why.
 ///
 /// # Errors
 /// 404: there is none of that name.
-pub fn answer(settings: &Settings<'_>, wanted: Option<&str>) -> Result<Vec<u8>, Refusal> {
+pub fn answer(settings: &Settings<'_>, wanted: Option<&str>) -> Result<(Vec<u8>, bool), Refusal> {
     let names = names(settings);
     let mut w = Writer::new("");
     match wanted {
@@ -28,7 +32,7 @@ pub fn answer(settings: &Settings<'_>, wanted: Option<&str>) -> Result<Vec<u8>, 
     }
     let mut body = Vec::new();
     w.write_to(&mut body);
-    Ok(body)
+    Ok((body, names.is_empty()))
 }
 
 /// Aliases of models that may be called, then ids that are allowed as they are.
@@ -64,6 +68,10 @@ fn write_list(names: &[&str], w: &mut Writer<'_>) {
     w.key("has_more").value(&false);
     w.key("first_id").value(&names.first());
     w.key("last_id").value(&names.last());
+    // No member of either API; SDKs pass over it, and people see it.
+    if names.is_empty() {
+        w.key("message").value(EMPTY);
+    }
     w.close('}');
 }
 
@@ -111,7 +119,7 @@ mod tests {
             anthropic: Anthropic::default(),
         };
         answer(&settings, wanted)
-            .map(|body| serde_json::from_slice(&body).unwrap())
+            .map(|(body, _)| serde_json::from_slice(&body).unwrap())
             .map_err(|refusal| refusal.status)
     }
 
@@ -135,6 +143,8 @@ mod tests {
         let none = list(&[], &[], None).unwrap();
         assert_eq!(ids(&none), [""; 0]);
         assert_eq!(none["last_id"], Value::Null);
+        assert_eq!(none["message"], EMPTY);
+        assert_eq!(found["message"], Value::Null);
     }
 
     #[test]
