@@ -1,85 +1,125 @@
-//! Bindings for what must be right to the bit.
-//!
-//! nginx-sys makes its bindings with bindgen 0.72, which misplaces the bitfields of nginx 1.29.3 and later. So every
-//! struct whose bits are used is bound again here, by a bindgen that places them right; `tests/layout.rs` compares
-//! each with what C does.
+//! Bindings for the nginx at hand (see `src/nginx/ffi.rs`): nginx's headers in `NGINX_SOURCE_DIR`, configured in `NGINX_BUILD_DIR`.
 
 use std::env;
 use std::error::Error;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bindgen::FieldVisibilityKind;
+use bindgen::callbacks::{FieldInfo, ItemInfo, ParseCallbacks};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let version = told("VERSION");
-    // "nginx/1.22.1" or "openresty/…"
-    let version = version.rsplit('/').next().unwrap_or_default();
-    if !PROVEN.contains(&version) && env::var_os("BEDROCK_UNPROVEN_NGINX").is_none() {
-        return Err(format!(
-            "nginx {version} is not one this module was proven on ({}). If tests/layout.rs passes for it, build with \
-             BEDROCK_UNPROVEN_NGINX=1.",
-            PROVEN.join(", ")
-        )
-        .into());
+    for name in ["NGINX_SOURCE_DIR", "NGINX_BUILD_DIR"] {
+        println!("cargo:rerun-if-env-changed={name}");
     }
-    let features = told("FEATURES");
-    for needed in ["http", "threads"] {
-        if !features.split(',').any(|feature| feature == needed) {
-            return Err(format!(
-                "this nginx is built without {needed}; configure it --with-{needed}"
-            )
-            .into());
-        }
-    }
-    let includes = told("INCLUDE");
-    let clang_args: Vec<String> = env::split_paths(&includes)
-        .map(|path| format!("-I{}", path.display()))
-        .chain(told("CFLAGS").split_whitespace().map(str::to_owned))
-        .collect();
-    let mut builder = bindgen::Builder::default()
-        .header_contents("nginx.h", HEADERS)
-        .clang_args(&clang_args)
-        .layout_tests(false)
-        .use_core();
-    for bound in TYPES {
-        builder = builder.allowlist_type(bound);
-    }
-    for bound in FUNCTIONS {
-        builder = builder.allowlist_function(bound);
-    }
-    let bindings = builder.generate()?;
-    let out = PathBuf::from(env::var("OUT_DIR")?);
-    bindings.write_to_file(out.join("bits.rs"))?;
-    // For tests/layout.rs, which compiles C against the same headers.
-    println!("cargo:rustc-env=NGINX_CLANG_ARGS={}", clang_args.join(" "));
+    let (source, build) = (
+        directory("NGINX_SOURCE_DIR")?,
+        directory("NGINX_BUILD_DIR")?,
+    );
+    let makefile = build.join("Makefile");
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed=BEDROCK_UNPROVEN_NGINX");
+    println!("cargo:rerun-if-changed={}", makefile.display());
+    let flags = compiler_flags(&fs::read_to_string(&makefile)?, &source);
+
+    let bindings = bindgen::Builder::default()
+        .header("src/nginx/ffi.h")
+        .clang_args(&flags)
+        .allowlist_item("ngx_.*|NGX_.*|nginx_version|bedrock_.*|BEDROCK_.*")
+        .generate_cstr(true)
+        .layout_tests(true)
+        .parse_callbacks(Box::new(Callbacks))
+        // Whichever header changes, the bindings are made anew.
+        .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
+        .rust_target(
+            env::var("CARGO_PKG_RUST_VERSION")?
+                .parse()
+                .map_err(|_| "rust-version")?,
+        )
+        .use_core()
+        .generate()?;
+    bindings.write_to_file(PathBuf::from(env::var("OUT_DIR")?).join("ffi.rs"))?;
+
+    let mut bits = cc::Build::new();
+    bits.file("src/nginx/bits.c")
+        .warnings(false)
+        .flag("-fvisibility=hidden");
+    for flag in &flags {
+        bits.flag(flag);
+    }
+    bits.compile("bedrock_bits");
     Ok(())
 }
 
-/// What nginx-sys's build script found out.
-fn told(what: &str) -> String {
-    env::var(format!("DEP_NGINX_{what}")).unwrap_or_default()
+/// What t/ was run on: `make test-matrix`.
+const TESTED: [&str; 4] = [
+    "nginx/1.22.1",
+    "nginx/1.26.3",
+    "nginx/1.28.3",
+    "nginx/1.30.6",
+];
+
+fn directory(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let path = env::var_os(name)
+        .ok_or_else(|| format!("{name} is not set: use `make build`, or `eval \"$(scripts/nginx-source.sh)\"` before cargo"))?;
+    Ok(fs::canonicalize(&path).map_err(|error| format!("{name}: {}: {error}", path.display()))?)
 }
 
-/// Versions on which tests/layout.rs and t/ were seen to pass: those of `make test-matrix`.
-const PROVEN: [&str; 4] = ["1.22.1", "1.26.3", "1.28.3", "1.30.6"];
+/// Of what nginx's makefile gives the compiler: what decides how the headers are read.
+fn compiler_flags(makefile: &str, source: &Path) -> Vec<String> {
+    let lines = makefile.replace("\\\n", " ");
+    let words = |variable: &str| {
+        let value = lines
+            .lines()
+            .find_map(|line| line.strip_prefix(variable)?.trim_start().strip_prefix('='));
+        shlex::split(value.unwrap_or_default()).unwrap_or_default()
+    };
+    let mut flags = Vec::new();
+    let mut words = words("CFLAGS").into_iter().chain(words("ALL_INCS"));
+    while let Some(word) = words.next() {
+        let Some(kind) = KINDS.iter().find(|kind| word.starts_with(**kind)) else {
+            continue;
+        };
+        // "-I dir" and "-Idir".
+        let value = match word.get(kind.len()..) {
+            Some(value) if !value.is_empty() => value.to_owned(),
+            _ => words.next().unwrap_or_default(),
+        };
+        // The makefile is for nginx's own directory.
+        let value = match *kind {
+            "-D" | "-U" => value,
+            _ => source.join(value).display().to_string(),
+        };
+        flags.extend(match *kind {
+            "-include" | "-isystem" => vec![(*kind).to_owned(), value],
+            _ => vec![format!("{kind}{value}")],
+        });
+    }
+    flags
+}
 
-const HEADERS: &str = "#include <ngx_config.h>\n#include <ngx_core.h>\n#include <ngx_http.h>\n#include <ngx_thread_pool.h>\n";
+const KINDS: [&str; 5] = ["-D", "-U", "-include", "-isystem", "-I"];
 
-const TYPES: [&str; 9] = [
-    "ngx_buf_t",
-    "ngx_connection_t",
-    "ngx_event_t",
-    "ngx_http_core_loc_conf_t",
-    "ngx_http_headers_in_t",
-    "ngx_http_request_t",
-    "ngx_http_upstream_t",
-    "ngx_thread_task_t",
-    "ngx_variable_value_t",
-];
+#[derive(Debug)]
+struct Callbacks;
 
-/// nginx-sys does not bind the thread pool.
-const FUNCTIONS: [&str; 3] = [
-    "ngx_thread_pool_add",
-    "ngx_thread_task_alloc",
-    "ngx_thread_task_post",
-];
+impl ParseCallbacks for Callbacks {
+    fn item_name(&self, item: ItemInfo) -> Option<String> {
+        item.name.strip_prefix("bedrock_").map(str::to_owned)
+    }
+
+    fn str_macro(&self, name: &str, value: &[u8]) {
+        let value = String::from_utf8_lossy(value);
+        if name == "NGINX_VER" && !TESTED.contains(&&*value) {
+            println!(
+                "cargo:warning=the tests in t/ were not run on {value}, only on {}; its structs are right all the same",
+                TESTED.join(", ")
+            );
+        }
+    }
+
+    /// Bitfields are of these types, and hardly anything else in nginx is.
+    fn field_visibility(&self, field: FieldInfo<'_>) -> Option<FieldVisibilityKind> {
+        matches!(field.field_type_name, Some("unsigned int" | "int"))
+            .then_some(FieldVisibilityKind::Private)
+    }
+}

@@ -1,6 +1,6 @@
 # Read at the end of nginx's ./configure, after `config`: the rule for the library, and what is linked anew with it.
 
-bedrock_sources=`find "$bedrock_dir/src" "$bedrock_dir/crates" \( -name '*.rs' -o -name Cargo.toml \) -print | tr '\n' ' '`
+bedrock_sources=`find "$bedrock_dir/src" "$bedrock_dir/crates" \( -name '*.rs' -o -name '*.[ch]' -o -name Cargo.toml \) -print | tr '\n' ' '`
 
 if [ $bedrock_link = DYNAMIC ]; then
     bedrock_binary=$NGX_OBJS/ngx_http_bedrock_module.so

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use bedrock_credentials::Current;
 use gateway::{Facts, Plan, Refusal, Relay};
-use ngx::ffi::ngx_event_t;
 
 use crate::credentials;
 use crate::decode::Decoded;
 use crate::nginx::chain::Waiting;
+use crate::nginx::ffi::ngx_event_t;
 use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
 use crate::nginx::task::Outcome;

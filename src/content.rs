@@ -6,11 +6,11 @@
 //! that looks at the request never see the gateway's own headers.
 
 use gateway::bedrock::sent::{self, Head, Signed};
-use ngx::ffi::{
-    NGX_DONE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
-};
 
 use crate::context::Handle;
+use crate::nginx::ffi::{
+    NGX_DONE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
+};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;

@@ -4,8 +4,7 @@
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
-use ngx::ffi::ngx_module_t;
-
+use crate::nginx::ffi::ngx_module_t;
 use crate::nginx::table::Table;
 use crate::{ngx_http_bedrock_filter_module, ngx_http_bedrock_module};
 

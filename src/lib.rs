@@ -31,17 +31,17 @@ mod variables;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use ngx::ffi::{
-    NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_MODULE, NGX_OK, ngx_chain_t, ngx_command_t,
-    ngx_conf_t, ngx_cycle_t, ngx_http_filter_finalize_request, ngx_http_module_t,
-    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
-    ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_uint_t,
-};
-
 use directives::MainConf;
 use directives::location::LocationConf;
 use directives::merge;
 use nginx::conf::Conf;
+use nginx::ffi::{
+    MODULE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_MODULE, NGX_OK, conf_error,
+    ngx_chain_t, ngx_command_t, ngx_conf_t, ngx_cycle_t, ngx_http_filter_finalize_request,
+    ngx_http_module_t, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
+    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_request_t, ngx_int_t, ngx_module_t,
+    ngx_uint_t,
+};
 use nginx::guard::{forced, guard, quiet_panics};
 use nginx::request::Request;
 
@@ -89,7 +89,7 @@ pub static mut ngx_http_bedrock_module: ngx_module_t = ngx_module_t {
     init_process: Some(init_process),
     exit_process: Some(exit_process),
     exit_master: Some(exit_master),
-    ..ngx_module_t::default()
+    ..MODULE
 };
 
 /// Header and body filter.
@@ -98,7 +98,7 @@ pub static mut ngx_http_bedrock_module: ngx_module_t = ngx_module_t {
 pub static mut ngx_http_bedrock_filter_module: ngx_module_t = ngx_module_t {
     ctx: (&raw const FILTER_CONTEXT).cast_mut().cast(),
     type_: NGX_HTTP_MODULE as ngx_uint_t,
-    ..ngx_module_t::default()
+    ..MODULE
 };
 
 /// This module, with the place in the configurations that nginx gave it.
@@ -165,7 +165,7 @@ unsafe extern "C" fn merge_loc_conf(
     above: *mut c_void,
     here: *mut c_void,
 ) -> *mut c_char {
-    guard(ngx::core::NGX_CONF_ERROR.cast(), || {
+    guard(conf_error(), || {
         // SAFETY: both were made by create_loc_conf and are different levels.
         let (here, above) = unsafe {
             (
@@ -180,7 +180,7 @@ unsafe extern "C" fn merge_loc_conf(
         if merged {
             ptr::null_mut()
         } else {
-            ngx::core::NGX_CONF_ERROR.cast()
+            conf_error()
         }
     })
 }

@@ -1,10 +1,11 @@
 //! `GET …/v1/models`: the one answer that is made here, in the place of the location's own content handler.
 
-use ngx::ffi::{NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t};
-
 use crate::attempt::Stage;
 use crate::context::{self, Handle};
 use crate::nginx::chain::Output;
+use crate::nginx::ffi::{
+    NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
+};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 

@@ -7,10 +7,12 @@ use std::borrow::Cow;
 use gateway::request::{SESSION_ID, is_name};
 use gateway::target::of_decoded_path;
 use gateway::{Api, Refusal, Target, inspect};
-use ngx::ffi::{NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t};
 
 use crate::attempt::{Awaited, Stage};
 use crate::context::{self, Handle};
+use crate::nginx::ffi::{
+    NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t,
+};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 use crate::nginx::task::{Outcome, Waits};

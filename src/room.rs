@@ -6,10 +6,9 @@ use std::collections::VecDeque;
 use std::ptr;
 use std::time::Duration;
 
-use ngx::ffi::ngx_event_t;
-
 use crate::attempt::{Awaited, Stage};
 use crate::context;
+use crate::nginx::ffi::ngx_event_t;
 use crate::nginx::guard::{forced, guard, guard_request};
 use crate::nginx::log::cycle_log_of;
 use crate::nginx::posted::Posted;

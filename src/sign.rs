@@ -14,7 +14,6 @@ use gateway::dialect::models;
 use gateway::family::{self, Family, Feature};
 use gateway::settings::{Anthropic, Via};
 use gateway::{Body, Guardrail, Plan, Refusal, Segment, Settings, Sink, plan_large};
-use ngx::ffi::{NGX_DECLINED, NGX_DONE, ngx_event_t};
 use zeroize::Zeroizing;
 
 use crate::attempt::{Awaited, Expected, Planned, Stage, Used};
@@ -24,6 +23,7 @@ use crate::credentials::{self, Found, unavailable};
 use crate::directives::MainConf;
 use crate::directives::location::{Auth, Betas, LocationConf};
 use crate::nginx::body::{self, Pieces};
+use crate::nginx::ffi::{NGX_DECLINED, NGX_DONE, ngx_event_t};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::outgoing::Outgoing;

@@ -5,15 +5,14 @@ use std::ptr;
 use std::time::SystemTime;
 
 use gateway::{Facts, Plan, StreamStatus};
-use ngx::ffi::{
-    NGX_ERROR, NGX_HTTP_VAR_NOCACHEABLE, NGX_OK, ngx_http_add_variable, ngx_http_request_t,
-    ngx_int_t, ngx_str_t, ngx_variable_value_t,
-};
 
 use crate::context::{self, Context};
 use crate::main_conf;
-use crate::nginx::bits;
 use crate::nginx::conf::Conf;
+use crate::nginx::ffi::{
+    self, NGX_ERROR, NGX_HTTP_VAR_NOCACHEABLE, NGX_OK, ngx_http_add_variable, ngx_http_request_t,
+    ngx_int_t, ngx_str_t, ngx_variable_value_t,
+};
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
@@ -102,14 +101,16 @@ unsafe extern "C" fn get(
             let text = (variable.get)(&context, request)?;
             request.copy(printable(text).as_bytes())
         });
-        // SAFETY: nginx gives a value to fill in; its bits are where `bits` has them.
+        // SAFETY: nginx gives a value to fill in.
         unsafe {
-            let value: *mut bits::ngx_variable_value_t = value.cast();
-            (*value).set_valid(text.is_some().into());
-            (*value).set_not_found(text.is_none().into());
-            (*value).set_no_cacheable(1);
-            (*value).set_escape(0);
-            (*value).set_len(text.map_or(0, |text| u32::try_from(text.len).unwrap_or(0)));
+            ffi::set_value_valid(value, text.is_some().into());
+            ffi::set_value_not_found(value, text.is_none().into());
+            ffi::set_value_no_cacheable(value, 1);
+            ffi::set_value_escape(value, 0);
+            ffi::set_value_len(
+                value,
+                text.map_or(0, |text| u32::try_from(text.len).unwrap_or(0)),
+            );
             (*value).data = text.map_or(ptr::null_mut(), |text| text.data);
         }
         NGX_OK as ngx_int_t

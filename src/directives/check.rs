@@ -2,13 +2,13 @@
 //! makes every request fail ends that; one that may be meant is a warning.
 
 use gateway::bedrock::endpoint;
-use ngx::ffi::nginx_version;
 
 use super::MainConf;
 use super::location::{Auth, LocationConf};
 use super::observed::Line;
 use crate::credentials;
 use crate::nginx::conf::Location;
+use crate::nginx::ffi::nginx_version;
 use crate::nginx::log::Level;
 use crate::nginx::value::Value;
 

@@ -5,11 +5,11 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use bedrock_credentials::Source;
-use ngx::ffi::{ngx_command_t, ngx_conf_t};
 use zeroize::Zeroizing;
 
 use super::{DEFAULT, MainConf};
 use crate::nginx::conf::Conf;
+use crate::nginx::ffi::{conf_error, ngx_command_t, ngx_conf_t};
 use crate::nginx::guard::guard;
 
 /// The lines of one block as they are read.
@@ -56,7 +56,7 @@ unsafe extern "C" fn parameter(
     _command: *mut ngx_command_t,
     block: *mut c_void,
 ) -> *mut c_char {
-    guard(ngx::core::NGX_CONF_ERROR.cast(), || {
+    guard(conf_error(), || {
         // SAFETY: cf is live, and nginx hands back the block that read_block gave it.
         let (cf, block) = unsafe { (Conf::from_raw(cf), &mut *block.cast::<Block>()) };
         let name = cf.argument(0);
@@ -87,7 +87,7 @@ unsafe extern "C" fn parameter(
             None => ptr::null_mut(),
             Some(what) => {
                 cf.complain(&what);
-                ngx::core::NGX_CONF_ERROR.cast()
+                conf_error()
             }
         }
     })

@@ -6,10 +6,10 @@ use std::time::Duration;
 use gateway::family::{Family, Feature};
 use gateway::settings::{self, Via};
 use gateway::{Api, Guardrail};
-use ngx::ffi::ngx_http_handler_pt;
 
 use super::observed::Lines;
 use super::rules::{AllowModels, MaxOutputTokens};
+use crate::nginx::ffi::ngx_http_handler_pt;
 use crate::nginx::value::Value;
 
 /// The directives of one level; `None` where a directive was not given there.

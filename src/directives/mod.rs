@@ -16,18 +16,18 @@ use std::time::Duration;
 use gateway::bedrock::{endpoint, model_id};
 use gateway::settings::Via;
 use gateway::{Api, Guardrail};
-use ngx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_2MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
-    NGX_CONF_TAKE12, NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
-    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t,
-    ngx_http_handler_pt, ngx_str_t, ngx_uint_t,
-};
 
 use bedrock_credentials::{Environment, Given};
 
 use crate::credentials::Sources;
 use crate::nginx::commands;
 use crate::nginx::conf::{Conf, ContentHandler};
+use crate::nginx::ffi::{
+    NGX_CONF_1MORE, NGX_CONF_2MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
+    NGX_CONF_TAKE12, NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
+    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, NO_COMMAND, conf_error,
+    ngx_command_t, ngx_conf_t, ngx_http_handler_pt, ngx_str_t, ngx_uint_t,
+};
 use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::value::Value;
@@ -169,7 +169,7 @@ pub const COMMANDS: usize = DIRECTIVES.len() + observed::NAMES.len() + 1;
 
 /// The table as nginx wants it, with room for the directives of other modules that are observed.
 pub const fn commands() -> [ngx_command_t; COMMANDS] {
-    let mut commands = [ngx_command_t::empty(); COMMANDS];
+    let mut commands = [NO_COMMAND; COMMANDS];
     let mut index = 0;
     while index < DIRECTIVES.len() {
         // Evaluated when the crate is compiled, where an index out of bounds would not compile.
@@ -225,7 +225,7 @@ unsafe extern "C" fn set(
     command: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    guard(ngx::core::NGX_CONF_ERROR.cast(), || {
+    guard(conf_error(), || {
         // SAFETY: nginx calls this with a live cf, our own command, whose `post` is a line of DIRECTIVES, and the
         // configuration that the line's level says.
         let (cf, directive) =
@@ -247,7 +247,7 @@ unsafe extern "C" fn set(
             Err(what) => {
                 let name = directive.name.to_string_lossy();
                 cf.complain(&format!("\"{name}\" directive {what}"));
-                ngx::core::NGX_CONF_ERROR.cast()
+                conf_error()
             }
         }
     })

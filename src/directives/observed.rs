@@ -3,11 +3,10 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 
-use ngx::ffi::{ngx_command_t, ngx_conf_t};
-
 use super::location::LocationConf;
 use crate::nginx::commands;
 use crate::nginx::conf::Conf;
+use crate::nginx::ffi::{conf_error, ngx_command_t, ngx_conf_t};
 use crate::nginx::guard::guard;
 
 /// The directives that are looked at.
@@ -94,7 +93,7 @@ pub unsafe extern "C" fn observe(
     _command: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    guard(ngx::core::NGX_CONF_ERROR.cast(), || {
+    guard(conf_error(), || {
         // SAFETY: nginx calls this with a live cf, and with our configuration of the level that the line is at.
         let (cf, conf) = unsafe { (Conf::from_raw(cf), &mut *conf.cast::<LocationConf>()) };
         let name = cf.argument(0).as_bytes();

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use gateway::{Refusal, Whole};
-use ngx::ffi::ngx_chain_t;
 
 use super::{ERROR, OK, failure, give, send_down, swallow};
 use crate::attempt::Stage;
 use crate::context::Handle;
 use crate::main_conf;
 use crate::nginx::chain::Output;
+use crate::nginx::ffi::ngx_chain_t;
 use crate::nginx::request::Request;
 use crate::nginx::task::Waits;
 

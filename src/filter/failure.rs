@@ -3,12 +3,12 @@
 use gateway::bedrock::verdict::is_expired;
 use gateway::request::methods;
 use gateway::{Api, Refusal};
-use ngx::ffi::{NGX_DONE, ngx_chain_t, ngx_event_t};
 
 use super::{ERROR, OK, complain, send_down, swallow};
 use crate::attempt::Stage;
 use crate::context::{self, Afterwards, Handle};
 use crate::nginx::chain::Output;
+use crate::nginx::ffi::{NGX_DONE, ngx_chain_t, ngx_event_t};
 use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;

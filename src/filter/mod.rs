@@ -6,11 +6,11 @@ mod header;
 mod ping;
 
 use gateway::{End, Flow, Refusal, Relay, Whole};
-use ngx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 
 use crate::attempt::Stage;
 use crate::context::{self, Handle};
 use crate::nginx::chain::{self, Buffer, Output};
+use crate::nginx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use ngx::ffi::ngx_event_t;
-
 use super::{ERROR, give, send_down};
 use crate::attempt::{Ping, Stage};
 use crate::context::{self, Handle};
 use crate::location_conf;
 use crate::nginx::chain::Output;
+use crate::nginx::ffi::ngx_event_t;
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::request::Request;
 use crate::nginx::timer::{Instant, Timer};

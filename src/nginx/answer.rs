@@ -2,11 +2,10 @@
 
 use std::ptr;
 
-use ngx::ffi::{
-    ngx_chain_t, ngx_http_clean_header, ngx_http_err_page_t, ngx_http_output_filter,
+use super::ffi::{
+    self, ngx_chain_t, ngx_http_clean_header, ngx_http_err_page_t, ngx_http_output_filter,
     ngx_http_send_header, ngx_int_t, ngx_list_push, ngx_str_t, ngx_table_elt_t,
 };
-
 use super::request::Request;
 
 impl Request {
@@ -14,8 +13,8 @@ impl Request {
     pub fn set_buffered(self, waiting: bool) {
         // SAFETY: the request is live.
         unsafe {
-            let others = (*self.bits()).buffered() & !BUFFERED;
-            (*self.bits()).set_buffered(others | if waiting { BUFFERED } else { 0 });
+            let others = ffi::get_request_buffered(self.raw()) & !BUFFERED;
+            ffi::set_request_buffered(self.raw(), others | if waiting { BUFFERED } else { 0 });
         }
     }
 
@@ -36,43 +35,43 @@ impl Request {
     /// Whether nginx answers from its cache.
     pub fn is_from_cache(self) -> bool {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).cached() != 0 }
+        unsafe { ffi::get_request_cached(self.raw()) != 0 }
     }
 
     /// Whether only the header goes to the client.
     pub fn is_header_only(self) -> bool {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).header_only() != 0 }
+        unsafe { ffi::get_request_header_only(self.raw()) != 0 }
     }
 
     /// Asks that response buffers come in memory.
     pub fn need_in_memory(self) {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).set_filter_need_in_memory(1) }
+        unsafe { ffi::set_request_filter_need_in_memory(self.raw(), 1) }
     }
 
     /// Keeps the body's temporary file open once the answer begins: another location may need the body again.
     pub fn preserve_body(self) {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).set_preserve_body(1) }
+        unsafe { ffi::set_request_preserve_body(self.raw(), 1) }
     }
 
     /// Forgets that a filter ended an answer before: nginx never does, and the next answer is a new one.
     pub fn clear_filter_finalize(self) {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).set_filter_finalize(0) }
+        unsafe { ffi::set_request_filter_finalize(self.raw(), 0) }
     }
 
     /// Whether a filter has ended the answer, to have an error sent instead.
     pub fn is_filter_finalized(self) -> bool {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).filter_finalize() != 0 }
+        unsafe { ffi::get_request_filter_finalize(self.raw()) != 0 }
     }
 
     /// Ends the connection to the client after this response.
     pub fn no_keepalive(self) {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).set_keepalive(0) }
+        unsafe { ffi::set_request_keepalive(self.raw(), 0) }
     }
 
     /// Forgets the headers of an answer that will not be sent.
@@ -80,7 +79,7 @@ impl Request {
         // SAFETY: the request is live and has sent no header.
         unsafe {
             ngx_http_clean_header(self.raw());
-            (*self.bits()).set_done(0);
+            ffi::set_request_done(self.raw(), 0);
         }
     }
 
@@ -95,11 +94,11 @@ impl Request {
             let Some(pages) = core.error_pages.as_ref() else {
                 return false;
             };
-            let free = (*self.bits()).error_page() == 0 && (*self.bits()).uri_changes() > 1;
-            free && pages
-                .as_slice::<ngx_http_err_page_t>()
-                .iter()
-                .any(|page| page.status == isize::try_from(status).unwrap_or(0))
+            let free = ffi::get_request_error_page(self.raw()) == 0
+                && ffi::get_request_uri_changes(self.raw()) > 1;
+            let first: *const ngx_http_err_page_t = pages.elts.cast();
+            let status = isize::try_from(status).unwrap_or(0);
+            free && (0..pages.nelts).any(|index| (*first.add(index)).status == status)
         }
     }
 
@@ -210,7 +209,7 @@ impl Request {
     /// Says nothing of ranges, and gives none.
     pub fn no_ranges(self) {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).set_allow_ranges(0) }
+        unsafe { ffi::set_request_allow_ranges(self.raw(), 0) }
     }
 }
 

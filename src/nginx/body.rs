@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 use gateway::{Body, Segment};
-use ngx::ffi::{
-    ngx_alloc_chain_link, ngx_buf_t, ngx_chain_t, ngx_file_t, ngx_http_request_body_t, ngx_pcalloc,
-    ngx_pool_cleanup_file, ngx_pool_cleanup_file_t, ngx_temp_file_t,
-};
 
-use super::bits;
+use super::ffi::{
+    self, ngx_alloc_chain_link, ngx_buf_t, ngx_chain_t, ngx_file_t, ngx_http_request_body_t,
+    ngx_pcalloc, ngx_pool_cleanup_file, ngx_pool_cleanup_file_t, ngx_temp_file_t,
+};
 use super::request::Request;
 
 /// Where the bytes of a body are.
@@ -51,7 +50,7 @@ pub unsafe fn pieces_in(mut link: *mut ngx_chain_t) -> Pieces {
     unsafe {
         while let Some(this) = link.as_ref() {
             let buffer = this.buf;
-            if (*bits::buffer(buffer)).in_file() != 0 {
+            if ffi::get_buf_in_file(buffer) != 0 {
                 let length = (*buffer).file_last - (*buffer).file_pos;
                 pieces.push(Piece::File {
                     fd: (*(*buffer).file).fd,
@@ -211,7 +210,7 @@ pub fn of_file(request: Request, file: File, length: usize) -> Option<NewBody> {
     // SAFETY: the request is live, and what is allocated is zeroed as ngx_pcalloc leaves it.
     unsafe {
         let cleanup =
-            ngx::ffi::ngx_pool_cleanup_add(request.pool(), size_of::<ngx_pool_cleanup_file_t>());
+            super::ffi::ngx_pool_cleanup_add(request.pool(), size_of::<ngx_pool_cleanup_file_t>());
         let temp: *mut ngx_temp_file_t =
             ngx_pcalloc(request.pool(), size_of::<ngx_temp_file_t>()).cast();
         let (Some(cleanup), false) = (cleanup.as_mut(), temp.is_null()) else {
@@ -230,7 +229,7 @@ pub fn of_file(request: Request, file: File, length: usize) -> Option<NewBody> {
         let buffer = new_buffer(request)?;
         (*buffer).file = handle;
         (*buffer).file_last = i64::try_from(length).unwrap_or(0);
-        (*bits::buffer(buffer)).set_in_file(1);
+        ffi::set_buf_in_file(buffer, 1);
         body(request, [Some(buffer)].into_iter(), temp)
     }
 }
@@ -243,12 +242,12 @@ fn in_memory(buffer: *mut ngx_buf_t, start: *const u8, length: usize) {
         (*buffer).pos = start.cast_mut();
         (*buffer).last = start.wrapping_add(length).cast_mut();
         (*buffer).end = (*buffer).last;
-        (*bits::buffer(buffer)).set_memory(1);
+        ffi::set_buf_memory(buffer, 1);
     }
 }
 
 /// Where nginx keeps request bodies.
-pub fn directory(core: &ngx::ffi::ngx_http_core_loc_conf_t) -> Option<PathBuf> {
+pub fn directory(core: &super::ffi::ngx_http_core_loc_conf_t) -> Option<PathBuf> {
     super::directory(core.client_body_temp_path).map(PathBuf::from)
 }
 

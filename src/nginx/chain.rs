@@ -3,11 +3,9 @@
 use std::mem::size_of;
 use std::ptr;
 
-use ngx::ffi::{
-    ngx_alloc_chain_link, ngx_buf_t, ngx_chain_add_copy, ngx_chain_t, ngx_pcalloc, ngx_pool_t,
+use super::ffi::{
+    self, ngx_alloc_chain_link, ngx_buf_t, ngx_chain_add_copy, ngx_chain_t, ngx_pcalloc, ngx_pool_t,
 };
-
-use super::bits;
 use super::request::Request;
 
 /// A buffer on its way to the client. Lives as long as the request.
@@ -32,7 +30,7 @@ impl Buffer {
         // SAFETY: the buffer is live.
         unsafe {
             (*self.0).pos = (*self.0).last;
-            if (*bits::buffer(self.0)).in_file() != 0 {
+            if ffi::get_buf_in_file(self.0) != 0 {
                 (*self.0).file_pos = (*self.0).file_last;
             }
         }
@@ -47,7 +45,7 @@ impl Buffer {
         // SAFETY: the new end is inside the buffer. What was read from a file is sent from there.
         unsafe {
             (*self.0).last = (*self.0).pos.wrapping_add(length);
-            if (*bits::buffer(self.0)).in_file() != 0 {
+            if ffi::get_buf_in_file(self.0) != 0 {
                 let length = i64::try_from(length).unwrap_or(0);
                 (*self.0).file_last = (*self.0).file_pos.saturating_add(length);
             }
@@ -58,9 +56,8 @@ impl Buffer {
     pub fn without_end(self) -> Self {
         // SAFETY: the buffer is live.
         unsafe {
-            let bits = bits::buffer(self.0);
-            (*bits).set_last_buf(0);
-            (*bits).set_last_in_chain(0);
+            ffi::set_buf_last_buf(self.0, 0);
+            ffi::set_buf_last_in_chain(self.0, 0);
         }
         self
     }
@@ -68,23 +65,21 @@ impl Buffer {
     /// Whether the answer ends here, of the request or of a subrequest.
     pub fn ends(self) -> bool {
         // SAFETY: the buffer is live.
-        unsafe {
-            let bits = bits::buffer(self.0);
-            (*bits).last_buf() != 0 || (*bits).last_in_chain() != 0
-        }
+        unsafe { ffi::get_buf_last_buf(self.0) != 0 || ffi::get_buf_last_in_chain(self.0) != 0 }
     }
 
     /// Whether what came before should leave now.
     pub fn flushes(self) -> bool {
         // SAFETY: the buffer is live.
-        unsafe { (*bits::buffer(self.0)).flush() != 0 }
+        unsafe { ffi::get_buf_flush(self.0) != 0 }
     }
 
     fn is_in_memory(self) -> bool {
         // SAFETY: the buffer is live.
         unsafe {
-            let bits = bits::buffer(self.0);
-            (*bits).memory() != 0 || (*bits).temporary() != 0 || (*bits).mmap() != 0
+            ffi::get_buf_memory(self.0) != 0
+                || ffi::get_buf_temporary(self.0) != 0
+                || ffi::get_buf_mmap(self.0) != 0
         }
     }
 }
@@ -184,7 +179,7 @@ impl Output {
     /// Gives the chain to `next`. The filters below copy the links they keep, so ours go back to the pool.
     pub fn send(self, next: impl FnOnce(*mut ngx_chain_t) -> isize) -> isize {
         if self.failed {
-            return ngx::ffi::NGX_ERROR as isize;
+            return super::ffi::NGX_ERROR as isize;
         }
         let result = next(self.first);
         let mut link = self.first;
@@ -253,20 +248,19 @@ impl Buffers {
         // SAFETY: the buffer is ours and not on its way; the vector's memory stays where it is until the buffer is sent,
         // and until the request ends otherwise.
         unsafe {
-            let bits = bits::buffer(own.buffer);
             (*own.buffer).pos = own.bytes.as_mut_ptr();
             (*own.buffer).last = (*own.buffer).pos.wrapping_add(own.bytes.len());
             (*own.buffer).start = (*own.buffer).pos;
             (*own.buffer).end = (*own.buffer).last;
-            (*bits).set_memory((!own.bytes.is_empty()).into());
-            (*bits).set_flush(1);
+            ffi::set_buf_memory(own.buffer, (!own.bytes.is_empty()).into());
+            ffi::set_buf_flush(own.buffer, 1);
             let (last_buf, last_in_chain) = match (last, request.is_main()) {
                 (false, _) => (0, 0),
                 (true, true) => (1, 1),
                 (true, false) => (0, 1),
             };
-            (*bits).set_last_buf(last_buf);
-            (*bits).set_last_in_chain(last_in_chain);
+            ffi::set_buf_last_buf(own.buffer, last_buf);
+            ffi::set_buf_last_in_chain(own.buffer, last_in_chain);
         }
         Some(Buffer(own.buffer))
     }

@@ -6,9 +6,10 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
-use ngx::ffi::{NGX_HTTP_MODULE, ngx_command_t, ngx_module_t, ngx_uint_t};
-
 use super::conf::{Conf, Handler};
+use super::ffi::{
+    NGX_HTTP_MODULE, NO_COMMAND, conf_error, ngx_command_t, ngx_module_t, ngx_uint_t,
+};
 
 /// A directive of another module.
 pub struct Command {
@@ -27,7 +28,7 @@ impl Command {
             let own = *(*level).add(self.module.ctx_index);
             match (*self.command).set {
                 Some(set) => set(conf.raw(), self.command, own),
-                None => ngx::core::NGX_CONF_ERROR.cast(),
+                None => conf_error(),
             }
         }
     }
@@ -76,7 +77,7 @@ pub fn stand_before(
         command.post = ptr::null_mut();
         Some(command)
     });
-    let found = found.chain(std::iter::repeat(ngx_command_t::empty()));
+    let found = found.chain(std::iter::repeat(NO_COMMAND));
     for (slot, command) in table.iter_mut().zip(found) {
         *slot = command;
     }

@@ -4,15 +4,13 @@ use std::ffi::{CStr, c_char, c_void};
 use std::mem::size_of;
 use std::ptr;
 
-use ngx::ffi::{
-    NGX_LOG_EMERG, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_array_push, ngx_command_t,
+use super::ffi::{
+    self, NGX_LOG_EMERG, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_array_push, ngx_command_t,
     ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t,
     ngx_http_core_loc_conf_t, ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_handler_pt,
     ngx_http_module, ngx_http_phases, ngx_http_request_t, ngx_module_t, ngx_pcalloc,
     ngx_pool_cleanup_add, ngx_process, ngx_str_t,
 };
-
-use super::bits;
 use super::log::{self, Level};
 
 /// What nginx calls for a directive, or for each line of a block.
@@ -128,14 +126,13 @@ impl Conf {
         // SAFETY: inside http {} cf->ctx is the level's context, in which each level has the core module's configuration.
         unsafe {
             let context: *const ngx_http_conf_ctx_t = (*self.0).ctx.cast();
-            let core = *(*context).loc_conf.add(ngx_http_core_module.ctx_index);
-            let members: *const ngx_http_core_loc_conf_t = core.cast();
-            let bits: *const bits::ngx_http_core_loc_conf_t = core.cast();
+            let core: *const ngx_http_core_loc_conf_t =
+                (*(*context).loc_conf.add(ngx_http_core_module.ctx_index)).cast();
             Location {
-                name: String::from_utf8_lossy(super::bytes(&(*members).name)).into_owned(),
-                is_block: (*bits).noname() != 0,
-                has_locations: !(*members).locations.is_null(),
-                handler: (*members).handler,
+                name: String::from_utf8_lossy(super::bytes(&(*core).name)).into_owned(),
+                is_block: ffi::get_location_noname(core) != 0,
+                has_locations: !(*core).locations.is_null(),
+                handler: (*core).handler,
             }
         }
     }

@@ -1,10 +1,9 @@
 //! The chain of filters that answers go through.
 
-use ngx::ffi::{
+use super::ffi::{
     NGX_ERROR, ngx_chain_t, ngx_http_output_body_filter_pt, ngx_http_output_header_filter_pt,
     ngx_http_request_t, ngx_http_top_body_filter, ngx_http_top_header_filter, ngx_int_t,
 };
-
 use super::request::Request;
 
 /// The filters that were there before ours, to be called after it.

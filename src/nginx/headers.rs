@@ -4,16 +4,14 @@ use std::borrow::Cow;
 use std::mem::size_of;
 use std::ptr;
 
-use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_pcalloc, ngx_table_elt_t};
-
-use super::bits;
+use super::ffi::{self, ngx_list_part_t, ngx_list_t, ngx_pcalloc, ngx_table_elt_t};
 use super::request::Request;
 
 /// What has to be put back after the request's headers were replaced.
 #[derive(Clone, Copy)]
 pub struct Saved {
     list: ngx_list_t,
-    content_length: *mut bits::ngx_table_elt_t,
+    content_length: *mut ngx_table_elt_t,
     content_length_n: i64,
     chunked: u32,
 }
@@ -53,12 +51,12 @@ fn shown(bytes: &[u8]) -> Cow<'_, str> {
 pub fn save(request: Request) -> Saved {
     // SAFETY: the request is live.
     unsafe {
-        let headers_in = &raw mut (*request.bits()).headers_in;
+        let headers_in = &raw mut (*request.raw()).headers_in;
         Saved {
             list: (*request.raw()).headers_in.headers,
             content_length: (*headers_in).content_length,
             content_length_n: (*headers_in).content_length_n,
-            chunked: (*headers_in).chunked(),
+            chunked: ffi::get_headers_in_chunked(headers_in),
         }
     }
 }
@@ -68,11 +66,11 @@ pub fn restore(request: Request, saved: &Saved) {
     // SAFETY: the request is live; the saved list lives in its pool. Where the list was in one part, its `last` points
     // into the request's own struct, and that has not moved.
     unsafe {
-        let headers_in = &raw mut (*request.bits()).headers_in;
+        let headers_in = &raw mut (*request.raw()).headers_in;
         (*request.raw()).headers_in.headers = saved.list;
         (*headers_in).content_length = saved.content_length;
         (*headers_in).content_length_n = saved.content_length_n;
-        (*headers_in).set_chunked(saved.chunked);
+        ffi::set_headers_in_chunked(headers_in, saved.chunked);
     }
 }
 
@@ -125,10 +123,10 @@ pub fn put(request: Request, new: &NewHeaders) {
         (*list).size = size_of::<ngx_table_elt_t>();
         (*list).nalloc = new.length;
         (*list).pool = request.pool();
-        let headers_in = &raw mut (*request.bits()).headers_in;
+        let headers_in = &raw mut (*request.raw()).headers_in;
         (*headers_in).content_length = ptr::null_mut();
         (*headers_in).content_length_n = i64::try_from(new.body_length).unwrap_or(i64::MAX);
-        (*headers_in).set_chunked(0);
+        ffi::set_headers_in_chunked(headers_in, 0);
     }
 }
 

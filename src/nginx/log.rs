@@ -1,6 +1,6 @@
 //! nginx's error log.
 
-use ngx::ffi::{
+use super::ffi::{
     NGX_LOG_ALERT, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_cycle, ngx_int_t,
     ngx_log_error_core, ngx_log_t, ngx_str_t, ngx_uint_t,
 };

@@ -1,11 +1,12 @@
 //! Safe faces of raw nginx things. Nothing here decides anything about Bedrock.
 
 pub mod answer;
-pub mod bits;
+
 pub mod body;
 pub mod chain;
 pub mod commands;
 pub mod conf;
+pub mod ffi;
 pub mod filters;
 pub mod guard;
 pub mod headers;
@@ -22,7 +23,7 @@ pub mod upstream;
 pub mod value;
 pub mod wakeup;
 
-use ngx::ffi::ngx_str_t;
+use ffi::ngx_str_t;
 
 /// The bytes of an nginx string. Empty ones have null pointers, from which no slice may be made.
 pub fn bytes(string: &ngx_str_t) -> &[u8] {
@@ -34,7 +35,7 @@ pub fn bytes(string: &ngx_str_t) -> &[u8] {
 }
 
 /// A directory that nginx keeps files in.
-pub fn directory(path: *const ngx::ffi::ngx_path_t) -> Option<String> {
+pub fn directory(path: *const ffi::ngx_path_t) -> Option<String> {
     // SAFETY: paths are part of the configuration, which outlives its requests.
     let path = unsafe { path.as_ref()? };
     std::str::from_utf8(bytes(&path.name))

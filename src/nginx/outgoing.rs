@@ -1,9 +1,8 @@
 //! The call to Bedrock as nginx sends it. It stands on the request only while `proxy_pass` writes it out: all else, the access
 //! log first of all, sees what the client sent.
 
-use ngx::ffi::{ngx_http_request_t, ngx_int_t, ngx_str_t};
-
 use super::body::{self, NewBody};
+use super::ffi::{ngx_http_request_t, ngx_int_t, ngx_str_t};
 use super::headers::{self, NewHeaders};
 use super::request::Request;
 

@@ -3,19 +3,17 @@
 use std::ffi::c_void;
 use std::mem::zeroed;
 
-use ngx::ffi::{ngx_event_t, ngx_posted_events, ngx_queue_t};
-
-use super::bits;
+use super::ffi::{self, ngx_event_t, ngx_log_t, ngx_posted_events};
 
 /// A handler to be called soon, once for each [`Posted::post`].
-pub struct Posted(Box<bits::ngx_event_t>);
+pub struct Posted(Box<ngx_event_t>);
 
 impl Posted {
     /// Calls `handler` with an event whose `data` is `data`.
     pub fn new(
         handler: unsafe extern "C" fn(*mut ngx_event_t),
         data: *mut c_void,
-        log: *mut ngx::ffi::ngx_log_t,
+        log: *mut ngx_log_t,
     ) -> Self {
         Self(event(handler, data, log))
     }
@@ -23,17 +21,17 @@ impl Posted {
     /// Queues the event.
     pub fn post(&mut self) {
         // SAFETY: the event is in a box and does not move; dropping it takes it out of the queue.
-        unsafe { post_event((&raw mut *self.0).cast()) }
+        unsafe { post_event(&raw mut *self.0) }
     }
 }
 
 impl Drop for Posted {
     /// A request that ends takes its event out of the queue (`ngx_delete_posted_event` in C).
     fn drop(&mut self) {
-        if self.0.posted() != 0 {
-            // SAFETY: a posted node is in the ring, between two live ones.
-            unsafe {
-                let node: *mut ngx_queue_t = (&raw mut self.0.queue).cast();
+        // SAFETY: a posted node is in the ring, between two live ones.
+        unsafe {
+            if ffi::get_event_posted(&raw const *self.0) != 0 {
+                let node = &raw mut self.0.queue;
                 (*(*node).next).prev = (*node).prev;
                 (*(*node).prev).next = (*node).next;
             }
@@ -46,15 +44,14 @@ impl Drop for Posted {
 /// # Safety
 /// The event stays where it is while it is queued.
 pub unsafe fn post_event(event: *mut ngx_event_t) {
-    let event: *mut bits::ngx_event_t = event.cast();
     // SAFETY: the queue is a ring whose head is a static of nginx's; the event is live.
     unsafe {
-        if (*event).posted() != 0 {
+        if ffi::get_event_posted(event) != 0 {
             return;
         }
-        (*event).set_posted(1);
+        ffi::set_event_posted(event, 1);
         let head = &raw mut ngx_posted_events;
-        let node: *mut ngx_queue_t = (&raw mut (*event).queue).cast();
+        let node = &raw mut (*event).queue;
         (*node).prev = (*head).prev;
         (*(*node).prev).next = node;
         (*node).next = head;
@@ -66,18 +63,12 @@ pub unsafe fn post_event(event: *mut ngx_event_t) {
 pub fn event(
     handler: unsafe extern "C" fn(*mut ngx_event_t),
     data: *mut c_void,
-    log: *mut ngx::ffi::ngx_log_t,
-) -> Box<bits::ngx_event_t> {
+    log: *mut ngx_log_t,
+) -> Box<ngx_event_t> {
     // SAFETY: an all-zero event is how nginx's own begin.
-    let mut event: Box<bits::ngx_event_t> = Box::new(unsafe { zeroed() });
+    let mut event: Box<ngx_event_t> = Box::new(unsafe { zeroed() });
     event.data = data;
-    event.log = log.cast();
-    // SAFETY: both bindings describe the same C struct behind the pointer.
-    event.handler = Some(unsafe {
-        std::mem::transmute::<
-            unsafe extern "C" fn(*mut ngx_event_t),
-            unsafe extern "C" fn(*mut bits::ngx_event_t),
-        >(handler)
-    });
+    event.log = log;
+    event.handler = Some(handler);
     event
 }

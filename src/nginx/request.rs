@@ -3,16 +3,14 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use ngx::ffi::{
-    NGX_DONE, NGX_HTTP_SPECIAL_RESPONSE, ngx_cached_time, ngx_connection_t, ngx_http_block_reading,
-    ngx_http_cleanup_add, ngx_http_cleanup_pt, ngx_http_core_loc_conf_t, ngx_http_core_module,
-    ngx_http_core_run_phases, ngx_http_discard_request_body, ngx_http_finalize_request,
-    ngx_http_read_client_request_body, ngx_http_request_empty_handler, ngx_http_request_t,
-    ngx_http_run_posted_requests, ngx_http_test_reading, ngx_int_t, ngx_module_t, ngx_palloc,
-    ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
+use super::ffi::{
+    self, NGX_DONE, NGX_HTTP_SPECIAL_RESPONSE, ngx_cached_time, ngx_connection_t,
+    ngx_http_block_reading, ngx_http_cleanup_add, ngx_http_cleanup_pt, ngx_http_core_loc_conf_t,
+    ngx_http_core_module, ngx_http_core_run_phases, ngx_http_discard_request_body,
+    ngx_http_finalize_request, ngx_http_read_client_request_body, ngx_http_request_empty_handler,
+    ngx_http_request_t, ngx_http_run_posted_requests, ngx_http_test_reading, ngx_int_t,
+    ngx_module_t, ngx_palloc, ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
 };
-
-use super::bits;
 use super::log::{self, Level};
 use super::posted::post_event;
 
@@ -48,11 +46,6 @@ impl Request {
         self.0
     }
 
-    /// The same request with its bitfields in place.
-    pub fn bits(self) -> *mut bits::ngx_http_request_t {
-        bits::request(self.0)
-    }
-
     /// The request's pool.
     pub fn pool(self) -> *mut ngx_pool_t {
         // SAFETY: the request is live.
@@ -82,8 +75,8 @@ impl Request {
         // SAFETY: the request is live, and so is its parent. Only such a copy has its parent's very configuration.
         unsafe {
             let parent = (*self.0).parent.as_ref()?;
-            let copied =
-                (*self.bits()).background() != 0 && ptr::eq(parent.loc_conf, (*self.0).loc_conf);
+            let copied = ffi::get_request_background(self.0) != 0
+                && ptr::eq(parent.loc_conf, (*self.0).loc_conf);
             copied.then(|| Self((*self.0).parent))
         }
     }
@@ -134,7 +127,7 @@ impl Request {
     pub fn forget_preconditions(self) {
         // SAFETY: the request is live.
         unsafe {
-            let headers_in = &raw mut (*self.bits()).headers_in;
+            let headers_in = &raw mut (*self.0).headers_in;
             (*headers_in).if_modified_since = ptr::null_mut();
             (*headers_in).if_unmodified_since = ptr::null_mut();
             (*headers_in).if_match = ptr::null_mut();
@@ -148,7 +141,7 @@ impl Request {
     pub fn rewritten_path(self) -> Option<String> {
         // SAFETY: the request is live.
         unsafe {
-            let rewritten = (*self.bits()).valid_unparsed_uri() == 0;
+            let rewritten = ffi::get_request_valid_unparsed_uri(self.0) == 0;
             rewritten.then(|| String::from_utf8_lossy(super::bytes(&(*self.0).uri)).into_owned())
         }
     }
@@ -166,7 +159,7 @@ impl Request {
         unsafe {
             (
                 (*self.0).unparsed_uri,
-                (*self.bits()).valid_unparsed_uri() != 0,
+                ffi::get_request_valid_unparsed_uri(self.0) != 0,
             )
         }
     }
@@ -176,7 +169,7 @@ impl Request {
         // SAFETY: the request is live; the string lives in its pool.
         unsafe {
             (*self.0).unparsed_uri = target;
-            (*self.bits()).set_valid_unparsed_uri(valid.into());
+            ffi::set_request_valid_unparsed_uri(self.0, valid.into());
         }
     }
 
@@ -328,7 +321,7 @@ impl Request {
             (*self.0).write_event_handler = Some(ngx_http_request_empty_handler);
             // A client that went away already sends no other event.
             let read = (*self.connection()).read;
-            if (*read.cast::<bits::ngx_event_t>()).ready() != 0 {
+            if ffi::get_event_ready(read) != 0 {
                 post_event(read);
             }
         }
@@ -369,14 +362,13 @@ impl Request {
     pub fn hold_back_post_action(self) -> HeldBack {
         // SAFETY: the request is live.
         unsafe {
-            let bits = self.bits();
             let held = HeldBack {
-                post_action: (*bits).post_action(),
-                uri_changes: (*bits).uri_changes(),
+                post_action: ffi::get_request_post_action(self.0),
+                uri_changes: ffi::get_request_uri_changes(self.0),
             };
             // nginx takes a request with these for one that has had it.
-            (*bits).set_post_action(1);
-            (*bits).set_uri_changes(0);
+            ffi::set_request_post_action(self.0, 1);
+            ffi::set_request_uri_changes(self.0, 0);
             held
         }
     }
@@ -385,23 +377,23 @@ impl Request {
     pub fn allow_post_action(self, held: HeldBack) {
         // SAFETY: the request is live.
         unsafe {
-            (*self.bits()).set_post_action(held.post_action);
-            (*self.bits()).set_uri_changes(held.uri_changes);
+            ffi::set_request_post_action(self.0, held.post_action);
+            ffi::set_request_uri_changes(self.0, held.uri_changes);
         }
     }
 
     /// Whether the client has its answer, and this is what `post_action` has nginx do then.
     pub fn is_post_action(self) -> bool {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).post_action() != 0 }
+        unsafe { ffi::get_request_post_action(self.0) != 0 }
     }
 
     /// Takes part in keeping the request alive until [`Request::finalize`].
     pub fn hold(self) {
         // SAFETY: the request is live, and so its main request.
         unsafe {
-            let main = bits::request((*self.0).main);
-            (*main).set_count((*main).count() + 1);
+            let main = (*self.0).main;
+            ffi::set_request_count(main, ffi::get_request_count(main) + 1);
         }
     }
 
@@ -424,21 +416,18 @@ impl Request {
     /// Whether a thread works for this request.
     pub fn has_thread(self) -> bool {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).aio() != 0 }
+        unsafe { ffi::get_request_aio(self.0) != 0 }
     }
 
     /// Says whether a thread works for this request.
     pub fn set_has_thread(self, works: bool) {
         // SAFETY: the request is live.
-        unsafe { (*self.bits()).set_aio(works.into()) }
+        unsafe { ffi::set_request_aio(self.0, works.into()) }
     }
 
     /// Whether the connection to the client is broken.
     pub fn client_is_gone(self) -> bool {
         // SAFETY: the connection is live.
-        unsafe {
-            let connection: *mut bits::ngx_connection_t = self.connection().cast();
-            (*connection).error() != 0
-        }
+        unsafe { ffi::get_connection_error(self.connection()) != 0 }
     }
 }

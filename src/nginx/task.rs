@@ -7,25 +7,24 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ngx::ffi::{
-    NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_event_t, ngx_http_request_empty_handler,
-};
-
-use super::bits;
 use super::conf::Conf;
+use super::ffi::{
+    self, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_event_t, ngx_http_request_empty_handler,
+    ngx_log_t, ngx_thread_pool_add, ngx_thread_pool_t, ngx_thread_task_alloc, ngx_thread_task_post,
+};
 use super::guard::{forced, guard, guard_request};
 use super::request::Request;
 use super::timer::Timer;
 
 /// nginx's default thread pool.
 #[derive(Clone, Copy, Debug)]
-pub struct Pool(*mut bits::ngx_thread_pool_t);
+pub struct Pool(*mut ngx_thread_pool_t);
 
 impl Pool {
     /// Asks for the pool while the configuration is read; nginx makes one unless `thread_pool default` sets it up.
     pub fn require(conf: &Conf) -> Option<Self> {
         // SAFETY: cf is live; a null name means the default pool.
-        let pool = unsafe { bits::ngx_thread_pool_add(conf.raw().cast(), ptr::null_mut()) };
+        let pool = unsafe { ngx_thread_pool_add(conf.raw(), ptr::null_mut()) };
         (!pool.is_null()).then_some(Self(pool))
     }
 
@@ -63,7 +62,7 @@ impl Pool {
         let (request, waits) = (context.request, context.waits);
         // SAFETY: the pool is live; the task and its context are in the request's pool, which lives until `resume`.
         unsafe {
-            let task = bits::ngx_thread_task_alloc(request.pool().cast(), size_of::<Context>());
+            let task = ngx_thread_task_alloc(request.pool(), size_of::<Context>());
             if task.is_null() {
                 return false;
             }
@@ -71,15 +70,15 @@ impl Pool {
             (*task).handler = Some(in_thread);
             (*task).event.data = (*task).ctx;
             (*task).event.handler = Some(on_loop);
-            let main = bits::request((*request.raw()).main);
-            if bits::ngx_thread_task_post(self.0, task) != 0 {
+            let main = (*request.raw()).main;
+            if ngx_thread_task_post(self.0, task) != 0 {
                 (*task).ctx.cast::<Context>().drop_in_place();
                 return false;
             }
             stay((*task).ctx);
             // As nginx counts its own file reads: a blocked request is not freed.
-            (*main).set_blocked((*main).blocked() + 1);
-            (*request.bits()).set_aio(1);
+            ffi::set_request_blocked(main, ffi::get_request_blocked(main) + 1);
+            ffi::set_request_aio(request.raw(), 1);
             if waits == Waits::InPhase {
                 (*request.raw()).write_event_handler = Some(ngx_http_request_empty_handler);
             }
@@ -141,7 +140,7 @@ unsafe extern "C" fn still_working(event: *mut ngx_event_t) {
     });
 }
 
-unsafe extern "C" fn in_thread(context: *mut c_void, _log: *mut bits::ngx_log_t) {
+unsafe extern "C" fn in_thread(context: *mut c_void, _log: *mut ngx_log_t) {
     // SAFETY: nginx gives the context that was set with the task, and no other thread looks at `work` now.
     let (request, work) = unsafe {
         let this = context.cast::<Context>();
@@ -155,7 +154,7 @@ unsafe extern "C" fn in_thread(context: *mut c_void, _log: *mut bits::ngx_log_t)
     });
 }
 
-unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
+unsafe extern "C" fn on_loop(event: *mut ngx_event_t) {
     // SAFETY: the event's data is the task's context; the request is alive because it is counted as blocked.
     unsafe {
         let context: *mut Context = (*event).data.cast();
@@ -163,15 +162,15 @@ unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
         (*context).stay = None;
         (*context).held = None;
         let connection = request.connection();
-        let main = bits::request((*request.raw()).main);
-        (*main).set_blocked((*main).blocked() - 1);
-        (*request.bits()).set_aio(0);
+        let main = (*request.raw()).main;
+        ffi::set_request_blocked(main, ffi::get_request_blocked(main) - 1);
+        ffi::set_request_aio(request.raw(), 0);
         // A newer nginx puts another handler there when it ends a request that is blocked.
         let waits = (*context).waits == Waits::InFilter
             || (*request.raw())
                 .write_event_handler
                 .is_some_and(|handler| ptr::fn_addr_eq(handler, EMPTY));
-        let ended = (*request.bits()).done() != 0 || !waits;
+        let ended = ffi::get_request_done(request.raw()) != 0 || !waits;
         guard_request(request, FAILED, || {
             forced(request, "resumed");
             if ended {
@@ -191,6 +190,6 @@ unsafe extern "C" fn on_loop(event: *mut bits::ngx_event_t) {
 
 const FAILED: isize = NGX_HTTP_INTERNAL_SERVER_ERROR as isize;
 /// What `write_event_handler` is while a request waits for its thread.
-const EMPTY: unsafe extern "C" fn(*mut ngx::ffi::ngx_http_request_t) =
+const EMPTY: unsafe extern "C" fn(*mut super::ffi::ngx_http_request_t) =
     ngx_http_request_empty_handler;
 const A_MINUTE: Duration = Duration::from_secs(60);

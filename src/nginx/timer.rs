@@ -3,12 +3,10 @@
 use std::ffi::c_void;
 use std::time::Duration;
 
-use ngx::ffi::{
-    ngx_current_msec, ngx_event_t, ngx_event_timer_rbtree, ngx_log_t, ngx_rbtree_delete,
+use super::ffi::{
+    self, ngx_current_msec, ngx_event_t, ngx_event_timer_rbtree, ngx_log_t, ngx_rbtree_delete,
     ngx_rbtree_insert,
 };
-
-use super::bits;
 
 /// A moment, as nginx's event loop knows it.
 #[derive(Clone, Copy)]
@@ -29,7 +27,7 @@ impl Instant {
 }
 
 /// Calls a handler once, later. Dropped before, it never does.
-pub struct Timer(Box<bits::ngx_event_t>);
+pub struct Timer(Box<ngx_event_t>);
 
 impl Timer {
     /// Calls `handler` with an event whose `data` is `data`, after `delay` (`ngx_add_timer` in C).
@@ -44,26 +42,19 @@ impl Timer {
         unsafe {
             let delay = usize::try_from(delay.as_millis()).unwrap_or(usize::MAX / 4);
             event.timer.key = ngx_current_msec.wrapping_add(delay);
-            ngx_rbtree_insert(
-                &raw mut ngx_event_timer_rbtree,
-                (&raw mut event.timer).cast(),
-            );
+            ngx_rbtree_insert(&raw mut ngx_event_timer_rbtree, &raw mut event.timer);
+            ffi::set_event_timer_set(&raw mut *event, 1);
         }
-        event.set_timer_set(1);
         Self(event)
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        // nginx clears the bit when the timer fires.
-        if self.0.timer_set() != 0 {
-            // SAFETY: a timer that is set is in the tree.
-            unsafe {
-                ngx_rbtree_delete(
-                    &raw mut ngx_event_timer_rbtree,
-                    (&raw mut self.0.timer).cast(),
-                );
+        // SAFETY: a timer that is set is in the tree; nginx clears the bit when the timer fires.
+        unsafe {
+            if ffi::get_event_timer_set(&raw const *self.0) != 0 {
+                ngx_rbtree_delete(&raw mut ngx_event_timer_rbtree, &raw mut self.0.timer);
             }
         }
     }

@@ -3,14 +3,12 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use ngx::ffi::{
-    ngx_cycle, ngx_http_block_reading, ngx_http_request_t, ngx_http_upstream_init,
-    ngx_http_upstream_t, ngx_int_t, ngx_module_t,
-};
-
-use super::bits;
 use super::body::{self, Pieces};
 use super::chain::{self, Buffer};
+use super::ffi::{
+    self, ngx_cycle, ngx_http_block_reading, ngx_http_request_t, ngx_http_upstream_conf_t,
+    ngx_http_upstream_init, ngx_http_upstream_t, ngx_int_t, ngx_module_t,
+};
 use super::outgoing::CreateRequest;
 use super::request::Request;
 
@@ -27,10 +25,6 @@ impl Upstream {
         // SAFETY: the request is live, and so its upstream.
         let upstream = unsafe { (*request.raw()).upstream };
         (!upstream.is_null()).then_some(Self { request, upstream })
-    }
-
-    fn bits(self) -> *mut bits::ngx_http_upstream_t {
-        self.upstream.cast()
     }
 
     /// Whether nginx still works with the upstream: the answer is its own, and nothing that nginx made in its place.
@@ -80,7 +74,7 @@ impl Upstream {
     pub fn intercepts_errors(self) -> bool {
         // SAFETY: the upstream and its configuration are live.
         unsafe {
-            let conf: *const bits::ngx_http_upstream_conf_t = (*self.bits()).conf;
+            let conf: *const ngx_http_upstream_conf_t = (*self.upstream).conf;
             conf.as_ref().is_some_and(|conf| conf.intercept_errors != 0)
         }
     }
@@ -118,13 +112,13 @@ impl Upstream {
     /// Keeps the answer out of nginx's cache.
     pub fn do_not_cache(self) {
         // SAFETY: the upstream is live and its header has just been read.
-        unsafe { (*self.bits()).set_cacheable(0) }
+        unsafe { ffi::set_upstream_cacheable(self.upstream, 0) }
     }
 
     /// Sends the answer on as it comes.
     pub fn do_not_buffer(self) {
         // SAFETY: the upstream is live and its header has just been read.
-        unsafe { (*self.bits()).set_buffering(0) }
+        unsafe { ffi::set_upstream_buffering(self.upstream, 0) }
     }
 
     /// Takes back what waits for a client that is gone, so that the upstream is read on.
@@ -153,7 +147,7 @@ pub fn ignore_client_abort(request: Request) {
     };
     // SAFETY: the first member of the proxy module's location configuration is the ngx_http_upstream_conf_t.
     unsafe {
-        let conf: *mut bits::ngx_http_upstream_conf_t =
+        let conf: *mut ngx_http_upstream_conf_t =
             (*(*request.raw()).loc_conf.add(proxy.ctx_index)).cast();
         if let Some(conf) = conf.as_mut() {
             conf.ignore_client_abort = 1 as ngx_int_t;

@@ -1,13 +1,13 @@
 //! Directive values that may hold nginx variables.
 
 use std::mem::MaybeUninit;
+use std::ptr;
 
-use ngx::ffi::{
+use super::conf::Conf;
+use super::ffi::{
     NGX_OK, ngx_http_compile_complex_value, ngx_http_compile_complex_value_t,
     ngx_http_complex_value, ngx_http_complex_value_t, ngx_str_t,
 };
-
-use super::conf::Conf;
 use super::request::Request;
 
 /// A value as written in the configuration.
@@ -54,7 +54,10 @@ impl Value {
         match self {
             Self::Text(text) => Some(text.clone()),
             Self::Template(template) => {
-                let mut text = ngx_str_t::empty();
+                let mut text = ngx_str_t {
+                    len: 0,
+                    data: ptr::null_mut(),
+                };
                 // SAFETY: the template lives as long as the configuration, which outlives its requests.
                 let result =
                     unsafe { ngx_http_complex_value(request.raw(), *template, &raw mut text) };

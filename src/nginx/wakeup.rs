@@ -7,12 +7,15 @@ use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::sync::Arc;
 
-use ngx::ffi::{
-    NGX_OK, SIG_SETMASK, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGSEGV, ngx_close_connection,
-    ngx_connection_t, ngx_cycle, ngx_event_t, ngx_get_connection, ngx_handle_read_event,
-    pthread_sigmask, sigdelset, sigfillset, signal, sigset_t,
+use libc::{
+    SIG_DFL, SIG_SETMASK, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGSEGV, pthread_sigmask, sigdelset,
+    sigfillset, signal, sigset_t,
 };
 
+use super::ffi::{
+    NGX_OK, ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_event_t, ngx_get_connection,
+    ngx_handle_read_event,
+};
 use super::guard::guard;
 
 /// A socket whose other end wakes the event loop. Closed when dropped.
@@ -102,20 +105,20 @@ pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
         let mut before: sigset_t = zeroed();
         sigfillset(&raw mut all);
         for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL] {
-            sigdelset(&raw mut all, fault as i32);
+            sigdelset(&raw mut all, fault);
         }
-        pthread_sigmask(SIG_SETMASK as i32, &raw const all, &raw mut before);
+        pthread_sigmask(SIG_SETMASK, &raw const all, &raw mut before);
         let result = start();
-        pthread_sigmask(SIG_SETMASK as i32, &raw const before, ptr::null_mut());
+        pthread_sigmask(SIG_SETMASK, &raw const before, ptr::null_mut());
         result
     }
 }
 
 /// Leaves children to the thread that started them: nginx's handler of SIGCHLD would wait for any, and workers have no others.
 pub fn leave_children() {
-    // SAFETY: SIG_DFL, which is null, needs nothing; for SIGCHLD it does nothing.
+    // SAFETY: SIG_DFL needs nothing; for SIGCHLD it does nothing.
     unsafe {
-        signal(SIGCHLD as i32, None);
+        signal(SIGCHLD, SIG_DFL);
     }
 }
 
