@@ -13,7 +13,7 @@ export NGINX_BINARY UPSTREAM
 export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-matrix test-config deb test-deb \
+.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-wrong-nginx test-matrix test-config deb test-deb \
 	bench bench-peers fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
@@ -36,6 +36,9 @@ test-nginx: ## the module in nginx, with Test::Nginx (T=t/one.t)
 
 test-clients: ## the module in nginx, with real SDKs (T="pytest's options")
 	@scripts/test-clients.sh $(T)
+
+test-wrong-nginx: ## the module in an nginx that it was not built for
+	@scripts/test-wrong-nginx.sh
 
 test-matrix: ## the module in every nginx that is supported, fetched for it (T="sid source")
 	@scripts/test-matrix.sh $(T)

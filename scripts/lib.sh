@@ -26,7 +26,14 @@ nginx_binary() {
     readlink -f "$found"
 }
 
-nginx_version() { "$1" -v 2>&1 | sed -n 's,^nginx version: [^/]*/\([0-9.]*\).*,\1,p'; }
+# What an nginx calls itself: nginx/1.22.1, openresty/1.27.1.2, nginx/1.31.4 (nginx-plus-r99).
+# (Tengine has a line of its own before nginx's.)
+nginx_name() { "$1" -v 2>&1 | sed -n 's,^[[:alnum:]]* version: ,,p' | tail -n 1; }
+
+# is_named NGINX NAME: it calls itself so; a build may have a name of its own behind nginx's.
+is_named() { case $(nginx_name "$1") in "$2" | "$2 "*) ;; *) return 1 ;; esac; }
+
+nginx_version() { nginx_name "$1" | sed 's,^[^/]*/\([0-9.]*\).*,\1,'; }
 
 # nginx compares this text of a module with its own before it loads it (NGX_MODULE_SIGNATURE).
 signature_of() { grep -aoE '[0-9],[0-9],[0-9],[01]{30,}' "$1" | head -n 1; }

@@ -129,6 +129,10 @@ unsafe extern "C" fn before_configuration(cf: *mut ngx_conf_t) -> ngx_int_t {
     guard(ERROR, || {
         // SAFETY: nginx calls this while it reads the configuration.
         let conf = unsafe { Conf::from_raw(cf) };
+        if let Some(mismatch) = nginx::running::mismatch() {
+            conf.complain(&mismatch);
+            return ERROR;
+        }
         // A filter module that was loaded later, such as Lua's, was listed between ours and the copy filter. It would get
         // Bedrock's frames, and no error that we make of them; what it is to see is the answer that the client gets.
         conf.list_before(

@@ -44,9 +44,13 @@ GET(request, ngx_http_request_t, error_page)
 BOTH(request, ngx_http_request_t, filter_finalize)
 SET(request, ngx_http_request_t, filter_need_in_memory)
 GET(request, ngx_http_request_t, header_only)
+GET(request, ngx_http_request_t, http_major)
+GET(request, ngx_http_request_t, http_minor)
 SET(request, ngx_http_request_t, keepalive)
+GET(request, ngx_http_request_t, plus_in_uri)
 BOTH(request, ngx_http_request_t, post_action)
 SET(request, ngx_http_request_t, preserve_body)
+GET(request, ngx_http_request_t, quoted_uri)
 BOTH(request, ngx_http_request_t, uri_changes)
 BOTH(request, ngx_http_request_t, valid_unparsed_uri)
 
@@ -58,3 +62,6 @@ SET(value, ngx_variable_value_t, len)
 SET(value, ngx_variable_value_t, no_cacheable)
 SET(value, ngx_variable_value_t, not_found)
 SET(value, ngx_variable_value_t, valid)
+
+/* Not a constant of Rust's, which would become part of the code that compares it: scripts/test-wrong-nginx.sh changes it. */
+const char *bedrock_nginx_ver(void) { return NGINX_VER; }

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod outgoing;
 pub mod posted;
 pub mod request;
+pub mod running;
 #[cfg(not(feature = "linked-by-nginx"))]
 pub mod table;
 pub mod task;
