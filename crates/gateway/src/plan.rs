@@ -10,7 +10,7 @@ use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
 use crate::body::{Body, Sink};
 use crate::dialect::body::{text, without_mark};
 use crate::dialect::called::Called;
-use crate::dialect::{Api, Reply, anthropic, converse, native, openai};
+use crate::dialect::{Api, Reply, anthropic, beside, converse, native, openai};
 use crate::family::{Family, Fitted};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
@@ -104,6 +104,7 @@ pub fn plan_large<'a>(
         false => without_mark(body),
     };
     let start = length - body.len();
+    beside::check(request, model.as_deref(), settings, body)?;
     let accepts_sse = value(headers, "accept")
         .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
     let mut fitted = Fitted::default();

@@ -1,5 +1,5 @@
 //! What the operator's rules do to a request, and that each attempt starts from the client's own.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
 #[path = "common/planning.rs"]
@@ -437,4 +437,93 @@ fn a_budget_for_thinking_fits_below_the_limit_or_goes() {
         outcome("/model/anthropic.c/invoke", &settings(), &body),
         Ok(body.clone())
     );
+}
+
+#[test]
+fn every_model_that_a_request_names_has_to_be_allowed() {
+    let allowed = ["allowed.*".to_owned(), "anthropic.claude-a".to_owned()];
+    let aliases = [("fast".to_owned(), "allowed.x".to_owned())];
+    let rules = Settings {
+        allow_models: &allowed,
+        aliases: &aliases,
+        ..settings()
+    };
+    let targets = [
+        ("/model/allowed.m/converse", ""),
+        ("/model/allowed.m/invoke", ""),
+        ("/model/anthropic.claude-a/invoke", ""),
+        ("/openai/v1/responses", r#""model":"allowed.m","#),
+        ("/anthropic/v1/messages", r#""model":"allowed.m","#),
+        ("/v1/chat/completions", r#""model":"allowed.m","#),
+        (
+            "/v1/messages",
+            r#""model":"anthropic.claude-a","max_tokens":9,"#,
+        ),
+        ("/chat", r#""model":"fast","#),
+    ];
+    let native = [Some(gateway::Api::Native), None];
+    let status = |target: &str, head: &str, members: &str| {
+        let body = format!(r#"{{{head}{members}"messages":[],"input":[]}}"#);
+        let api = native[usize::from(!target.contains("ai/v1") && !target.contains("c/v1"))];
+        let request = inspect(api, "POST", target, Some(body.as_bytes())).unwrap();
+        let sent = [("content-type", "application/json")];
+        plan(&request, &rules, &sent, body.as_bytes()).err()
+    };
+    for (target, head) in targets {
+        for members in [
+            r#""tools":[{"type":"advisor_20260301","name":"advisor","model":"claude-opus"}],"#,
+            r#""tools":[{"type":"llm","function":{"description":"x","model":"other.m"}}],"#,
+            r#""fallbacks":[{"model":"other.m"}],"#,
+            r#""fallbacks":["allowed.a","other.m"],"#,
+            r#""models":["allowed.a",["other.m"]],"#,
+            r#""fallback_model":"other.m","#,
+            r#""fallbackModel":{"modelArn":"other.m"},"#,
+            r#""x":{"y":[{"advisorModel":{"id":"other.m"}}]},"#,
+            r#""mod\u0065ls":["other.m"],"#,
+            r#""additionalModelRequestFields":{"tools":[{"model":"other.m"}]},"#,
+            r#""promptRouter":{"arn":"other.m"},"#,
+            r#""x":"arn:aws:bedrock:us-east-1:123456789012:prompt-router/abc","#,
+            r#""models":["allowed.a","\ud800"],"#,
+        ] {
+            let refused = status(target, head, members);
+            // A translation leaves these out.
+            let outer = ["models", "fallback", "mod\\u", "promptR"];
+            let is_outer = outer.iter().any(|name| members[1..].starts_with(name));
+            if is_outer && target.starts_with("/v1/") {
+                assert!(refused.is_none_or(|refused| refused.status != 403));
+                continue;
+            }
+            let refused = refused.unwrap();
+            assert_eq!(refused.status, 403, "{target} {members}");
+            assert!(refused.message.contains("does not allow"), "{refused}");
+        }
+        for members in [
+            r#""tools":[{"type":"advisor_20260301","name":"advisor","model":"allowed.big"}],"#,
+            r#""fallbacks":[{"model":"fast"},"anthropic.claude-a[1m]"],"#,
+            r#""metadata":{"model":"other.m"},"#,
+            r#""additionalModelResponseFieldPaths":["/a"],"#,
+            r#""tools":[{"type":"custom","name":"f","input_schema":{"properties":{"model":{"enum":["other.m"]}},"required":["model"]}}],"#,
+            r#""x":"arn:aws:bedrock:us-east-1:123456789012:guardrail/abc","name":"other.m","#,
+        ] {
+            let refused = status(target, head, members);
+            let denied = refused.filter(|refused| refused.status == 403);
+            assert_eq!(denied, None, "{target} {members}");
+        }
+    }
+    // Messages are the client's own, and so is the name that the gateway has put another in place of.
+    let json = r#"{"messages":[{"role":"user","content":[{"toolUse":{"toolUseId":"a","name":"n","input":{"model":"other.m"}}}]}]}"#;
+    assert!(planned("/model/allowed.m/converse", &rules, &[JSON], json).is_ok());
+    let operators = Settings {
+        model: Some("allowed.m"),
+        ..rules
+    };
+    let named = |members: &str| {
+        let json = format!(r#"{{"model":"other.m","messages":[],{members}"x":1}}"#);
+        planned("/chat", &operators, &[JSON], &json).map_err(|refused| refused.status)
+    };
+    assert!(named("").is_ok());
+    assert_eq!(named(r#""tools":[{"model":"other.m"}],"#).err(), Some(403));
+    // Without a list all are allowed.
+    let json = r#"{"fallbacks":["other.m"]}"#;
+    assert!(planned("/model/m/invoke", &settings(), &[JSON], json).is_ok());
 }

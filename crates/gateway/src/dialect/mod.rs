@@ -2,6 +2,7 @@
 //! (a whole answer), `stream` (an answer in events), `error`.
 
 pub mod anthropic;
+pub mod beside;
 pub mod body;
 pub mod called;
 pub mod converse;

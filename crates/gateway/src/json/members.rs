@@ -63,7 +63,7 @@ pub fn scalar(text: &str) -> &str {
 }
 
 /// The string that `text` begins with, quotes included.
-fn string_at(text: &str) -> Option<&str> {
+pub(super) fn string_at(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let mut at = 1;
     loop {
@@ -75,7 +75,7 @@ fn string_at(text: &str) -> Option<&str> {
     }
 }
 
-fn trimmed(text: &str) -> &str {
+pub(super) fn trimmed(text: &str) -> &str {
     text.trim_start_matches([' ', '\t', '\r', '\n'])
 }
 

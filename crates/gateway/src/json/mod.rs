@@ -11,4 +11,5 @@ pub mod strict;
 pub mod tap;
 pub mod text;
 pub mod tree;
+pub mod values;
 pub mod writer;
