@@ -78,8 +78,8 @@ pub enum Vendor {
     Mistral,
     /// `cohere.command`
     CohereCommand,
-    /// Any that makes embeddings and so generates no tokens.
-    Embedding,
+    /// Any that generates no tokens: it makes embeddings or images, or ranks.
+    Tokenless,
 }
 
 impl Vendor {
@@ -148,15 +148,24 @@ const VENDOR_LABELS: [&str; 20] = [
     "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax", "mistral", "moonshot",
     "moonshotai", "nvidia", "openai", "qwen", "stability", "twelvelabs", "writer", "xai", "zai",
 ];
-const VENDORS: [(&str, Vendor); 8] = [
+/// A longer prefix stands before the one that it begins with.
+const VENDORS: [(&str, Vendor); 16] = [
     ("anthropic.", Vendor::Anthropic),
+    ("amazon.nova-2-multimodal-embeddings", Vendor::Tokenless),
+    ("amazon.nova-canvas", Vendor::Tokenless),
+    ("amazon.nova-multimodal-embeddings", Vendor::Tokenless),
+    ("amazon.nova-reel", Vendor::Tokenless),
     ("amazon.nova", Vendor::Nova),
+    ("amazon.rerank", Vendor::Tokenless),
+    ("amazon.titan-embed", Vendor::Tokenless),
+    ("amazon.titan-image", Vendor::Tokenless),
     ("amazon.titan-text", Vendor::TitanText),
     ("meta.", Vendor::Meta),
     ("mistral.", Vendor::Mistral),
     ("cohere.command", Vendor::CohereCommand),
-    ("amazon.titan-embed", Vendor::Embedding),
-    ("cohere.embed", Vendor::Embedding),
+    ("cohere.embed", Vendor::Tokenless),
+    ("cohere.rerank", Vendor::Tokenless),
+    ("twelvelabs.marengo", Vendor::Tokenless),
 ];
 
 #[cfg(test)]
@@ -269,7 +278,7 @@ mod tests {
                 "arn:aws:bedrock:us-east-1:1:application-inference-profile/anthropic.x",
                 None,
             ),
-            ("amazon.titan-embed-text-v2:0", Some(Vendor::Embedding)),
+            ("amazon.titan-embed-text-v2:0", Some(Vendor::Tokenless)),
             ("stability.x", None),
             ("in.anthropic.claude", Some(Vendor::Anthropic)),
             ("a.region-of-tomorrow.anthropic.claude", None),

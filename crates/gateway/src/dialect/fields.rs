@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::json::cursor::{Cursor, Wrong};
 use crate::json::members::{Members, scalar};
 use crate::json::object::{self, Object};
 use crate::refusal::Refusal;
@@ -16,6 +17,9 @@ pub enum Excess {
     /// More answers than one, each of them up to the limit.
     #[error("{0} asks for more than one answer")]
     Answers(String),
+    /// Another model, whose tokens the limit does not count.
+    #[error("a tool asks another model without max_tokens")]
+    OtherModel,
     /// Reasoning with which the model takes no limit.
     #[error("{0} asks for reasoning that takes no limit")]
     Reasoning(String),
@@ -45,12 +49,51 @@ pub fn within(value: Option<&str>, cap: u64) -> Option<u64> {
 /// Looks through a request in a model's own format, but for the conversation, what describes tools and answers, and the
 /// members that `passed_over` names: those are dealt with otherwise.
 pub fn excess(object: &Object<'_>, text: &str, cap: u64, passed_over: &[&str]) -> Option<Excess> {
-    let looked_at = |name: &str| !CONTENT.contains(&name) && !passed_over.contains(&name);
-    let mut members = object.members.iter().filter(|m| looked_at(&m.name));
+    let members = object.members.iter();
+    let mut members = members.filter(|member| !passed_over.contains(&&*member.name));
     members.find_map(|member| {
         let value = text.get(member.value.clone()).unwrap_or_default();
-        of_field(&member.name, value, cap).or_else(|| excess_in(value, cap))
+        match member.name.as_ref() {
+            "tools" => of_tools(value, cap),
+            name if CONTENT.contains(&name) => None,
+            name => of_field(name, value, cap).or_else(|| excess_in(value, cap)),
+        }
     })
+}
+
+/// What tools ask for that ask a model of their own, as Anthropic's `advisor` does.
+fn of_tools(tools: &str, cap: u64) -> Option<Excess> {
+    let mut cursor = Cursor::new(tools);
+    let mut read = || -> Result<Option<Excess>, Wrong> {
+        if !cursor.enter_list()? {
+            return Ok(None);
+        }
+        while cursor.element()? {
+            if !cursor.enter()? {
+                continue;
+            }
+            let (mut asks, mut limited) = (false, false);
+            while let Some(name) = cursor.member()? {
+                let value = cursor.value()?;
+                match plain(&name).as_str() {
+                    "model" => asks = true,
+                    "maxtokens" | "maxcompletiontokens" | "maxoutputtokens" => {
+                        limited = within(Some(value), cap).is_some();
+                        if !limited {
+                            return Ok(Some(Excess::Tokens(format!("tools[].{}", shown(&name)))));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if asks && !limited {
+                return Ok(Some(Excess::OtherModel));
+            }
+        }
+        Ok(None)
+    };
+    // What is no JSON is not sent.
+    read().ok().flatten()
 }
 
 /// Looks through all of a value.
@@ -78,45 +121,70 @@ pub fn is_bedrocks(name: &str) -> bool {
 }
 
 fn of_field(name: &str, value: &str, cap: u64) -> Option<Excess> {
-    let plain: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(LONGEST_NAME)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
+    let plain = plain(name);
     let value = scalar(value);
-    let shown = || match plain.len() {
-        1..LONGEST_NAME if name.bytes().all(|byte| byte.is_ascii_graphic()) => name.to_owned(),
-        _ => "a field".to_owned(),
-    };
-    if limits_tokens(&plain) && within(Some(value), cap).is_none() {
-        return Some(Excess::Tokens(shown()));
+    let exceeds = within(Some(value), cap).is_none();
+    let is_number = value.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    if exceeds && (limits_tokens(&plain) || (is_number && MAY_LIMIT.contains(&plain.as_str()))) {
+        return Some(Excess::Tokens(shown(name)));
     }
     if multiplies(&plain) && !matches!(value, "1" | "null") {
-        return Some(Excess::Answers(shown()));
+        return Some(Excess::Answers(shown(name)));
     }
     let bounded = |value: &str| matches!(value, "\"low\"" | "\"medium\"" | "null");
     // Nova takes no limit beside the highest effort.
-    (plain == "maxreasoningeffort" && !bounded(value)).then(|| Excess::Reasoning(shown()))
+    (plain == "maxreasoningeffort" && !bounded(value)).then(|| Excess::Reasoning(shown(name)))
 }
 
-/// `max_tokens`, `maxTokenCount`, `max_new_tokens`, `max_gen_len`, `budget_tokens`, `num_predict` …
+/// A name's letters and digits, in lower case.
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(LONGEST_NAME)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+/// The name as an error may have it.
+fn shown(name: &str) -> String {
+    match plain(name).len() {
+        1..LONGEST_NAME if name.bytes().all(|byte| byte.is_ascii_graphic()) => name.to_owned(),
+        _ => "a field".to_owned(),
+    }
+}
+
+/// `max_tokens`, `maxTokenCount`, `max_new_tokens`, `max_gen_len`, `budget_tokens`, `num_predict`, `output_length` …
 fn limits_tokens(plain: &str) -> bool {
     let has = |part: &str| plain.contains(part);
     let any = |parts: &[&str]| parts.iter().any(|part| has(part));
     has("budget")
         || has("predict")
-        || (has("tok") && any(&["max", "min", "limit", "new", "num"]))
-        || (has("max")
-            && any(&[
-                "len",
-                "output",
-                "completion",
-                "generat",
-                "response",
-                "answer",
-            ]))
+        || (has("tok") && (any(&["max", "min", "limit", "new", "num", "gen"]) || any(&GENERATED)))
+        || (has("max") && !any(&["effort", "timeout"]) && (any(&["len", "out"]) || any(&GENERATED)))
+        || (has("len") && (has("gen") || any(&GENERATED)))
 }
+
+/// What is generated, in names that say how much.
+const GENERATED: [&str; 8] = [
+    "answer",
+    "completion",
+    "generat",
+    "output",
+    "reason",
+    "response",
+    "sampl",
+    "think",
+];
+
+/// Names that say how much, of whatever: `{"reasoning":{"max":9999}}`. Where they have a number, it is held against the limit.
+const MAY_LIMIT: [&str; 6] = [
+    "len",
+    "length",
+    "max",
+    "sequencelength",
+    "tokencount",
+    "tokens",
+];
 
 /// `n`, `best_of`, `num_generations`, `candidate_count` …
 fn multiplies(plain: &str) -> bool {
@@ -144,7 +212,7 @@ const ANSWERS: [&str; 11] = [
 ];
 
 /// Members in which names are the client's own: conversations, tools, schemas, labels.
-const CONTENT: [&str; 23] = [
+const CONTENT: [&str; 22] = [
     "chat_history",
     "documents",
     "functions",
@@ -167,7 +235,6 @@ const CONTENT: [&str; 23] = [
     "toolConfig",
     "tool_choice",
     "tool_results",
-    "tools",
 ];
 
 /// Longer than any name that is looked for.
@@ -200,6 +267,21 @@ mod tests {
             "n_predict",
             "num_predict",
             "token_limit",
+            "max_out",
+            "maxOutLen",
+            "output_length",
+            "outputLength",
+            "output_tokens",
+            "response_length",
+            "generation_length",
+            "gen_len",
+            "gen_tokens",
+            "completion_tokens",
+            "tokens_to_generate",
+            "tokens_to_sample",
+            "reasoning_tokens",
+            "max_thinking_length",
+            "max_reasoning",
         ] {
             let json = format!(r#"{{"a":[{{"{name}":101}}]}}"#);
             let found = excess_in(&json, 100);
@@ -224,8 +306,57 @@ mod tests {
             "maximum",
             "anthropic_beta",
             "trigger",
+            "max_timeout",
+            "length_penalty",
+            "stop_token_ids",
+            "add_generation_prompt",
+            "include_reasoning",
         ] {
             assert_eq!(excess_in(&format!(r#"{{"{name}":9999}}"#), 100), None);
+        }
+    }
+
+    #[test]
+    fn a_name_that_may_limit_anything_counts_where_it_has_a_number() {
+        for name in ["max", "length", "tokens", "len", "token_count"] {
+            for (value, fine) in [("100", true), ("101", false), ("-1", false), ("1e9", false)] {
+                let json = format!(r#"{{"reasoning":{{"{name}":{value}}}}}"#);
+                assert_eq!(excess_in(&json, 100).is_none(), fine, "{json}");
+            }
+            for value in ["\"long\"", "true", "null", "[9999]", "{}"] {
+                let json = format!(r#"{{"{name}":{value}}}"#);
+                assert_eq!(excess_in(&json, 100), None, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tool_that_asks_another_model_has_a_limit_of_its_own() {
+        for (tools, expected) in [
+            (r#"[{"model":"m","max_tokens":100}]"#, None),
+            (
+                r#"[{"input_schema":{"properties":{"model":{},"max_tokens":{"maxLength":9999}}}}]"#,
+                None,
+            ),
+            (
+                r#"[{"type":"web_fetch","max_content_tokens":9999,"max_uses":200}]"#,
+                None,
+            ),
+            (r#"[1,[],{}]"#, None),
+            (r#"{"a":1}"#, None),
+            (
+                r#"[{"max_tokens":101}]"#,
+                Some(Excess::Tokens("tools[].max_tokens".to_owned())),
+            ),
+            (
+                r#"[{"model":"m","max_tokens":null}]"#,
+                Some(Excess::Tokens("tools[].max_tokens".to_owned())),
+            ),
+            (r#"[{},{"model":"m"}]"#, Some(Excess::OtherModel)),
+        ] {
+            let text = format!(r#"{{"tools":{tools}}}"#);
+            let object = object::parse(&text).unwrap();
+            assert_eq!(excess(&object, &text, 100, &[]), expected, "{tools}");
         }
     }
 

@@ -46,10 +46,9 @@ pub fn body(
 }
 
 fn invoke(vendor: Option<Vendor>, settings: &Settings<'_>, body: &[u8]) -> Result<Body, Refusal> {
-    // Who makes embeddings generates nothing.
     let cap = settings
         .max_output_tokens
-        .filter(|_| vendor != Some(Vendor::Embedding));
+        .filter(|_| vendor != Some(Vendor::Tokenless));
     if cap.is_none() && settings.guardrail.is_none() {
         return Ok(Body::Unchanged);
     }
@@ -254,6 +253,20 @@ mod tests {
                 r#"{"max_tokens":50}"#,
             ),
             ("cohere.embed-x", "not json", "not json"),
+            (
+                "amazon.nova-canvas-v1:0",
+                r#"{"taskType":"TEXT_IMAGE","imageGenerationConfig":{"numberOfImages":5}}"#,
+                r#"{"taskType":"TEXT_IMAGE","imageGenerationConfig":{"numberOfImages":5}}"#,
+            ),
+            ("us.amazon.nova-canvas-v1:0", "{}", "{}"),
+            ("amazon.titan-image-generator-v2:0", "{}", "{}"),
+            ("amazon.nova-2-multimodal-embeddings-v1:0", "{}", "{}"),
+            ("cohere.rerank-v3-5:0", "{}", "{}"),
+            (
+                "amazon.nova-2-lite-v1:0",
+                "{}",
+                r#"{"inferenceConfig":{"maxTokens":100}}"#,
+            ),
         ] {
             assert_eq!(
                 planned(Operation::Invoke, model, 100, sent).as_deref(),
