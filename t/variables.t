@@ -263,3 +263,27 @@ the duplicate "bedrock_model" variable
     }
 --- access_log
 <a b c d|x  y >
+
+=== in proxy_set_header $http_ is of the call, and set keeps what the client sent
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/aws.sock;
+        location / { default_type application/json; return 200 '{"output":"$http_x_direct|$http_x_kept"}'; }
+    }
+--- config
+    location / {
+        bedrock on;
+        set $team $http_x_team;
+        proxy_set_header Host $bedrock_host;
+        proxy_set_header X-Direct "-$http_x_other";
+        proxy_set_header X-Kept $team;
+        proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock;
+    }
+--- request
+POST /model/a.model/converse
+{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
+--- more_headers
+X-Team: red
+X-Other: blue
+--- response_body chop
+{"output":"-|red"}
