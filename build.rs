@@ -47,6 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         bits.flag(flag);
     }
     bits.compile("bedrock_bits");
+
+    // nginx unloads its modules before a worker ends; but threads may be in this one then, and some cannot be stopped.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use gateway::Refusal;
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::{Level, cycle_log};
 use crate::nginx::request::Request;
-use crate::nginx::wakeup::{Wakeup, leave_children, set_environment, without_signals};
+use crate::nginx::wakeup::{leave_children, set_environment, without_signals};
 use crate::rewrite::{FAILED, resume};
 
 /// All sources of a configuration.
@@ -152,9 +152,7 @@ struct Worker {
     sources: *const Sources,
     slots: Vec<Slot>,
     updates: Receiver<Update>,
-    /// The thread is stopped before the socket that it writes to is closed.
     keeper: Keeper,
-    _wakeup: Wakeup,
 }
 
 #[derive(Default)]
@@ -173,8 +171,13 @@ thread_local! {
     static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
 }
 
-/// Starts to fetch what the configuration's sources `wanted` need. Without such sources there is no thread.
-pub fn start(sources: &Sources, wanted: impl Fn(usize) -> bool) {
+/// Starts to fetch what the configuration's sources `wanted` need. Without such sources there is no thread. What
+/// `announcer` gives wakes the event loop, which then calls [`take_updates`].
+pub fn start<A: Fn() + Send + Sync + 'static>(
+    sources: &Sources,
+    wanted: impl Fn(usize) -> bool,
+    announcer: impl FnOnce() -> Option<A>,
+) {
     let slots: Vec<Slot> = (0..sources.list.len())
         .filter(|index| sources.constant(*index).is_none() && wanted(*index))
         .map(|index| Slot {
@@ -198,8 +201,7 @@ pub fn start(sources: &Sources, wanted: impl Fn(usize) -> bool) {
     set_environment(sources.environment.iter());
     let (sender, updates) = channel();
     let environment = sources.environment.clone();
-    let started = Wakeup::new(take_updates).and_then(|wakeup| {
-        let announce = wakeup.announcer();
+    let started = announcer().and_then(|announce| {
         let keeper =
             without_signals(|| Keeper::start(fetched, environment, sender, announce)).ok()?;
         Some(Worker {
@@ -207,7 +209,6 @@ pub fn start(sources: &Sources, wanted: impl Fn(usize) -> bool) {
             slots,
             updates,
             keeper,
-            _wakeup: wakeup,
         })
     });
     if started.is_none() {
@@ -300,7 +301,7 @@ pub fn refresh(index: usize) {
 }
 
 /// Called on the event loop when the thread has news.
-fn take_updates() {
+pub fn take_updates() {
     WORKER.with_borrow_mut(|worker| {
         let Some(worker) = worker else {
             return;

@@ -26,8 +26,9 @@ pub static ngx_module_names: Table<c_char, 3> =
 /// Where they go in nginx's list: before what follows them here.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
-pub static ngx_module_order: Table<c_char, 6> = Table::new([
+pub static ngx_module_order: Table<c_char, 7> = Table::new([
     HANDLERS.as_ptr(),
+    c"ngx_http_upstream_module".as_ptr(),
     c"ngx_http_mirror_module".as_ptr(),
     c"ngx_http_rewrite_module".as_ptr(),
     FILTERS.as_ptr(),

@@ -13,6 +13,7 @@
 //! What any of that means for Bedrock is decided in the `gateway` crate; this one connects it to nginx.
 
 mod attempt;
+mod background;
 mod content;
 mod context;
 mod credentials;
@@ -23,6 +24,7 @@ mod exports;
 mod filter;
 mod models;
 mod nginx;
+mod resolve;
 mod rewrite;
 mod room;
 mod sign;
@@ -34,6 +36,7 @@ use std::ptr;
 use directives::MainConf;
 use directives::location::LocationConf;
 use directives::merge;
+use directives::upstream::UpstreamConf;
 use nginx::conf::Conf;
 use nginx::ffi::{
     MODULE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_MODULE, NGX_OK, conf_error,
@@ -53,7 +56,8 @@ pub const LARGE_BODY: usize = 256 << 10;
 static MEMORY: nginx::memory::Memory = nginx::memory::Memory;
 
 // One position in nginx's module list cannot serve both halves. Phase handlers run in reverse order: the handlers are
-// listed before mirror and rewrite, so they run after `set` and `if`, and a mirror gets the client's own request. Filters
+// listed before mirror and rewrite, so they run after `set` and `if`, and a mirror gets the client's own request; and before
+// the upstream module, so that `server` lines are seen first. Filters
 // are listed before the copy filter, which has then read files into memory.
 static mut COMMANDS: [ngx_command_t; directives::COMMANDS] = directives::commands();
 
@@ -62,7 +66,7 @@ static HANDLER_CONTEXT: ngx_http_module_t = ngx_http_module_t {
     postconfiguration: Some(add_handlers),
     create_main_conf: Some(create_main_conf),
     init_main_conf: None,
-    create_srv_conf: None,
+    create_srv_conf: Some(create_srv_conf),
     merge_srv_conf: None,
     create_loc_conf: Some(create_loc_conf),
     merge_loc_conf: Some(merge_loc_conf),
@@ -157,6 +161,13 @@ unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
     })
 }
 
+unsafe extern "C" fn create_srv_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    guard(ptr::null_mut(), || {
+        // SAFETY: nginx calls this while it reads the configuration.
+        unsafe { Conf::from_raw(cf) }.keep(UpstreamConf::default())
+    })
+}
+
 unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
     guard(ptr::null_mut(), || {
         // SAFETY: nginx calls this while it reads the configuration.
@@ -198,6 +209,10 @@ unsafe extern "C" fn add_handlers(cf: *mut ngx_conf_t) -> ngx_int_t {
         };
         if merge::complete(&conf, main).is_err() {
             return ERROR;
+        }
+        match resolve::settle(&conf) {
+            Ok(following) => main.following = following,
+            Err(()) => return ERROR,
         }
         let added = conf.add_phase_handler(ngx_http_phases_NGX_HTTP_REWRITE_PHASE, rewrite_handler)
             && conf.add_phase_handler(ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, sign_handler);
@@ -272,10 +287,8 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
         // SAFETY: nginx calls this in a new process with its cycle.
         let main: Option<&MainConf> =
             unsafe { nginx::conf::main_conf_of_worker(cycle, bedrock_module()) };
-        if let Some(main) = main.filter(|main| !main.switches.is_empty()) {
-            credentials::start(&main.sources, |index| {
-                index != credentials::DEFAULT || main.default_used
-            });
+        if let Some(main) = main {
+            background::start(main);
         }
         OK
     })
@@ -283,7 +296,7 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
 
 unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
     guard((), || {
-        credentials::stop();
+        background::stop();
         directives::forget_environment();
     });
 }

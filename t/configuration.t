@@ -403,3 +403,36 @@ HUSH
     location / { bedrock on; proxy_pass http://127.0.0.1:1; limit_except GET { proxy_pass http://bedrock; } }
 --- sent
 POST /model/any.model/converse
+
+=== bedrock_resolve with a balancer that keeps addresses of its own
+--- http_config: upstream a { random two; bedrock_resolve; server localhost:1; }
+--- refused: "random" directive in upstream "a" does not work with "bedrock_resolve": remove one of the two
+
+=== the same, after it
+--- http_config: upstream a { bedrock_resolve; server localhost:1; random; }
+--- refused: "random" directive in upstream "a" does not work with "bedrock_resolve": remove one of the two
+
+=== bedrock_resolve with a zone
+--- http_config: upstream a { zone a 64k; bedrock_resolve; server localhost:1; }
+--- refused: "zone" directive in upstream "a" does not work with "bedrock_resolve": remove one of the two
+
+=== random and zone without it
+--- http_config: upstream a { zone a 64k; random; server localhost:1; }
+--- silent
+
+=== bedrock_resolve and nginx's own resolve
+--- http_config: upstream a { bedrock_resolve; server localhost:1 resolve; }
+--- refused: "server" directive has parameter "resolve" beside "bedrock_resolve", which looks its name up already: remove one of the two
+
+=== bedrock_resolve and no name
+--- http_config: upstream a { bedrock_resolve; server 127.0.0.1:1; server unix:/run/none; }
+--- warned: "bedrock_resolve" directive does nothing in upstream "a": none of its servers has a name
+
+=== bedrock_resolve and a name that is not known
+--- http_config: upstream a { bedrock_resolve; server name.invalid:1; }
+--- warned: host "name.invalid" could not be looked up (
+
+=== bedrock_resolve and more names than it follows
+--- http_config eval
+"upstream a { bedrock_resolve; " . join('', map { "server localhost:1; server host$_.invalid:1; " } 1 .. 128) . "}"
+--- refused: "bedrock_resolve" directive looks up 128 names at most in all upstreams, and there are more

@@ -581,3 +581,81 @@ two
 === bedrock_response_text: twice
 --- config: bedrock_response_text 0; bedrock_response_text 1;
 --- refused: "bedrock_response_text" directive is duplicate
+
+=== bedrock_resolve: good values
+--- http_config
+    upstream a { bedrock_resolve; server localhost:1; }
+    upstream b { least_conn; bedrock_resolve valid=100ms; server localhost:1 weight=2 max_fails=0 fail_timeout=1s max_conns=3; keepalive 2; }
+    upstream c { bedrock_resolve ipv6=off valid=1h; server localhost; server 127.0.0.1:1 down; server unix:/run/none; server [::1]:1 backup; }
+    upstream d { hash $request_id consistent; bedrock_resolve ipv6=on; server localhost:1; }
+--- request
+GET /__sim/requests
+--- ignore_response
+--- no_error_log
+[warn]
+[error]
+
+=== bedrock_resolve: no parameter of it
+--- http_config: upstream a { bedrock_resolve 10s; server localhost:1; }
+--- config
+--- refused: "bedrock_resolve" directive has parameter "10s": it must be "valid=TIME" or "ipv6=on|off"
+
+=== bedrock_resolve: neither on nor off
+--- http_config: upstream a { bedrock_resolve ipv6=no; server localhost:1; }
+--- config
+--- refused: "bedrock_resolve" directive has parameter "ipv6=no": it must be "valid=TIME" or "ipv6=on|off"
+
+=== bedrock_resolve: no time
+--- http_config: upstream a { bedrock_resolve valid=often; server localhost:1; }
+--- config
+--- refused: "bedrock_resolve" directive has parameter "valid=often": it must be a time of at least 100ms, such as 10s or 1m
+
+=== bedrock_resolve: all the time
+--- http_config: upstream a { bedrock_resolve valid=0; server localhost:1; }
+--- config
+--- refused: "bedrock_resolve" directive has parameter "valid=0": it must be a time of at least 100ms, such as 10s or 1m
+
+=== bedrock_resolve: a parameter twice
+--- http_config: upstream a { bedrock_resolve valid=1s valid=2s; server localhost:1; }
+--- config
+--- refused: "bedrock_resolve" directive has a second parameter "valid=2s"
+
+=== bedrock_resolve: too many parameters
+--- http_config: upstream a { bedrock_resolve valid=1s ipv6=off valid=2s; server localhost:1; }
+--- config
+--- refused: invalid number of arguments in "bedrock_resolve" directive
+
+=== bedrock_resolve: twice
+--- http_config: upstream a { bedrock_resolve; bedrock_resolve; server localhost:1; }
+--- config
+--- refused: "bedrock_resolve" directive is duplicate
+
+=== bedrock_resolve: after a server, whose name has been looked up already
+--- http_config: upstream a { server 127.0.0.1:1; bedrock_resolve; }
+--- config
+--- refused: "bedrock_resolve" directive must stand before the "server" lines of its upstream
+
+=== bedrock_resolve: not in an upstream
+--- config: bedrock_resolve;
+--- refused: "bedrock_resolve" directive is not allowed here
+
+=== bedrock_resolve: nginx's own errors of a server are still its own
+--- http_config: upstream a { bedrock_resolve; server localhost:1 wait=1; }
+--- config
+--- refused: invalid parameter "wait=1"
+
+=== bedrock_resolve: a port that is none
+--- http_config: upstream a { bedrock_resolve; server localhost:65536; }
+--- config
+--- refused: invalid port in upstream "localhost:65536"
+
+=== bedrock_resolve: backup servers alone
+--- http_config: upstream a { bedrock_resolve; server localhost:1 backup; }
+--- config
+--- must_die
+--- error_log: no servers in upstream "a"
+
+=== a server without bedrock_resolve is nginx's own
+--- http_config: upstream a { server name.invalid:1; }
+--- config
+--- refused: host not found in upstream "name.invalid:1"

@@ -7,6 +7,7 @@ pub mod merge;
 mod models;
 pub mod observed;
 pub mod rules;
+pub mod upstream;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -21,18 +22,21 @@ use bedrock_credentials::{Environment, Given};
 
 use crate::credentials::Sources;
 use crate::nginx::commands;
-use crate::nginx::conf::{Conf, ContentHandler};
+use crate::nginx::conf::{Conf, ContentHandler, Handler};
 use crate::nginx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_2MORE, NGX_CONF_BLOCK, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
-    NGX_CONF_TAKE12, NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
-    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, NO_COMMAND, conf_error,
-    ngx_command_t, ngx_conf_t, ngx_http_handler_pt, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_2MORE, NGX_CONF_BLOCK, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
+    NGX_CONF_TAKE2, NGX_CONF_TAKE12, NGX_CONF_TAKE23, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
+    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, NGX_HTTP_SRV_CONF_OFFSET,
+    NGX_HTTP_UPS_CONF, NO_COMMAND, conf_error, ngx_command_t, ngx_conf_t, ngx_http_handler_pt,
+    ngx_str_t, ngx_uint_t,
 };
 use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::value::Value;
+use crate::resolve::Following;
 use location::{Auth, Betas, ClientAbort, LocationConf, Switch};
 use rules::{AllowModels, MaxOutputTokens};
+use upstream::UpstreamConf;
 
 /// How `bedrock_auth` calls the source that is used where none is named.
 pub const DEFAULT: &str = "default";
@@ -57,6 +61,8 @@ pub struct MainConf {
     pub large_bodies: Option<usize>,
     /// The content handlers of all gateways.
     pub handlers: Vec<ContentHandler>,
+    /// What upstreams with `bedrock_resolve` have looked up.
+    pub following: Option<Following>,
     /// Names of blocks in `bedrock_auth` as they were read: name, and where it stands.
     pub named_sources: Vec<(String, String)>,
 }
@@ -86,6 +92,7 @@ impl MainConf {
             pool: None,
             large_bodies: None,
             handlers: Vec::new(),
+            following: None,
             named_sources: Vec::new(),
         }
     }
@@ -123,6 +130,8 @@ enum Set {
     Http(fn(&mut MainConf, &Conf) -> Result<(), String>),
     /// In http only, a block.
     HttpBlock(fn(&mut MainConf, &Conf) -> Result<(), String>),
+    /// In upstream.
+    Upstream(fn(&mut UpstreamConf, &Conf) -> Result<(), String>),
 }
 
 const fn location(
@@ -138,7 +147,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 23] = [
+static DIRECTIVES: [Directive; 24] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -162,10 +171,11 @@ static DIRECTIVES: [Directive; 23] = [
     location(c"bedrock_response_text",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.response_text, size(cf)?)),
     Directive { name: c"bedrock_large_bodies", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.large_bodies, large_bodies(cf)?)) },
     Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
+    Directive { name: c"bedrock_resolve", arguments: NGX_CONF_NOARGS | NGX_CONF_TAKE12, set: Set::Upstream(upstream::resolve) },
 ];
 
-/// How many commands nginx may find: ours, those of [`observed`], and an empty one.
-pub const COMMANDS: usize = DIRECTIVES.len() + observed::NAMES.len() + 1;
+/// How many commands nginx may find: ours, those of [`observed`] and of [`upstream`], and an empty one.
+pub const COMMANDS: usize = DIRECTIVES.len() + observed::NAMES.len() + upstream::NAMES.len() + 1;
 
 /// The table as nginx wants it, with room for the directives of other modules that are observed.
 pub const fn commands() -> [ngx_command_t; COMMANDS] {
@@ -185,6 +195,7 @@ pub const fn commands() -> [ngx_command_t; COMMANDS] {
                 NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK,
                 NGX_HTTP_MAIN_CONF_OFFSET,
             ),
+            Set::Upstream(_) => (NGX_HTTP_UPS_CONF, NGX_HTTP_SRV_CONF_OFFSET),
         };
         #[allow(clippy::indexing_slicing)]
         let command = &mut commands[index];
@@ -206,13 +217,9 @@ pub fn observe(cf: &Conf, table: &mut [ngx_command_t; COMMANDS]) {
     let Some(room) = table.get_mut(DIRECTIVES.len()..) else {
         return;
     };
-    commands::stand_before(
-        cf,
-        crate::bedrock_module(),
-        &observed::NAMES,
-        observed::observe,
-        room,
-    );
+    let observed = observed::NAMES.map(|name| (name, observed::observe as Handler));
+    let names = observed.into_iter().chain(upstream::NAMES);
+    commands::stand_before(cf, crate::bedrock_module(), names, room);
     if let Some(main) = crate::main_conf_of(cf) {
         let proxy_pass = c"proxy_pass".to_bytes();
         main.observes = commands::after(cf, crate::bedrock_module(), proxy_pass, false).is_some();
@@ -240,6 +247,11 @@ unsafe extern "C" fn set(
                 // SAFETY: as above.
                 let main = unsafe { &mut *conf.cast::<MainConf>() };
                 set(main, &cf)
+            }
+            Set::Upstream(set) => {
+                // SAFETY: as above.
+                let conf = unsafe { &mut *conf.cast::<UpstreamConf>() };
+                set(conf, &cf)
             }
         };
         match result {
@@ -416,18 +428,23 @@ fn large_bodies(cf: &Conf) -> Result<usize, String> {
 /// A time in nginx's notation.
 fn time(cf: &Conf) -> Result<Duration, String> {
     let text = cf.argument(1);
+    time_of(text)
+        .ok_or_else(|| format!("has value \"{text}\": it must be a time such as 500ms, 5s or 1m"))
+}
+
+fn time_of(text: &str) -> Option<Duration> {
     let unit = text.trim_start_matches(|digit: char| digit.is_ascii_digit());
     let milliseconds = match unit {
         "ms" => 1,
         "" | "s" => 1000,
         "m" => 60_000,
+        "h" => 3_600_000,
         _ => 0,
     };
     text.strip_suffix(unit)
         .and_then(|digits| digits.parse::<u32>().ok())
         .filter(|_| milliseconds > 0)
         .map(|number| Duration::from_millis(u64::from(number) * milliseconds))
-        .ok_or_else(|| format!("has value \"{text}\": it must be a time such as 500ms, 5s or 1m"))
 }
 
 fn ping(cf: &Conf) -> Result<Option<Duration>, String> {

@@ -24,9 +24,15 @@ BOTH(buf, ngx_buf_t, last_in_chain)
 
 GET(connection, ngx_connection_t, error)
 
+SET(event, ngx_event_t, cancelable)
 BOTH(event, ngx_event_t, posted)
 GET(event, ngx_event_t, ready)
 BOTH(event, ngx_event_t, timer_set)
+
+SET(peers, ngx_http_upstream_rr_peers_t, single)
+SET(peers, ngx_http_upstream_rr_peers_t, weighted)
+
+GET(server, ngx_http_upstream_server_t, backup)
 
 GET(location, ngx_http_core_loc_conf_t, noname)
 
@@ -65,3 +71,37 @@ SET(value, ngx_variable_value_t, valid)
 
 /* Not a constant of Rust's, which would become part of the code that compares it: scripts/test-wrong-nginx.sh changes it. */
 const char *bedrock_nginx_ver(void) { return NGINX_VER; }
+
+/*
+ * The TLS session that nginx keeps with an upstream's address, where it is built with TLS. The library is nginx's own, of which
+ * the module knows nothing where it was built for another one of the same layout.
+ */
+#if (NGX_HTTP_SSL || NGX_COMPAT)
+
+#if !(NGX_SSL)
+void SSL_SESSION_free(void *session);
+#endif
+#pragma weak SSL_SESSION_free
+
+void
+bedrock_move_session(ngx_http_upstream_rr_peer_t *from, ngx_http_upstream_rr_peer_t *to)
+{
+    to->ssl_session = from->ssl_session;
+    from->ssl_session = NULL;
+}
+
+void
+bedrock_free_session(ngx_http_upstream_rr_peer_t *peer)
+{
+    if (peer->ssl_session && SSL_SESSION_free) {
+        SSL_SESSION_free(peer->ssl_session);
+    }
+    peer->ssl_session = NULL;
+}
+
+#else
+
+void bedrock_move_session(ngx_http_upstream_rr_peer_t *from, ngx_http_upstream_rr_peer_t *to) {}
+void bedrock_free_session(ngx_http_upstream_rr_peer_t *peer) {}
+
+#endif

@@ -59,15 +59,14 @@ pub fn after(conf: &Conf, ours: &ngx_module_t, name: &[u8], here: bool) -> Optio
     }
 }
 
-/// Fills `table` with those of `names` that other modules have, each to be handed to `handler` first; an empty one ends it.
+/// Fills `table` with those of `names` that other modules have, each to be handed to its handler first; an empty one ends it.
 pub fn stand_before(
     conf: &Conf,
     ours: &ngx_module_t,
-    names: &[&'static CStr],
-    handler: Handler,
+    names: impl Iterator<Item = (&'static CStr, Handler)>,
     table: &mut [ngx_command_t],
 ) {
-    let found = names.iter().filter_map(|name| {
+    let found = names.filter_map(|(name, handler)| {
         let theirs = after(conf, ours, name.to_bytes(), false)?;
         // SAFETY: a command of a module that is loaded.
         let mut command = unsafe { *theirs.command };

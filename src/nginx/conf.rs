@@ -8,7 +8,7 @@ use super::ffi::{
     self, NGX_LOG_EMERG, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_array_push, ngx_command_t,
     ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t,
     ngx_http_core_loc_conf_t, ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_handler_pt,
-    ngx_http_module, ngx_http_phases, ngx_http_request_t, ngx_module_t, ngx_pcalloc,
+    ngx_http_module, ngx_http_phases, ngx_http_request_t, ngx_module_t, ngx_pcalloc, ngx_pnalloc,
     ngx_pool_cleanup_add, ngx_process, ngx_str_t,
 };
 use super::log::{self, Level};
@@ -220,6 +220,33 @@ impl Conf {
             (*(*context).main_conf.add(module.ctx_index))
                 .cast::<T>()
                 .as_mut()
+        }
+    }
+
+    /// The configuration that a module has of the server, or of the upstream, that is read.
+    pub fn server_conf<T>(&self, module: &ngx_module_t) -> Option<*mut T> {
+        // SAFETY: as above, with create_srv_conf.
+        unsafe {
+            let context: *const ngx_http_conf_ctx_t = (*self.0).ctx.cast();
+            let conf: *mut T = (*(*context).srv_conf.add(module.ctx_index)).cast();
+            (!conf.is_null()).then_some(conf)
+        }
+    }
+
+    /// A text in the configuration's pool, which ends in NUL. `None` if there is no memory.
+    pub fn text(&self, text: &str) -> Option<ngx_str_t> {
+        // SAFETY: cf->pool is live, and gives room for the text and its NUL.
+        unsafe {
+            let data: *mut u8 = ngx_pnalloc((*self.0).pool, text.len() + 1).cast();
+            if data.is_null() {
+                return None;
+            }
+            ptr::copy_nonoverlapping(text.as_ptr(), data, text.len());
+            data.add(text.len()).write(0);
+            Some(ngx_str_t {
+                len: text.len(),
+                data,
+            })
         }
     }
 

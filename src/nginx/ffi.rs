@@ -27,6 +27,8 @@ pub use generated::*;
 
 /// Where a command finds the configuration of the http level, of those in `cf->ctx`.
 pub const NGX_HTTP_MAIN_CONF_OFFSET: usize = offset_of!(ngx_http_conf_ctx_t, main_conf);
+/// The same for the configuration of a server, or of an upstream.
+pub const NGX_HTTP_SRV_CONF_OFFSET: usize = offset_of!(ngx_http_conf_ctx_t, srv_conf);
 /// The same for the configuration of a location.
 pub const NGX_HTTP_LOC_CONF_OFFSET: usize = offset_of!(ngx_http_conf_ctx_t, loc_conf);
 

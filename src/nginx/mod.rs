@@ -1,6 +1,7 @@
 //! Safe faces of raw nginx things. Nothing here decides anything about Bedrock.
 
 pub mod answer;
+pub mod balancer;
 
 pub mod body;
 pub mod chain;
@@ -11,8 +12,10 @@ pub mod filters;
 pub mod guard;
 pub mod headers;
 pub mod log;
+pub mod lookup;
 pub mod memory;
 pub mod outgoing;
+pub mod peers;
 pub mod posted;
 pub mod request;
 pub mod running;
@@ -21,8 +24,10 @@ pub mod table;
 pub mod task;
 pub mod timer;
 pub mod upstream;
+pub mod upstream_block;
 pub mod value;
 pub mod wakeup;
+pub mod zone;
 
 use ffi::ngx_str_t;
 

@@ -1,6 +1,7 @@
 //! A timer of our own.
 
 use std::ffi::c_void;
+use std::ptr;
 use std::time::Duration;
 
 use super::ffi::{
@@ -17,6 +18,11 @@ impl Instant {
     pub fn now() -> Self {
         // SAFETY: nginx keeps it, in this thread.
         Self(unsafe { ngx_current_msec })
+    }
+
+    /// In milliseconds, of a clock that all processes of this machine share.
+    pub fn milliseconds(self) -> u64 {
+        u64::try_from(self.0).unwrap_or(u64::MAX)
     }
 
     /// How long ago that was.
@@ -46,6 +52,18 @@ impl Timer {
             ffi::set_event_timer_set(&raw mut *event, 1);
         }
         Self(event)
+    }
+
+    /// The same, but a worker that is told to end does not wait for it.
+    pub fn that_nobody_waits_for(
+        delay: Duration,
+        handler: unsafe extern "C" fn(*mut ngx_event_t),
+        log: *mut ngx_log_t,
+    ) -> Self {
+        let mut timer = Self::new(delay, handler, ptr::null_mut(), log);
+        // SAFETY: the event is ours.
+        unsafe { ffi::set_event_cancelable(&raw mut *timer.0, 1) };
+        timer
     }
 }
 
