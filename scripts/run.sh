@@ -49,7 +49,7 @@ if [ "$upstream" = sim ]; then
     export AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
     model=${MODEL:-anthropic.claude-sonnet-4-5-20250929-v1:0}
     start_sim "$run/sim.port" "$run/sim.log" --region "$REGION"
-    ENDPOINT=127.0.0.1:$SIM_PORT UPSTREAM=127.0.0.1:$SIM_PORT SCHEME=http
+    ENDPOINT=127.0.0.1:$SIM_PORT UPSTREAM=127.0.0.1:$SIM_PORT SCHEME=http RESOLVE=
     say "bedrock-sim is on 127.0.0.1:$SIM_PORT"
 else
     case $REGION in
@@ -60,7 +60,7 @@ else
     esac
     model=${MODEL:-${profile}amazon.nova-lite-v1:0}
     case $REGION in cn-*) suffix=amazonaws.com.cn ;; *) suffix=amazonaws.com ;; esac
-    ENDPOINT=bedrock-runtime.$REGION.$suffix UPSTREAM=bedrock-runtime.$REGION.$suffix:443 SCHEME=https
+    ENDPOINT=bedrock-runtime.$REGION.$suffix UPSTREAM=bedrock-runtime.$REGION.$suffix:443 SCHEME=https RESOLVE='bedrock_resolve;'
     [ -n "${AWS_ACCESS_KEY_ID:-}${AWS_BEARER_TOKEN_BEDROCK:-}" ] ||
         die "no credentials in the environment: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK"
 fi
@@ -68,7 +68,7 @@ fi
 CONF=$ROOT/nginx-conf PORT=${PORT:-$(free_port)}
 export AWS_REGION=$REGION
 conf=$(<"$ROOT/nginx-conf/demo.conf.in")
-for name in MODULE CONF PORT REGION ENDPOINT UPSTREAM SCHEME; do conf=${conf//@$name@/"${!name}"}; done
+for name in MODULE CONF PORT REGION ENDPOINT UPSTREAM SCHEME RESOLVE; do conf=${conf//@$name@/"${!name}"}; done
 printf '%s\n' "$conf" >"$run/nginx.conf"
 
 # As root, workers run as root as well: another user might not get into this directory.

@@ -7,6 +7,7 @@ import random
 import re
 import socket
 import struct
+from collections import Counter
 from dataclasses import dataclass, field
 
 from test_streaming import EVENT_STREAM, START, STOP, delta, event
@@ -91,14 +92,20 @@ class Bedrock:
 
     def __init__(self):
         self.streams = {}
+        # How many requests came to each address.
+        self.reached = Counter()
 
-    async def start(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096)
-        self.port = self._server.sockets[0].getsockname()[1]
+    async def start(self, addresses=("127.0.0.1",)):
+        self._servers, self.port = [], 0
+        for address in addresses:
+            server = await asyncio.start_server(self._serve, address, self.port, backlog=4096)
+            self.port = server.sockets[0].getsockname()[1]
+            self._servers.append(server)
         return self
 
     def close(self):
-        self._server.close()
+        for server in self._servers:
+            server.close()
 
     def add(self, one):
         self.streams[one.number] = one
@@ -120,6 +127,7 @@ class Bedrock:
                     left -= len(piece)
                 one = self.streams[int(re.match(r"POST /model/chaos\.(\d+)/", head)[1])]
                 one.requests += 1
+                self.reached[writer.get_extra_info("sockname")[0]] += 1
                 one.body_length, one.body_hash = length, digest.hexdigest()
                 one.arrived.set()
                 if head.split(" ")[1].endswith("/converse"):

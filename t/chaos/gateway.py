@@ -59,11 +59,11 @@ class Gateway(Nginx):
 
 
 @contextlib.asynccontextmanager
-async def running(server=LOCATION, http="", main="", silence="1s", upstream=None, **options):
-    """A gateway with two workers, and its upstream, if there is no other."""
-    bedrock = await Bedrock().start()
+async def running(server=LOCATION, http="", main="", silence="1s", upstream=None, addresses=("127.0.0.1",), **options):
+    """A gateway with two workers, and its upstream, if there is no other, at so many addresses."""
+    bedrock = await Bedrock().start(addresses)
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
-        arguments = (Path(directory), f"{WORKER} proxy_read_timeout {silence}; {server}", defaults(upstream or bedrock.port) + http, main)
+        arguments = (Path(directory), f"{WORKER} proxy_read_timeout {silence}; {server}", defaults(upstream or bedrock.port) + http.replace("@PORT@", str(bedrock.port)), main)
         gateway = await asyncio.to_thread(lambda: Gateway(*arguments, **{"workers": 2, **options}))
         try:
             yield gateway, bedrock

@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "clients")]
 
+import addresses
 import bodies
 import panics
 import streams
@@ -26,6 +27,7 @@ SCENARIOS = {
     "large-bodies": bodies.large_bodies,
     "full-disk": bodies.full_disk,
     "panics": panics.panics,
+    "addresses": addresses.changing_addresses,
 }
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import ctypes
+import errno
 import fcntl
 import ipaddress
 import os
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -52,9 +54,21 @@ def private_network(directory):
             yield dns
     finally:
         for namespace, flag in before:
-            _call("setns", namespace, flag)
+            _back_to(namespace, flag)
             os.close(namespace)
         os.chdir(here)
+
+
+def _back_to(namespace, flag):
+    """Not possible while there is another thread that was begun here. One that was joined may take a moment to be gone."""
+    end = time.monotonic() + 5
+    while True:
+        try:
+            return _call("setns", namespace, flag)
+        except OSError as error:
+            if error.errno != errno.EINVAL or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _add_addresses():

@@ -47,7 +47,10 @@ def adapted(text, logs, etc, ports, upstream=None):
         ports[found[2]] = ports.get(found[2]) or free_port()
         return f"listen{found[1]}127.0.0.1:{ports[found[2]]}"
 
-    text = re.sub(r"(server\s+)bedrock-runtime[^;]*:443;", rf"\g<1>127.0.0.1:{upstream or 9};", text)
+    there = f"localhost:{upstream or 9};"
+    text = re.sub(r"(server\s+)bedrock-runtime[^;]*:443;", rf"\g<1>{there}", text)
+    # An upstream whose name is not followed would be out of date some day.
+    assert text.count("bedrock_resolve;") == text.count(there) == len(re.findall(r"^ *upstream ", text, re.M))
     assert "bedrock-runtime" not in re.sub(r"#.*", "", text)
     text = text.replace("/var/log/nginx/", f"{logs}/").replace("/etc/nginx/", f"{etc}/").replace("/run/nginx.pid", "logs/nginx.pid")
     text = re.sub(r"listen\s+\[::\].*;", "", text)
