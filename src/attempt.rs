@@ -15,6 +15,7 @@ use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
 use crate::nginx::task::Outcome;
 use crate::nginx::timer::{Instant, Timer};
+use crate::nginx::upstream::BodyReader;
 use crate::room::Place;
 
 /// What belongs to one attempt.
@@ -28,6 +29,8 @@ pub struct Attempt {
     pub credentials: Option<Used>,
     /// The same as nginx sends it.
     pub outgoing: Option<Outgoing>,
+    /// What reads the answer's body for nginx.
+    pub reader: BodyReader,
     /// Follows what came back.
     pub followed: Option<Followed>,
     /// Seconds from the request's beginning to the first content delta.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use gateway::bedrock::verdict::hides_header;
 use gateway::{Plan, Refusal};
 
-use super::{OK, failure, ping};
+use super::{OK, broken, failure, ping};
 use crate::attempt::{Followed, Stage};
 use crate::context::{self, Handle};
 use crate::location_conf;
@@ -68,6 +68,9 @@ pub fn header(request: Request) -> isize {
     let id_header = plan.api.request_id_header();
     if location_conf(request).is_some_and(|conf| conf.drains()) {
         upstream::read_on_without_client(request);
+    }
+    if !request.is_from_cache() {
+        broken::watch(context, upstream);
     }
     let holds = relay.holds() && !request.is_header_only();
     // A stream in the client's form; in native frames there is no way to say nothing.

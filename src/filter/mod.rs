@@ -1,6 +1,7 @@
 //! The answer on its way to the client: header and body filter, chain in -> Relay -> chain out.
 
 mod apart;
+mod broken;
 mod failure;
 mod header;
 mod ping;

@@ -62,6 +62,7 @@ BOTH(request, ngx_http_request_t, valid_unparsed_uri)
 
 SET(upstream, ngx_http_upstream_t, buffering)
 SET(upstream, ngx_http_upstream_t, cacheable)
+SET(upstream, ngx_http_upstream_t, error)
 
 SET(value, ngx_variable_value_t, escape)
 SET(value, ngx_variable_value_t, len)

@@ -1,6 +1,6 @@
 //! The upstream side of a request: what was sent, what came, and how it ends.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::ptr;
 
 use super::body::{self, Pieces};
@@ -17,6 +17,20 @@ use super::request::Request;
 pub struct Upstream {
     request: Request,
     upstream: *mut ngx_http_upstream_t,
+}
+
+/// What says how a body is read (`input_filter_init` of an `ngx_http_upstream_t`).
+pub type Begin = unsafe extern "C" fn(*mut c_void) -> ngx_int_t;
+/// What reads so many bytes of a body that is not buffered (`input_filter`).
+pub type Read = unsafe extern "C" fn(*mut c_void, isize) -> ngx_int_t;
+
+/// What reads a body.
+#[derive(Default)]
+pub struct BodyReader {
+    /// Chooses the other.
+    pub begin: Option<Begin>,
+    /// Reads.
+    pub read: Option<Read>,
 }
 
 impl Upstream {
@@ -119,6 +133,31 @@ impl Upstream {
     pub fn do_not_buffer(self) {
         // SAFETY: the upstream is live and its header has just been read.
         unsafe { ffi::set_upstream_buffering(self.upstream, 0) }
+    }
+
+    /// Has `begin` say how the body is read; gives what did so before. `None`, and nothing changes, if that is not told of the
+    /// request.
+    pub fn replace_begin(self, begin: Begin) -> Option<Begin> {
+        // SAFETY: the upstream is live, and its body not begun.
+        unsafe {
+            let told = (*self.upstream).input_filter_ctx;
+            match told == self.request.raw().cast() {
+                true => (*self.upstream).input_filter_init.replace(begin),
+                false => None,
+            }
+        }
+    }
+
+    /// Has `read` read a body that is not buffered; gives what did so before.
+    pub fn replace_read(self, read: Read) -> Option<Read> {
+        // SAFETY: the upstream is live, and its body about to be read.
+        unsafe { (*self.upstream).input_filter.replace(read) }
+    }
+
+    /// The connection is taken for a broken one, once what came before has been given on.
+    pub fn set_broken(self) {
+        // SAFETY: the upstream is live.
+        unsafe { ffi::set_upstream_error(self.upstream, 1) }
     }
 
     /// Takes back what waits for a client that is gone, so that the upstream is read on.

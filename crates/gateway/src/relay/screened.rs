@@ -5,6 +5,7 @@ use super::{End, Flow, LARGEST_ERROR, broken};
 use crate::bedrock::verdict;
 use crate::dialect::native::response::Observer;
 use crate::facts::Facts;
+use crate::refusal::Refusal;
 
 /// An answer of Bedrock's, as far as it has come.
 #[derive(Debug)]
@@ -74,6 +75,11 @@ impl Screened {
         };
         match hidden {
             Some(refusal) => End::Fail(refusal),
+            // A header alone would never leave before the connection is cut.
+            None if !clean && self.body.is_empty() => End::Fail(match self.status {
+                ..400 => broken("Bedrock's answer ended early."),
+                status => Refusal::from_status(status),
+            }),
             None => {
                 self.holding = false;
                 self.body = Vec::new();
