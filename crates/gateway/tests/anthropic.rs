@@ -182,16 +182,18 @@ fn what_invoke_refuses_is_left_out() {
 #[test]
 fn the_scope_of_cache_points_is_left_out() {
     let body = r#"{"model":"anthropic.claude-sonnet-4-6","max_tokens":1,"anthropic_version":"v",
-"system":[{"type":"text","text":"\"scope\"","cache_control":{"type":"ephemeral","scope":"global"}}],
-"tools":[{"name":"t","input_schema":{"scope":1},"cache_control":{"scope":"global","type":"ephemeral"}}],
-"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"x","cache_control":{"scope":"global"}}],"cache_control":{"type":"ephemeral", "scope":"x", "ttl":"1h"}}]}]}"#;
+"system":[{"type":"text","text":"\"scope\"","cache_control":{"type":"ephemeral","ttl":"1h","scope":"global"}}],
+"tools":[{"name":"t","input_schema":{"type":"object","scope":1},"cache_control":{"scope":"global","type":"ephemeral","ttl" : "1h"}}],
+"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"t","input":{"scope":1}}]},
+{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"x","cache_control":{"scope":"global","type":"ephemeral", "ttl":"1h"}}],"cache_control":{"type":"ephemeral", "scope":"x", "ttl":"1h"}}]}]}"#;
     let plan = planned(MESSAGES, &settings(), &[], body).unwrap();
     assert_eq!(
         sent(&plan, body),
         r#"{"max_tokens":1,"anthropic_version":"v",
-"system":[{"type":"text","text":"\"scope\"","cache_control":{"type":"ephemeral"}}],
-"tools":[{"name":"t","input_schema":{"scope":1},"cache_control":{"type":"ephemeral"}}],
-"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"x","cache_control":{}}],"cache_control":{"type":"ephemeral", "ttl":"1h"}}]}]}"#
+"system":[{"type":"text","text":"\"scope\"","cache_control":{"type":"ephemeral","ttl":"1h"}}],
+"tools":[{"name":"t","input_schema":{"type":"object","scope":1},"cache_control":{"type":"ephemeral","ttl" : "1h"}}],
+"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"t","input":{"scope":1}}]},
+{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"x","cache_control":{"type":"ephemeral", "ttl":"1h"}}],"cache_control":{"type":"ephemeral", "ttl":"1h"}}]}]}"#
     );
 }
 
@@ -266,17 +268,39 @@ fn the_clients_headers_stay_here() {
 }
 
 #[test]
-fn tools_that_anthropic_runs_are_refused() {
+fn tools_that_anthropic_runs_are_left_out_unless_one_must_be_called() {
+    let own = json!({"name": "t", "input_schema": {"type": "object", "properties": {}}});
+    let search = json!({"type": "web_search_20250305", "name": "web_search"});
+    let body = |tools: &Value, choice: Value| {
+        json!({"model": CLAUDE, "max_tokens": 1, "messages": [{"role": "user", "content": "x"}], "tools": tools,
+            "tool_choice": choice})
+    };
+    let both = json!([own, search]);
+    let (plan, sent) = asked(&body(&both, json!({"type": "any"})), &settings(), &[]);
+    assert_eq!(sent["tools"], json!([own]));
+    assert_eq!(sent["tool_choice"], json!({"type": "any"}));
+    assert!(plan.note.unwrap().contains("tools[].web_search"));
+    let (plan, sent) = asked(&body(&both, json!({"type": "auto"})), &by_converse(), &[]);
+    assert_eq!(sent["toolConfig"]["tools"].as_array().unwrap().len(), 1);
+    assert!(plan.note.unwrap().contains("tools[].web_search"));
+    let alone = json!([search]);
     for settings in [settings(), by_converse()] {
-        let body = json!({"model": CLAUDE, "max_tokens": 1, "messages": [{"role": "user", "content": "x"}],
-            "tools": [{"name": "t", "input_schema": {"type": "object"}}, {"type": "web_search_20250305", "name": "web_search"}]});
-        assert_eq!(
-            refused(&body, &settings).param.as_deref(),
-            Some("tools[1].type")
-        );
+        let (_, sent) = asked(&body(&alone, json!({"type": "auto"})), &settings, &[]);
+        for name in ["tools", "tool_choice", "toolConfig"] {
+            assert_eq!(sent[name], Value::Null, "{name}");
+        }
+        let named = json!({"type": "tool", "name": "web_search"});
+        for (tools, choice) in [
+            (&alone, json!({"type": "any"})),
+            (&alone, named.clone()),
+            (&both, named),
+        ] {
+            let refusal = refused(&body(tools, choice.clone()), &settings);
+            assert_eq!(refusal.status, 400, "{choice}");
+        }
     }
     let body = json!({"model": CLAUDE, "max_tokens": 1, "messages": [],
-        "tools": [{"type": "bash_20250124", "name": "bash"}, {"type": "custom", "name": "t", "input_schema": {}}]});
+        "tools": [{"type": "bash_20250124", "name": "bash"}, {"type": "custom", "name": "t", "input_schema": {"type": "object"}}]});
     assert_eq!(asked(&body, &settings(), &[]).1["tools"], body["tools"]);
 }
 

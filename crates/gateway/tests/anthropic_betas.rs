@@ -203,7 +203,7 @@ fn the_operator_chooses_otherwise() {
 fn a_body_that_says_just_what_is_sent_stays() {
     let text = format!(
         r#"{{"anthropic_beta" : [ "context-1m-2025-08-07" ],"model":"{SONNET_4_6}","anthropic_version":"v","max_tokens":1,
-            "tools":[{{"name":"t","input_schema":{{"type":"object"}},"strict":true,"cache_control":{{"type":"ephemeral","ttl":"1h"}}}}],
+            "tools":[{{"name":"t","input_schema":{{"type":"object","properties":{{"a":{{"type":"null"}}}},"additionalProperties":false}},"strict":true,"cache_control":{{"type":"ephemeral","ttl":"1h"}}}}],
             "output_config":{{"effort":"low"}},"thinking":{{"type":"adaptive"}},
             "messages":[{{"role":"user","content":[{{"type":"text","text":"x"}}]}}]}}"#
     );
@@ -345,8 +345,16 @@ fn tools_lose_what_bedrock_refuses_and_say_what_they_want() {
         (
             SONNET_4_5,
             "",
+            json!({"strict": true, "type": "custom", "input_schema": {"type": "object", "properties": {"a": {"type": "null"}}}}),
             json!({"strict": true, "type": "custom"}),
+            Value::Null,
+        ),
+        // A model cannot be held to a schema that says nothing.
+        (
+            SONNET_4_5,
+            "",
             json!({"strict": true, "type": "custom"}),
+            json!({"type": "custom"}),
             Value::Null,
         ),
         (OPUS_5, "", json!({"strict": true}), json!({}), Value::Null),
@@ -462,12 +470,10 @@ fn tools_of_anthropics_own_bring_their_flags_or_go() {
         "advisor_20260301",
         "mcp_toolset",
     ] {
-        let body = body(SONNET_4_6, json!({"tools": [{"type": kind, "name": "x"}]}));
-        assert_eq!(
-            refused(&body, &settings()).param.as_deref(),
-            Some("tools[0].type"),
-            "{kind}"
-        );
+        let tools =
+            json!([{"type": kind, "name": "x"}, {"name": "t", "input_schema": {"type": "object"}}]);
+        let sent = with(SONNET_4_6, "", json!({"tools": tools}));
+        assert_eq!(sent["tools"], json!([tools[1]]), "{kind}");
     }
 }
 
@@ -666,7 +672,8 @@ fn a_conversation_loses_what_another_model_or_api_left_in_it() {
     assert_eq!(
         sent,
         json!([
-            {"role": "system", "content": "s"},
+            // Claude 4.5 takes no instructions within a conversation.
+            {"role": "user", "content": "s"},
             {"role": "assistant", "content": [
                 {"type": "thinking", "thinking": "mine", "signature": "sig"},
                 {"type": "tool_use", "id": id, "name": "b", "input": {"id": "a:b"}},

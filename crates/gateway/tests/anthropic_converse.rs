@@ -39,7 +39,8 @@ fn a_conversation_in_converse() {
                 {"role": "user", "content": [
                     {"type": "text", "text": "Go on."},
                     {"type": "tool_result", "tool_use_id": "toolu_1", "is_error": true, "content": "18 C"}]},
-                {"role": "assistant", "content": [{"type": "tool_use", "id": "a|b", "name": "none", "input": {}}]},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "a|b", "name": "none", "input": {}},
+                    {"type": "tool_use", "id": "toolu_9", "name": "none", "input": {}}]},
                 {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a|b", "content": [
                     {"type": "text", "text": "y"},
                     {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "AAAA"}}]},
@@ -72,7 +73,8 @@ fn a_conversation_in_converse() {
                 {"role": "user", "content": [
                     {"toolResult": {"toolUseId": "toolu_1", "content": [{"text": "18 C"}], "status": "error"}},
                     {"text": "Go on."}]},
-                {"role": "assistant", "content": [{"toolUse": {"toolUseId": id, "name": "none", "input": {}}}]},
+                {"role": "assistant", "content": [{"toolUse": {"toolUseId": id, "name": "none", "input": {}}},
+                    {"toolUse": {"toolUseId": "toolu_9", "name": "none", "input": {}}}]},
                 {"role": "user", "content": [
                     {"toolResult": {"toolUseId": id, "content": [{"text": "y"}, {"image": {"format": "jpeg", "source": {"bytes": "AAAA"}}}]}},
                     {"toolResult": {"toolUseId": "toolu_9", "content": [{"text": "(no output)"}]}}]},
@@ -164,7 +166,9 @@ fn output_is_configured_as_converse_does() {
 fn documents_and_search_results() {
     let mut sent = converse(
         CLAUDE,
-        json!({"messages": [{"role": "user", "content": [
+        json!({"messages": [{"role": "user", "content": "Look."},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "t", "input": {}}]},
+        {"role": "user", "content": [
             {"type": "document", "title": "A report (v1).pdf", "context": "Old.", "citations": {"enabled": true},
              "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}},
             {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Plain."}},
@@ -178,7 +182,7 @@ fn documents_and_search_results() {
         "tools": [{"name": "t", "input_schema": {"type": "object"}}]}),
     );
     assert_eq!(
-        sent["messages"][0]["content"]
+        sent["messages"][2]["content"]
             .as_array_mut()
             .unwrap()
             .remove(0),
@@ -186,7 +190,7 @@ fn documents_and_search_results() {
             {"document": {"format": "txt", "name": "document", "source": {"bytes": STANDARD.encode("x")}}}]}})
     );
     assert_eq!(
-        sent["messages"][2]["content"],
+        sent["messages"][4]["content"],
         json!([
             {"document": {"format": "pdf", "name": "A report (v1)", "source": {"bytes": "AAAA"}, "context": "Old.", "citations": {"enabled": true}}},
             {"document": {"format": "txt", "name": "document (2)", "source": {"bytes": STANDARD.encode("Plain.")}}},

@@ -139,7 +139,6 @@ fn nothing_goes_out_to_converse_that_a_family_refuses() {
 }
 
 #[test]
-#[ignore = "bodies for invoke are not fitted in schemas, number of cache points, prefill, output format"]
 fn nothing_goes_out_to_invoke_that_a_family_refuses() {
     judge(|operation| !matches!(operation, Asked::Converse | Asked::ConverseStream));
 }

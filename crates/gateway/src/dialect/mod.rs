@@ -129,17 +129,24 @@ impl Reply {
         };
         Some(match shape.text {
             AnswerText::Texts => writer,
+            text if self.is_models_own() => Box::new(shaped::ShapedMessage::new(writer, text)),
             text => Box::new(shaped::Shaped::new(writer, text)),
         })
     }
 
+    /// Whether a model answers in the client's form by itself, as Claude does through invoke.
+    fn is_models_own(&self) -> bool {
+        matches!(self, Self::Anthropic(reply) if reply.route == anthropic::Route::Invoke)
+    }
+
     /// Whether an answer that is no stream goes on in another form; `expected`: it is one of the kind that was asked for.
-    pub fn rewrites_whole(&self, expected: bool) -> bool {
+    pub fn rewrites_whole(&self, shape: Shape, expected: bool) -> bool {
         match self {
             Self::AsSent | Self::ConverseEvents => false,
             Self::OpenAi(_) | Self::Embeddings(_) => true,
-            // Invoke answers in this dialect already.
-            Self::Anthropic(reply) => reply.route != anthropic::Route::Invoke || !expected,
+            Self::Anthropic(_) => {
+                !self.is_models_own() || !expected || shape.text != AnswerText::Texts
+            }
         }
     }
 
@@ -161,7 +168,11 @@ impl Reply {
         match shape.text {
             AnswerText::Texts => self.write_whole(meta, body, out),
             text => {
-                let body = shaped::reshaped(body, text).ok_or(Unwritable::Unexpected)?;
+                let body = match self.is_models_own() {
+                    true => shaped::reshaped_message(body, text),
+                    false => shaped::reshaped(body, text),
+                };
+                let body = body.ok_or(Unwritable::Unexpected)?;
                 self.write_whole(meta, &body, out)
             }
         }

@@ -13,7 +13,9 @@ mod truth;
 pub use facts::Family;
 pub use feature::Feature;
 pub(crate) use fit::ids::fitted as fitted_id;
-pub(crate) use fit::{Changes, Fitted, Purpose, fit, reasoning};
+pub(crate) use fit::{
+    Changes, Fitted, Purpose, cache, calls, fit, reasoning, schema, structured, tools, turns,
+};
 pub(crate) use shape::{ANSWER_TOOL, AnswerText, Shape};
 
 use crate::bedrock::model_id;

@@ -128,6 +128,21 @@ impl<'a> Cursor<'a> {
         Ok(Some(name))
     }
 
+    /// The value of this member of the object that comes next, which is not passed; `None` if there is none.
+    pub fn next_member(&self, wanted: &str) -> Option<&'a str> {
+        let mut ahead = self.clone();
+        if !ahead.enter().ok()? {
+            return None;
+        }
+        while let Some(name) = ahead.member().ok()? {
+            let value = ahead.value().ok()?;
+            if name == wanted {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     /// Enters the array that comes next; `false` if it is another value, which is then passed by.
     ///
     /// # Errors
@@ -318,6 +333,11 @@ fn ended(at: usize) -> Wrong {
         what: "the text ends inside a value",
         at,
     }
+}
+
+/// The value of this member of an object.
+pub fn member_of<'j>(object: &'j str, wanted: &str) -> Option<&'j str> {
+    Cursor::new(object).next_member(wanted)
 }
 
 /// How many bytes there are before the first quote, backslash or control character.

@@ -117,11 +117,16 @@ impl Items {
         self.end = place.end;
     }
 
-    /// There are no more; `instead` stands in the place of all of them, if all went.
-    pub fn close(self, instead: &[u8], splice: &mut Splice<'_>) {
-        if let Some(first) = self.first {
-            splice.replace(first..self.end, instead);
-        }
+    /// Whether one of those so far stays.
+    pub fn any_stay(&self) -> bool {
+        self.stays
+    }
+
+    /// There are no more; `instead` stands in the place of all of them, if all went. Where they end, in that case.
+    pub fn close(self, instead: &[u8], splice: &mut Splice<'_>) -> Option<usize> {
+        self.first?;
+        splice.replace(self.first?..self.end, instead);
+        Some(self.end)
     }
 }
 

@@ -124,7 +124,7 @@ impl Relay {
             Form::Events(Events::new(api, answer))
         } else if is_stream {
             Form::Frames(Box::new(Frames::new(answer, &meta)))
-        } else if answer.reply.rewrites_whole(expected) {
+        } else if answer.reply.rewrites_whole(answer.shape, expected) {
             Form::Collected(Box::new(Collected::new(
                 answer,
                 observer(),

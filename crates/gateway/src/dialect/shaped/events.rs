@@ -1,6 +1,6 @@
 //! The events of a stream, put into the shape that was asked for before they are written.
 
-use super::fence::{is_json, json_of};
+use super::held::{Fate, Held};
 use crate::bedrock::event::{ContentBlockDelta, Delta, Event, MessageStop};
 use crate::dialect::{EventWriter, Incoming};
 use crate::family::{ANSWER_TOOL, AnswerText};
@@ -16,12 +16,7 @@ pub struct Shaped {
     answer: Option<u64>,
     /// Whether another tool was called.
     calls: bool,
-    /// Texts that wait for what else comes.
-    held: String,
-    /// The block they stand in.
-    held_in: u64,
-    /// Whether texts pass.
-    passes: bool,
+    held: Held,
 }
 
 impl Shaped {
@@ -32,39 +27,18 @@ impl Shaped {
             text,
             answer: None,
             calls: false,
-            held: String::new(),
-            held_in: 0,
-            passes: false,
+            held: Held::new(text),
         }
-    }
-
-    /// Holds back a text; `false` if it may pass.
-    fn holds(&mut self, block: u64, text: Literal<'_>) -> bool {
-        if self.passes {
-            return false;
-        }
-        if self.held.is_empty() {
-            self.held_in = block;
-        }
-        self.held.push_str(&text.decode());
-        // What begins as it should will go on so.
-        if self.text == AnswerText::Fence && is_json(self.held.trim_start()) {
-            self.passes = true;
-        }
-        true
     }
 
     /// Writes what was held back, as the answer's text.
-    fn let_go(&mut self, incoming: &Incoming<'_>, text: &str, out: &mut Vec<u8>) {
-        if text.is_empty() {
-            return;
-        }
+    fn let_go(&mut self, incoming: &Incoming<'_>, block: u64, text: &str, out: &mut Vec<u8>) {
         let literal = serde_json::Value::from(text).to_string();
         let delta = Delta {
             text: Some(Literal(&literal)),
             ..Delta::default()
         };
-        self.write_delta(incoming, self.held_in, delta, out);
+        self.write_delta(incoming, block, delta, out);
     }
 
     fn write_delta(
@@ -92,11 +66,8 @@ impl Shaped {
         event: &MessageStop<'_>,
         out: &mut Vec<u8>,
     ) {
-        let held = std::mem::take(&mut self.held);
-        match self.text {
-            // Texts beside the tool are none of the answer.
-            AnswerText::Tool if self.answer.is_some() => {}
-            _ => self.let_go(incoming, json_of(&held), out),
+        if let Some((block, text)) = self.held.end(self.answer.is_some()) {
+            self.let_go(incoming, block, &text, out);
         }
         let ended = self.answer.is_some()
             && !self.calls
@@ -146,14 +117,15 @@ impl EventWriter for Shaped {
                     };
                     return self.write_delta(incoming, block, delta, out);
                 }
-                if let Some(text) = event.delta.text
-                    && self.holds(block, text)
-                {
-                    if self.passes {
-                        let held = std::mem::take(&mut self.held);
-                        self.let_go(incoming, held.trim_start(), out);
+                if let Some(text) = event.delta.text {
+                    match self.held.take(block, &text.decode()) {
+                        Fate::Passes => {}
+                        Fate::Waits => return,
+                        Fate::Goes(text) => {
+                            let block = self.held.block();
+                            return self.let_go(incoming, block, &text, out);
+                        }
                     }
-                    return;
                 }
             }
             Event::MessageStop(event) => return self.message_stop(incoming, event, out),
@@ -168,6 +140,10 @@ impl EventWriter for Shaped {
 
     fn error(&mut self, name: &str, refusal: &Refusal, out: &mut Vec<u8>) {
         self.inner.error(name, refusal, out);
+    }
+
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        self.inner.ping(out);
     }
 
     fn tells_errors(&self) -> bool {

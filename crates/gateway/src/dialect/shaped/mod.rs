@@ -2,7 +2,10 @@
 
 mod events;
 mod fence;
+mod held;
+mod messages;
 mod whole;
 
 pub(super) use events::Shaped;
+pub(super) use messages::{ShapedMessage, reshaped_message};
 pub(super) use whole::{reshaped, write_events};

@@ -7,7 +7,7 @@ use crate::family::Family;
 use crate::family::facts::Cache;
 
 /// As many as Claude and Nova take.
-const MOST: usize = 4;
+pub const MOST: usize = 4;
 
 /// Fits all points; `any` says whether the messages have one.
 pub fn fit(request: &mut ConverseRequest<'_>, family: &Family, any: bool, changes: &mut Changes) {
@@ -16,12 +16,7 @@ pub fn fit(request: &mut ConverseRequest<'_>, family: &Family, any: bool, change
     if !any && !outside {
         return;
     }
-    let mut points = Points {
-        cache: family.cache,
-        left: MOST,
-        hour: false,
-        changes,
-    };
+    let mut points = Points::new(family.cache, changes);
     // From the end to the beginning: the last points are worth the most, and none may last longer than one before it.
     let ConverseRequest {
         messages,
@@ -42,16 +37,16 @@ pub fn fit(request: &mut ConverseRequest<'_>, family: &Family, any: bool, change
                     Cache::Messages => !has_calls,
                     Cache::All | Cache::AllAndHour => takes_point(item),
                 };
-                points.settle(point, takes);
+                *point = points.settle(*point, takes);
             }
         }
     }
     for Cached { point, .. } in system.iter_mut().rev() {
-        points.settle(point, true);
+        *point = points.settle(*point, true);
     }
     for Cached { point, .. } in tools.iter_mut().rev() {
         let takes = family.cache != Cache::Messages;
-        points.settle(point, takes);
+        *point = points.settle(*point, takes);
     }
 }
 
@@ -64,7 +59,8 @@ fn takes_point(block: &Block) -> bool {
     }
 }
 
-struct Points<'c> {
+/// Decides on points, which come from the end of a request to its beginning.
+pub struct Points<'c> {
     cache: Cache,
     left: usize,
     /// Whether a later one lasts an hour.
@@ -72,14 +68,23 @@ struct Points<'c> {
     changes: &'c mut Changes,
 }
 
-impl Points<'_> {
-    fn settle(&mut self, point: &mut Option<CachePoint>, takes: bool) {
-        let Some(asked) = *point else {
-            return;
-        };
+impl<'c> Points<'c> {
+    /// For a family that takes points so.
+    pub fn new(cache: Cache, changes: &'c mut Changes) -> Self {
+        Self {
+            cache,
+            left: MOST,
+            hour: false,
+            changes,
+        }
+    }
+
+    /// What becomes of the next one; `takes`: the family takes a point in its place.
+    pub fn settle(&mut self, point: Option<CachePoint>, takes: bool) -> Option<CachePoint> {
+        let asked = point?;
         if !takes || self.cache == Cache::None || self.left == 0 {
-            *point = None;
-            return self.changes.leave_out("cache_control");
+            self.changes.leave_out("cache_control");
+            return None;
         }
         self.left -= 1;
         let lasts = asked == CachePoint::OneHour;
@@ -88,9 +93,9 @@ impl Points<'_> {
         }
         self.hour |= lasts && self.cache == Cache::AllAndHour;
         // Five minutes is what every family does by itself, and few take the word for it.
-        *point = Some(match self.hour {
+        Some(match self.hour {
             true => CachePoint::OneHour,
             false => CachePoint::Unsaid,
-        });
+        })
     }
 }

@@ -5,14 +5,15 @@ use std::collections::HashSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::calls::{Belongs, Ledger, NO_RESULT};
 use super::changes::Changes;
-use super::ids;
+use super::{ids, turns};
 use crate::bedrock::converse::media::DocumentFormat;
 use crate::bedrock::converse::runs::{Run, Runs, grow};
 use crate::bedrock::converse::strings::{Part, Str, Strings};
 use crate::bedrock::converse::{Block, Cached, ConverseRequest, Message, Place, Role};
 use crate::family::Family;
-use crate::family::facts::{Back, Beside, Documents, Ids};
+use crate::family::facts::{Back, Documents};
 
 /// What was found on the way.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +59,7 @@ const MOST_NAMES: usize = 1000;
 
 /// Fits what is said to what the family takes, block by block, and then the turns.
 pub fn fit(request: &mut ConverseRequest<'_>, family: &Family, changes: &mut Changes) -> Calls {
-    place_instructions(request, family, changes);
+    turns::place_instructions(request, family, changes);
     let ConverseRequest {
         strings,
         messages,
@@ -68,114 +69,51 @@ pub fn fit(request: &mut ConverseRequest<'_>, family: &Family, changes: &mut Cha
     } = request;
     let mut pass = Pass {
         family,
-        ids: family.tools.map(|tools| tools.ids),
+        ledger: family.tools.map(|tools| Ledger::new(tools.ids)),
         strings,
         results,
         calls: Calls::default(),
+        disordered: false,
         changes,
     };
     let mut gone = false;
     for message in messages.iter_mut() {
         pass.turn(message, blocks);
+        if message.role == Role::User {
+            pass.answer_calls(&mut message.content, blocks);
+        }
         gone |= message.content.is_empty();
     }
+    let mut content = blocks.start();
+    pass.answer_calls(&mut content, blocks);
+    if !content.is_empty() {
+        let role = Role::User;
+        messages.push(Message { role, content });
+    }
+    let disordered = pass.disordered;
     let calls = pass.calls;
     if gone {
-        close_gaps(messages, blocks);
+        turns::close_gaps(messages, blocks);
     }
-    separate_results(request, family, &calls, changes);
-    begin_and_end(request, family, changes);
+    if disordered {
+        request.put_in_order();
+    }
+    if calls.used {
+        turns::separate_results(request, family, changes);
+    }
+    turns::begin_and_end(request, family, changes);
     calls
-}
-
-/// Instructions in the midst of a conversation: of Claude's a user's turn where they stand, for what stood before is cached;
-/// else with the others. A family without any has them in front of what the user says first.
-fn place_instructions(request: &mut ConverseRequest<'_>, family: &Family, changes: &mut Changes) {
-    if request
-        .messages
-        .iter()
-        .any(|message| message.role == Role::System)
-    {
-        for message in &mut request.messages {
-            if message.role != Role::System {
-                continue;
-            }
-            message.role = Role::User;
-            if !family.claude {
-                let said = std::mem::take(&mut message.content);
-                for Cached { item, point } in request.blocks.get(said) {
-                    if let Block::Text(text) = *item {
-                        request.system.push(Cached {
-                            item: text,
-                            point: *point,
-                        });
-                    }
-                }
-            }
-            changes.change("system");
-        }
-        request
-            .messages
-            .retain(|message| !message.content.is_empty());
-        close_gaps(&mut request.messages, &mut request.blocks);
-    }
-    if family.system || request.system.is_empty() {
-        return;
-    }
-    changes.change("system");
-    let mut content = request.blocks.start();
-    for Cached { item, .. } in std::mem::take(&mut request.system) {
-        let text = Cached::plain(Block::Text(item));
-        request.blocks.push(&mut content, text);
-    }
-    match request.messages.first_mut() {
-        Some(first) if first.role == Role::User => {
-            request.blocks.append(&mut content, first.content);
-            first.content = content;
-        }
-        _ => {
-            let role = Role::User;
-            request.messages.insert(0, Message { role, content });
-        }
-    }
-}
-
-/// Takes out turns that say nothing any more, and joins their neighbours, for turns alternate.
-fn close_gaps(messages: &mut Vec<Message>, blocks: &mut Runs<Cached<Block>>) {
-    let mut kept = 0_usize;
-    for index in 0..messages.len() {
-        let Some(message) = messages
-            .get(index)
-            .copied()
-            .filter(|message| !message.content.is_empty())
-        else {
-            continue;
-        };
-        let before = kept
-            .checked_sub(1)
-            .and_then(|before: usize| messages.get_mut(before));
-        match before {
-            Some(before) if before.role == message.role => {
-                blocks.append(&mut before.content, message.content);
-            }
-            _ => {
-                if let Some(place) = messages.get_mut(kept) {
-                    *place = message;
-                }
-                kept += 1;
-            }
-        }
-    }
-    messages.truncate(kept);
 }
 
 struct Pass<'p, 'a> {
     family: &'p Family,
     /// `None` where there are no tools.
-    ids: Option<Ids>,
+    ledger: Option<Ledger>,
     strings: &'p mut Strings<'a>,
     results: &'p mut Runs<Block>,
     calls: Calls,
+    /// Whether a text stands where a result stood, so that it may not be in its place.
+    disordered: bool,
     changes: &'p mut Changes,
 }
 
@@ -256,7 +194,7 @@ impl Pass<'_, '_> {
                 return Fate::Goes;
             }
             Block::ToolUse { id, name, input } => {
-                let Some(ids) = self.ids else {
+                if self.ledger.is_none() {
                     let parts = [
                         Part::New("["),
                         Part::Of(name),
@@ -267,10 +205,10 @@ impl Pass<'_, '_> {
                     self.changes.change("tool_calls");
                     *block = Block::Text(self.strings.add_joined(&parts));
                     return Fate::Stays;
-                };
+                }
                 self.calls.used = true;
                 *block = Block::ToolUse {
-                    id: ids::fit(id, ids, self.strings),
+                    id: self.call(id),
                     name,
                     input,
                 };
@@ -286,13 +224,13 @@ impl Pass<'_, '_> {
                     self.results.push(&mut content, text);
                     self.changes.change("status of a tool result");
                 }
-                let Some(ids) = self.ids else {
-                    *block = Block::Text(self.joined(content));
+                let Some(id) = self.call_of(id) else {
+                    *block = Block::Text(self.joined(content, beside));
                     return Fate::Stays;
                 };
                 self.calls.used = true;
                 *block = Block::ToolResult {
-                    id: ids::fit(id, ids, self.strings),
+                    id,
                     content,
                     failed: failed && self.family.result.status,
                 };
@@ -305,6 +243,58 @@ impl Pass<'_, '_> {
             _ => {}
         }
         Fate::Stays
+    }
+
+    /// The id of a call, which no other call has.
+    fn call(&mut self, id: Str) -> Str {
+        let Some(ledger) = &mut self.ledger else {
+            return id;
+        };
+        let id = ids::fit(id, ledger.ids(), self.strings);
+        match ledger.call(&self.strings.text(id)) {
+            Some(other) => {
+                self.changes.change("ids of calls");
+                self.strings.add(&other)
+            }
+            None => id,
+        }
+    }
+
+    /// The id of the call that a result belongs to; `None`: there is none, or there are no tools.
+    fn call_of(&mut self, id: Str) -> Option<Str> {
+        let ledger = self.ledger.as_mut()?;
+        let id = ids::fit(id, ledger.ids(), self.strings);
+        let belongs = ledger.result(&self.strings.text(id));
+        match belongs {
+            Belongs::AsItSays => Some(id),
+            Belongs::To(other) => Some(self.strings.add(&other)),
+            Belongs::Nowhere => {
+                self.disordered = true;
+                None
+            }
+        }
+    }
+
+    /// Gives a result to the calls that wait for one when the user has spoken.
+    fn answer_calls(&mut self, content: &mut Run, blocks: &mut Runs<Cached<Block>>) {
+        let missing = self.ledger.as_mut().map(Ledger::close);
+        let missing = missing.unwrap_or_default();
+        if missing.is_empty() {
+            return;
+        }
+        self.changes.complete("results of calls");
+        let mut all = blocks.start();
+        for id in missing {
+            let text = Block::Text(self.strings.constant(NO_RESULT));
+            let result = Block::ToolResult {
+                id: self.strings.add(&id),
+                content: self.results.add([text]),
+                failed: self.family.result.status,
+            };
+            blocks.push(&mut all, Cached::plain(result));
+        }
+        blocks.append(&mut all, *content);
+        *content = all;
     }
 
     /// Reasoning goes back to those only who take it.
@@ -370,16 +360,25 @@ impl Pass<'_, '_> {
         }
     }
 
-    /// What a tool gave, as text.
-    fn joined(&mut self, content: Run) -> Str {
+    /// What a tool gave, as text; what is no text stands beside it.
+    fn joined(&mut self, content: Run, beside: &mut Vec<Block>) -> Str {
         self.changes.change("tool results");
         let mut joined = self.strings.add("");
+        let mut moved = false;
         for index in 0..content.len() {
-            if let Some(Block::Text(text)) = self.results.get(content).get(index) {
-                self.strings.extend(&mut joined, Part::Of(*text));
+            match self.results.get(content).get(index) {
+                Some(Block::Text(text)) => self.strings.extend(&mut joined, Part::Of(*text)),
+                Some(other) => {
+                    let other = *other;
+                    moved = true;
+                    grow(beside);
+                    beside.push(other);
+                }
+                None => {}
             }
         }
         match self.strings.is_blank(joined) {
+            true if moved => self.strings.constant(SEE_BELOW),
             true => self.strings.constant(NOTHING),
             false => joined,
         }
@@ -449,130 +448,7 @@ impl Pass<'_, '_> {
     }
 }
 
-/// Where a result takes nothing of the kind beside it, what else the user says is a turn of its own, with one of the model's
-/// between the two.
-fn separate_results(
-    request: &mut ConverseRequest<'_>,
-    family: &Family,
-    calls: &Calls,
-    changes: &mut Changes,
-) {
-    let level = family.turns.beside_result;
-    if calls.none() || level == Beside::All {
-        return;
-    }
-    let fits = |block: &Cached<Block>| match block.item {
-        Block::ToolResult { .. } => true,
-        Block::Text(_) => level >= Beside::Text,
-        Block::Image { .. } | Block::SearchResult(_) => level >= Beside::TextAndImages,
-        _ => false,
-    };
-    // How many results a turn begins with, if what follows them must not stand there.
-    let results = |message: &Message, blocks: &Runs<Cached<Block>>| {
-        let blocks = blocks.get(message.content);
-        let is_result = |block: &Cached<Block>| matches!(block.item, Block::ToolResult { .. });
-        let results = blocks.iter().take_while(|block| is_result(block)).count();
-        let mixed = message.role == Role::User && results > 0 && !blocks.iter().all(fits);
-        mixed.then_some(results)
-    };
-    let mixed = |message: &Message| results(message, &request.blocks).is_some();
-    // As a rule there are none.
-    if !request.messages.iter().any(mixed) {
-        return;
-    }
-    changes.complete("a turn between a tool's result and what follows");
-    let text = request.strings.constant(BETWEEN);
-    let between = Message {
-        role: Role::Assistant,
-        content: request.blocks.add([Cached::plain(Block::Text(text))]),
-    };
-    let mut turns = Vec::with_capacity(request.messages.len());
-    for message in std::mem::take(&mut request.messages) {
-        let separated =
-            results(&message, &request.blocks).map(|count| message.content.split_at(count));
-        let Some((before, after)) = separated else {
-            grow(&mut turns);
-            turns.push(message);
-            continue;
-        };
-        for turn in [
-            Message {
-                content: before,
-                ..message
-            },
-            between,
-            Message {
-                content: after,
-                ..message
-            },
-        ] {
-            grow(&mut turns);
-            turns.push(turn);
-        }
-    }
-    request.messages = turns;
-}
-
-/// The first turn and the last one.
-fn begin_and_end(request: &mut ConverseRequest<'_>, family: &Family, changes: &mut Changes) {
-    let turn = |text: &'static str, request: &mut ConverseRequest<'_>| {
-        let text = request.strings.constant(text);
-        let content = request.blocks.add([Cached::plain(Block::Text(text))]);
-        Message {
-            role: Role::User,
-            content,
-        }
-    };
-    match request.messages.first() {
-        Some(first) if first.role == Role::Assistant && !family.turns.assistant_first => {
-            let first = turn(BEGIN, request);
-            request.messages.insert(0, first);
-            changes.complete("a first turn of the user's");
-        }
-        None if !request.system.is_empty() => {
-            let only = turn(BEGIN, request);
-            request.messages.push(only);
-            changes.complete("a first turn of the user's");
-        }
-        _ => {}
-    }
-    let Some(last) = request
-        .messages
-        .last()
-        .copied()
-        .filter(|last| last.role == Role::Assistant)
-    else {
-        return;
-    };
-    let calls = request
-        .blocks
-        .get(last.content)
-        .iter()
-        .any(|block| matches!(block.item, Block::ToolUse { .. }));
-    if !family.turns.prefill && !calls {
-        let more = turn(GO_ON, request);
-        request.messages.push(more);
-        return changes.complete("a last turn of the user's");
-    }
-    let Some(Cached {
-        item: Block::Text(text),
-        ..
-    }) = request.blocks.get_mut(last.content).last_mut()
-    else {
-        return;
-    };
-    let said = request.strings.text(*text).into_owned();
-    let trimmed = said.trim_end();
-    if trimmed.len() < said.len() {
-        *text = request.strings.add(trimmed);
-        changes.change("blanks at the end");
-    }
-}
-
 const SEE_DOCUMENT: &str = "See the document.";
 const SEE_BELOW: &str = "(see below)";
 const FAILED: &str = "(the tool failed)";
 const NOTHING: &str = "(no output)";
-const BETWEEN: &str = "Understood.";
-const BEGIN: &str = "Begin.";
-const GO_ON: &str = "Continue.";

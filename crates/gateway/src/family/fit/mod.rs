@@ -1,15 +1,17 @@
 //! The one place where a conversation is fitted to a family: what it does not take is left out if it is a hint, said
 //! otherwise if there is a way, and what leaving out breaks is completed.
 
-mod cache;
+pub(crate) mod cache;
+pub(crate) mod calls;
 mod changes;
 mod conversation;
 pub(crate) mod ids;
 mod parameters;
 pub(crate) mod reasoning;
-mod schema;
-mod structured;
-mod tools;
+pub(crate) mod schema;
+pub(crate) mod structured;
+pub(crate) mod tools;
+pub(crate) mod turns;
 
 use super::Family;
 use super::shape::Shape;
@@ -75,13 +77,13 @@ pub(crate) fn fit(
         family,
         &mut changes,
     );
+    tools::fit(request, family, &calls, said.reasons, &mut changes)?;
     let around = structured::Around {
         streams,
         reasons: said.reasons,
         cites: calls.cites,
-        calls: !calls.none(),
+        tools: !calls.none() || !request.tools.is_empty() || !request.anthropic_tools.is_empty(),
     };
-    tools::fit(request, family, &calls, said.reasons, &mut changes)?;
     let text = structured::fit(request, family, around, &mut changes);
     parameters::fit(request, family, &said, &mut changes);
     for (name, json) in said.fields {

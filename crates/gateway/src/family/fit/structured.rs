@@ -17,8 +17,33 @@ pub struct Around {
     pub reasons: bool,
     /// Whether a document is to be cited.
     pub cites: bool,
-    /// Whether the conversation has calls of tools.
-    pub calls: bool,
+    /// Whether there are tools, or calls of them in the conversation.
+    pub tools: bool,
+}
+
+/// How an answer is made to keep to a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The family takes this schema.
+    Native(String),
+    /// A tool must be called whose input has the schema.
+    Tool,
+    /// The prompt says it.
+    Instruction,
+}
+
+/// The way of a family for this schema.
+pub fn way(schema: &str, family: &Family, around: Around) -> Way {
+    if is_native(family, around)
+        && let Some(fitted) = schema::of_answer(schema)
+        && (family.structured.native == Native::Yes || demands_all(&fitted))
+    {
+        return Way::Native(fitted);
+    }
+    match can_force(family, around) && is_object(schema) {
+        true => Way::Tool,
+        false => Way::Instruction,
+    }
 }
 
 /// Puts the schema where the family has a place for it; says where the answer's text will be.
@@ -31,27 +56,27 @@ pub fn fit(
     let Some(asked) = request.schema.take() else {
         return AnswerText::Texts;
     };
-    if is_native(family, around)
-        && let Some(schema) = schema::of_answer(&asked.schema)
-        && (family.structured.native == Native::Yes || demands_all(&schema))
-    {
-        if family.structured.native == Native::Unstreamed {
-            let format = r#"{"format":{"strict":true}}"#;
-            request.native_fields.added.push(("text", format.into()));
+    match way(&asked.schema, family, around) {
+        Way::Native(schema) => {
+            if family.structured.native == Native::Unstreamed {
+                let format = r#"{"format":{"strict":true}}"#;
+                request.native_fields.added.push(("text", format.into()));
+            }
+            if schema != asked.schema {
+                changes.change("response_format");
+            }
+            request.schema = Some(Schema {
+                schema: schema.into(),
+                ..asked
+            });
+            return AnswerText::Texts;
         }
-        if schema != asked.schema {
+        Way::Tool => {
             changes.change("response_format");
+            force(request, &asked, family);
+            return AnswerText::Tool;
         }
-        request.schema = Some(Schema {
-            schema: schema.into(),
-            ..asked
-        });
-        return AnswerText::Texts;
-    }
-    changes.change("response_format");
-    if can_force(request, family, around) && is_object(&asked.schema) {
-        force(request, &asked, family);
-        return AnswerText::Tool;
+        Way::Instruction => changes.change("response_format"),
     }
     let text = request
         .strings
@@ -69,7 +94,8 @@ pub fn fit(
     AnswerText::Fence
 }
 
-const INSTRUCTION: &str = "Answer with one JSON document that is valid by this JSON schema, and with nothing before or after it:\n";
+/// What the prompt says before the schema.
+pub const INSTRUCTION: &str = "Answer with one JSON document that is valid by this JSON schema, and with nothing before or after it:\n";
 
 fn is_native(family: &Family, around: Around) -> bool {
     match family.structured.native {
@@ -85,7 +111,7 @@ fn demands_all(schema: &str) -> bool {
 }
 
 /// Whether a tool can be made of the schema: there must be no other that the model might want to call.
-fn can_force(request: &ConverseRequest<'_>, family: &Family, around: Around) -> bool {
+fn can_force(family: &Family, around: Around) -> bool {
     let forced = match family.reasoning.forced_tool {
         Forced::Never => false,
         Forced::NotWhileReasoning => !around.reasons,
@@ -94,13 +120,15 @@ fn can_force(request: &ConverseRequest<'_>, family: &Family, around: Around) -> 
     let has_choice = family
         .tools
         .is_some_and(|tools| tools.choice >= Choice::Any);
-    let free = request.tools.is_empty() && request.anthropic_tools.is_empty() && !around.calls;
-    family.structured.fallback == Fallback::Tool && forced && has_choice && free
+    family.structured.fallback == Fallback::Tool && forced && has_choice && !around.tools
 }
 
 fn is_object(schema: &str) -> bool {
     schema::of_input(schema, SchemaLimits::Common).is_none()
 }
+
+/// What the tool is for, where the client does not say.
+pub const GIVES_ANSWER: &str = "Gives the answer.";
 
 fn force(request: &mut ConverseRequest<'_>, asked: &Schema<'_>, family: &Family) {
     let strings = &mut request.strings;
@@ -113,7 +141,7 @@ fn force(request: &mut ConverseRequest<'_>, asked: &Schema<'_>, family: &Family)
     };
     let description = match &asked.description {
         Some(description) => strings.add(description),
-        None => strings.constant("Gives the answer."),
+        None => strings.constant(GIVES_ANSWER),
     };
     request.tools.push(Cached::plain(Tool {
         name: strings.constant(ANSWER_TOOL),

@@ -87,26 +87,45 @@ fn without(request: &mut ConverseRequest<'_>, family: &Family) -> Result<(), Ref
 
 /// A tool is held to its schema only where the family does so, and can read the schema.
 fn strict(request: &mut ConverseRequest<'_>, tools: Tools, family: &Family, changes: &mut Changes) {
-    let mut count = 0;
+    let mut held = Strict::new(tools, family);
     for tool in request.tools.iter_mut().filter(|tool| tool.item.strict) {
         let json = request.strings.json(tool.item.schema);
-        let within = tools.strict && !(family.claude && count == MOST_STRICT);
-        let fitted = match within {
-            true => schema::of_answer(&json),
-            false => None,
-        };
-        match fitted {
-            Some(fitted) => {
-                count += 1;
-                if fitted != json {
-                    tool.item.schema = request.strings.add_json(&fitted);
-                }
+        match held.fit(&json) {
+            Some(fitted) if fitted != json => {
+                tool.item.schema = request.strings.add_json(&fitted);
             }
+            Some(_) => {}
             None => {
                 tool.item.strict = false;
                 changes.leave_out("tools.strict");
             }
         }
+    }
+}
+
+/// Tools that are to be held to their schemas.
+#[derive(Clone, Copy, Debug)]
+pub struct Strict {
+    left: usize,
+}
+
+impl Strict {
+    /// For a family with such tools.
+    pub fn new(tools: Tools, family: &Family) -> Self {
+        let left = match (tools.strict, family.claude) {
+            (false, _) => 0,
+            (true, true) => MOST_STRICT,
+            (true, false) => usize::MAX,
+        };
+        Self { left }
+    }
+
+    /// The schema that the next one is held to; `None`: it cannot be.
+    pub fn fit(&mut self, json: &str) -> Option<String> {
+        let left = self.left.checked_sub(1)?;
+        let fitted = schema::of_answer(json)?;
+        self.left = left;
+        Some(fitted)
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::betas::{Betas, Taker};
-use super::fit::{self, Fit};
+use super::fit::{self, Fit, Survey};
 use super::message::{MessagesRequest, OutputFormat};
 use super::wants::Wants;
 use super::{Whole, count, messages, tools};
@@ -70,7 +70,7 @@ fn claudes_own<'a>(
         // A whole answer has it in another place than the events of a stream.
         request.response_fields = Some(STREAMED_STOP.into());
     }
-    let wants = Wants::of(asked.tools.map(Elements::as_json))?;
+    let wants = Wants::of(asked.tools.map(Elements::as_json), None)?;
     let taker = Taker {
         family: called.family,
         id: called.model,
@@ -89,6 +89,7 @@ fn claudes_own<'a>(
         let fit = Fit {
             betas: &betas,
             family: called.family,
+            survey: &Survey::default(),
         };
         let fitted = fit::thinking(thinking, 0..thinking.len(), fit, changes);
         request.reasoning.thinking = Some(match fitted {

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use super::Whole;
 use super::betas::{Betas, Taker};
-use super::fit::{self, Fit};
+use super::fit::{self, Fit, Parts, Survey};
 use super::settle::Settling;
 use super::wants::Wants;
 use crate::body::Body;
 use crate::dialect::body::twice;
-use crate::family::Changes;
 use crate::family::betas::Member as Allowed;
+use crate::family::{AnswerText, Changes, Fitted};
 use crate::json::edit::Edit;
 use crate::json::object::Object;
 use crate::refusal::Refusal;
@@ -25,10 +25,11 @@ pub fn body(
     object: &Object<'_>,
     whole: Whole<'_, '_>,
     settings: &Settings<'_>,
-    changes: &mut Changes,
+    fitted: &mut Fitted,
 ) -> Result<Body, Refusal> {
     let cap = settings.max_output_tokens;
-    let edited = edit(object, whole, settings, cap, changes)?;
+    let edited = edit(object, whole, settings, cap, &mut fitted.changes)?;
+    fitted.shape.text = edited.answer;
     Ok(edited.edit.into_body(whole.text.len()))
 }
 
@@ -38,6 +39,8 @@ pub struct Edited<'o, 'a> {
     pub edit: Edit<'o, 'a>,
     /// The budget for thinking in it, if there is one.
     pub budget: Option<u64>,
+    /// Where the text of its answer will be.
+    pub answer: AnswerText,
 }
 
 /// What changes; `cap` is the operator's limit.
@@ -70,7 +73,7 @@ pub fn edit<'o, 'a>(
     }
     let wants = Wants {
         safeguards: value("safeguards")?.is_some(),
-        ..Wants::of(value("tools")?)?
+        ..Wants::of(value("tools")?, value("tool_choice")?)?
     };
     let in_body = value("anthropic_beta")?;
     let taker = Taker {
@@ -85,9 +88,17 @@ pub fn edit<'o, 'a>(
         Some(_) if in_body.is_some_and(|given| betas.is_given(given)) => {}
         Some(json) => edit.set("anthropic_beta", &json),
     }
+    let parts = Parts {
+        tools: place("tools")?,
+        system: place("system")?,
+        messages: messages.clone(),
+        cache_control: place("cache_control")?,
+    };
+    let survey = Survey::of(text, &parts, called.family, changes);
     let fit = Fit {
         betas: &betas,
         family: called.family,
+        survey: &survey,
     };
     for (name, allowed) in [
         ("compaction", Allowed::Compaction),
@@ -98,15 +109,13 @@ pub fn edit<'o, 'a>(
             edit.remove(name);
         }
     }
-    for (name, fitted) in MEMBERS {
-        if let Some(place) = place(name)?
-            && let Some(pieces) = fitted(text, place, fit, changes)
-        {
-            edit.set_pieces(name, pieces);
-        }
+    if let Some(pieces) = parts
+        .tools
+        .and_then(|place| fit::tools(text, place, fit, changes))
+    {
+        edit.set_pieces("tools", pieces);
     }
-    let (calls_without, pieces) = fit::messages(text, messages, fit, changes);
-    if let Some(pieces) = pieces {
+    if let Some(pieces) = fit::messages(text, messages, fit, changes) {
         edit.set_pieces("messages", pieces);
     }
     if let Some(place) = place("context_management")? {
@@ -124,16 +133,39 @@ pub fn edit<'o, 'a>(
         object,
         text,
         fit,
+        has_tools: wants.tools,
         changes,
     };
-    let budget = settling.settle(cap, calls_without)?;
-    Ok(Edited { edit, budget })
+    let settled = settling.settle(cap)?;
+    if wants.only_servers && settled.answer != AnswerText::Tool {
+        edit.remove("tools");
+        edit.remove("tool_choice");
+    }
+    let more = settled.instruction.as_deref();
+    match parts.system {
+        Some(place) => {
+            if let Some(pieces) = fit::system(text, place, more, fit, changes) {
+                edit.set_pieces("system", pieces);
+            }
+        }
+        None => {
+            if let Some(more) = more {
+                edit.set("system", &serde_json::Value::from(more).to_string());
+            }
+        }
+    }
+    Ok(Edited {
+        edit,
+        budget: settled.budget,
+        answer: settled.answer,
+    })
 }
 
 /// Members that nothing of Bedrock's knows, but for those that say what is called.
 fn name_what_goes(object: &Object<'_>, changes: &mut Changes) {
     let goes = |name: &&str| {
-        !FIELDS.contains(name) && !["model", "stream", "output_format"].contains(name)
+        !FIELDS.contains(name)
+            && !["model", "stream", "output_format", "cache_control"].contains(name)
     };
     for name in object
         .members
@@ -149,15 +181,9 @@ fn name_what_goes(object: &Object<'_>, changes: &mut Changes) {
     }
 }
 
-type Fitted = fn(&str, Range<usize>, Fit<'_>, &mut Changes) -> fit::Pieces;
-
-/// Members inside which something may have to go.
-const MEMBERS: [(&str, Fitted); 2] = [("tools", fit::tools), ("system", fit::system)];
-
 /// Members of Anthropic's own API that Bedrock does not have.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 8] = [
     "betas",
-    "cache_control",
     "container",
     "fallbacks",
     "inference_geo",

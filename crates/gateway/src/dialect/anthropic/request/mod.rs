@@ -87,10 +87,12 @@ pub(crate) fn translate<'a>(
         called,
     };
     let (mut tools, mut fitted) = (Names::default(), Fitted::default());
-    let changes = &mut fitted.changes;
     let new_body = match (invokes, counts) {
-        (true, false) => invoke::body(&object(body)?, whole, settings, changes)?,
-        (true, true) => count::of_invoke(&object(body)?, whole, settings, changes, sink)?,
+        (true, false) => invoke::body(&object(body)?, whole, settings, &mut fitted)?,
+        (true, true) => {
+            let changes = &mut fitted.changes;
+            count::of_invoke(&object(body)?, whole, settings, changes, sink)?
+        }
         (false, _) => {
             let body;
             (body, tools, fitted) = converse::body(whole, counts, settings, sink)?;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::fit::{self, Fit, member_of};
+use super::fit::{self, Fit, Format};
 use crate::bedrock::converse::AskedReasoning;
 use crate::body::Segment;
 use crate::dialect::body::twice;
@@ -12,9 +12,11 @@ use crate::dialect::fields::{excess_in, refuse};
 use crate::dialect::limits::cap_member;
 use crate::dialect::thinking::{Fitted, fitted};
 use crate::family::betas::Member as Allowed;
-use crate::family::facts::{Forced, Samples, TopK};
+use crate::family::facts::{Forced, Samples, SchemaLimits, TopK};
 use crate::family::reasoning::{Around, say};
-use crate::family::{Changes, Family};
+use crate::family::structured::{self, Way};
+use crate::family::{ANSWER_TOOL, AnswerText, Changes, Family, schema};
+use crate::json::cursor::member_of;
 use crate::json::edit::Edit;
 use crate::json::object::{self, Object};
 use crate::json::text::Literal;
@@ -30,17 +32,29 @@ pub struct Settling<'s, 'o, 'a> {
     pub text: &'s str,
     /// By what the rest was decided.
     pub fit: Fit<'s>,
+    /// Whether the model has tools.
+    pub has_tools: bool,
     /// What was left out.
     pub changes: &'s mut Changes,
 }
 
+/// What is settled.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// The budget for thinking, if there is one.
+    pub budget: Option<u64>,
+    /// Where the answer's text will be.
+    pub answer: AnswerText,
+    /// What the model is to be told, beside its instructions.
+    pub instruction: Option<String>,
+}
+
 impl<'s> Settling<'s, '_, '_> {
-    /// Settles all of it; gives the budget for thinking, if there is one. `cap` is the operator's limit; `calls_without` says
-    /// that the model's last turn calls a tool and does not think before that.
+    /// Settles all of it. `cap` is the operator's limit.
     ///
     /// # Errors
     /// 400: a member occurs twice; 403: the limit cannot be made to hold.
-    pub fn settle(mut self, cap: Option<u64>, calls_without: bool) -> Result<Option<u64>, Refusal> {
+    pub fn settle(mut self, cap: Option<u64>) -> Result<Settled, Refusal> {
         let max_tokens = self.max_tokens(cap)?;
         let family = self.fit.family;
         let effort = self.effort()?;
@@ -56,8 +70,11 @@ impl<'s> Settling<'s, '_, '_> {
         if !family.claude {
             let effort = effort.map(Cow::into_owned);
             let budget = self.put_thinking(thinking, max_tokens, cap)?;
-            self.output(effort.as_deref())?;
-            return Ok(budget);
+            self.output(effort.as_deref(), Format::Stays)?;
+            return Ok(Settled {
+                budget,
+                ..Settled::default()
+            });
         }
         let by_flag = !family.takes_effort() && self.fit.betas.allow(Allowed::Effort);
         let asked = AskedReasoning {
@@ -68,7 +85,7 @@ impl<'s> Settling<'s, '_, '_> {
         let around = Around {
             max_tokens,
             forced: choice.is_some_and(|choice| choice.forces),
-            calls_without_reasoning: calls_without,
+            calls_without_reasoning: self.fit.survey.calls_without,
             is_limited: cap.is_some(),
         };
         let said = say(&asked, None, around, family, self.changes);
@@ -90,11 +107,80 @@ impl<'s> Settling<'s, '_, '_> {
                 .and_then(effort_in)
                 .map(Cow::into_owned),
         };
-        self.output(word.as_deref())?;
+        let (format, settled) = self.format(said.reasons)?;
+        self.output(word.as_deref(), format)?;
         self.sampling(said.reasons, family)?;
         self.forced(choice, said.reasons, family);
         self.stop_sequences()?;
-        Ok(said.budget)
+        Ok(Settled {
+            budget: said.budget,
+            ..settled
+        })
+    }
+
+    /// The schema that the answer is to keep to, where it may stand now, or once stood.
+    fn asked_format(&self) -> Result<Option<&'s str>, Refusal> {
+        let now = self
+            .value("output_config")?
+            .and_then(|config| member_of(config, "format"));
+        let format = match now {
+            Some(format) => Some(format),
+            None => self.value("output_format")?,
+        };
+        Ok(format.filter(|format| *format != "null"))
+    }
+
+    /// Holds the answer to its schema in the way that the family has for it.
+    fn format(&mut self, reasons: bool) -> Result<(Format, Settled), Refusal> {
+        let stays = (Format::Stays, Settled::default());
+        let Some(format) = self.asked_format()? else {
+            return Ok(stays);
+        };
+        // What is no schema is Bedrock's to refuse.
+        let Some(schema) = member_of(format, "schema").filter(|schema| schema.starts_with('{'))
+        else {
+            return Ok(stays);
+        };
+        let survey = self.fit.survey;
+        let around = structured::Around {
+            streams: false,
+            reasons,
+            cites: survey.cites,
+            tools: self.has_tools || survey.calls,
+        };
+        let mut settled = Settled::default();
+        match structured::way(schema, self.fit.family, around) {
+            Way::Native(fitted) if fitted == schema => return Ok(stays),
+            Way::Native(fitted) => {
+                let Ok(object) = object::parse(format) else {
+                    return Ok(stays);
+                };
+                let mut edit = Edit::new(&object);
+                edit.set("schema", &fitted);
+                let pieces = edit.into_body(format.len());
+                let bytes = pieces.pieces(format.as_bytes()).flatten().copied();
+                let format = String::from_utf8(bytes.collect()).unwrap_or_default();
+                return Ok((Format::Becomes(format), settled));
+            }
+            Way::Tool => {
+                let input = schema::of_input(schema, SchemaLimits::Common);
+                let input = input.as_deref().unwrap_or(schema);
+                let about = serde_json::Value::from(structured::GIVES_ANSWER);
+                self.edit.set_to(
+                    "tools",
+                    format!(r#"[{{"name":"{ANSWER_TOOL}","description":{about},"input_schema":{input}}}]"#),
+                );
+                let choice = format!(r#"{{"type":"tool","name":"{ANSWER_TOOL}"}}"#);
+                self.edit.set("tool_choice", &choice);
+                settled.answer = AnswerText::Tool;
+            }
+            Way::Instruction => {
+                settled.instruction = Some(format!("{}{schema}", structured::INSTRUCTION));
+                settled.answer = AnswerText::Fence;
+            }
+        }
+        self.changes.change("output_config.format");
+        Ok((Format::Goes, settled))
     }
 
     fn place(&self, name: &str) -> Result<Option<Range<usize>>, Refusal> {
@@ -220,13 +306,15 @@ impl<'s> Settling<'s, '_, '_> {
     }
 
     /// `output_config`, with this effort, and with the `format` that once was a member of its own.
-    fn output(&mut self, effort: Option<&str>) -> Result<(), Refusal> {
+    fn output(&mut self, effort: Option<&str>, format: Format) -> Result<(), Refusal> {
         const NAME: &str = "output_config";
         let config = self.place(NAME)?;
-        let format = self.place("output_format")?;
-        let format = format.filter(|place| self.text.get(place.clone()) != Some("null"));
+        let old = self.place("output_format")?;
+        let old = old.filter(|place| self.text.get(place.clone()) != Some("null"));
+        let old = old.filter(|_| format != Format::Goes);
         let fitted = config.clone().and_then(|place| {
-            fit::output_config(self.text, place, (self.fit, effort), self.changes)
+            let how = (self.fit, effort, &format);
+            fit::output_config(self.text, place, how, self.changes)
         });
         let left: Cow<'_, str> = match (&config, &fitted) {
             (_, Some(pieces)) => fit::spelt(self.text, pieces.clone()).into(),
@@ -244,12 +332,13 @@ impl<'s> Settling<'s, '_, '_> {
                 format!("\"effort\":{effort}").into_bytes(),
             )]);
         }
-        if let Some(place) = format.filter(|_| !has("format")) {
+        if let Some(place) = old.filter(|_| !has("format")) {
             self.changes.change("output_format");
-            added.push(vec![
-                Segment::New(b"\"format\":".to_vec()),
-                Segment::Kept(place),
-            ]);
+            let value = match &format {
+                Format::Becomes(json) => Segment::New(json.clone().into_bytes()),
+                _ => Segment::Kept(place),
+            };
+            added.push(vec![Segment::New(b"\"format\":".to_vec()), value]);
         }
         if added.is_empty() {
             match fitted {

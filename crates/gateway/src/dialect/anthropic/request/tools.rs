@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::message::{MessagesRequest, Tool as ClientTool};
 use super::messages::cache_point;
-use super::wants::is_tool_search;
+use super::wants::{is_tool_search, server_tool};
 use crate::bedrock::converse::names::{Names, name_for_bedrock};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::Strings;
@@ -37,6 +37,10 @@ pub fn translate<'a>(
                 // Without it all tools are there from the beginning.
                 kind if is_tool_search(kind) => {
                     changes.leave_out("tools[].tool_search_tool");
+                    return Ok(());
+                }
+                kind if server_tool(kind).is_some() => {
+                    server_tool(kind).into_iter().for_each(|name| changes.leave_out(name));
                     return Ok(());
                 }
                 kind if OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
