@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::SystemTime;
 
-use bedrock_credentials::{Credential, Current, Environment, Given, Keeper, Kind, Source, Update};
+use bedrock_credentials::{
+    Credential, Current, Environment, Failure, Given, Keeper, Kind, Source, Update,
+};
 use gateway::Refusal;
 
 use crate::nginx::guard::{forced, guard_request};
+use crate::nginx::is_first_worker;
 use crate::nginx::log::{Level, cycle_log};
 use crate::nginx::request::Request;
 use crate::nginx::wakeup::{leave_children, set_environment, without_signals};
@@ -320,7 +323,20 @@ pub fn take_updates() {
                     }
                     slot.current = Some(current);
                 }
-                Err(why) => {
+                // What the master has read serves, as long as the files stay as they are.
+                Err(failure) if failure.is_denied && slot.current.is_some() => {
+                    if is_first_worker() {
+                        cycle_log(
+                            Level::Notice,
+                            &format!(
+                                "bedrock: {} are those that nginx read when it started: its workers may not read the files, \
+                                 so new keys need a reload ({})",
+                                slot.name, failure.why
+                            ),
+                        );
+                    }
+                }
+                Err(Failure { why, .. }) => {
                     slot.failed = true;
                     let last = match &slot.current {
                         Some(current) if current.is_valid(SystemTime::now()) => {

@@ -28,6 +28,7 @@ mod resolve;
 mod rewrite;
 mod room;
 mod sign;
+mod started;
 mod variables;
 
 use std::ffi::{c_char, c_void};
@@ -90,6 +91,7 @@ pub static mut ngx_http_bedrock_module: ngx_module_t = ngx_module_t {
     ctx: (&raw const HANDLER_CONTEXT).cast_mut().cast(),
     commands: (&raw mut COMMANDS).cast(),
     type_: NGX_HTTP_MODULE as ngx_uint_t,
+    init_module: Some(init_module),
     init_process: Some(init_process),
     exit_process: Some(exit_process),
     exit_master: Some(exit_master),
@@ -157,7 +159,8 @@ unsafe extern "C" fn before_configuration(cf: *mut ngx_conf_t) -> ngx_int_t {
 unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
     guard(ptr::null_mut(), || {
         // SAFETY: nginx calls this while it reads the configuration.
-        unsafe { Conf::from_raw(cf) }.keep(MainConf::new())
+        let conf = unsafe { Conf::from_raw(cf) };
+        conf.keep(MainConf::new(nginx::environment::given(&conf)))
     })
 }
 
@@ -278,6 +281,15 @@ unsafe extern "C" fn body_filter(r: *mut ngx_http_request_t, input: *mut ngx_cha
     guard(ERROR, || {
         forced(request, "body");
         filter::body(request, input)
+    })
+}
+
+/// The whole of nginx.conf has been read, and nginx starts or reloads with it.
+unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    guard(ERROR, || {
+        // SAFETY: nginx calls this with the new cycle, whose log is open.
+        unsafe { started::announce(cycle) };
+        OK
     })
 }
 

@@ -21,18 +21,32 @@ type Text<'a> = Option<Cow<'a, str>>;
 
 struct Variable {
     name: &'static str,
-    get: for<'a> fn(&'a Context, Request) -> Text<'a>,
+    get: Get,
+}
+
+enum Get {
+    /// The same for all requests, of other modules too.
+    Constant(&'static str),
+    /// Of a request to the gateway.
+    Of(for<'a> fn(&'a Context, Request) -> Text<'a>),
 }
 
 const fn variable(
     name: &'static str,
     get: for<'a> fn(&'a Context, Request) -> Text<'a>,
 ) -> Variable {
-    Variable { name, get }
+    Variable {
+        name,
+        get: Get::Of(get),
+    }
 }
 
+/// This module's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 #[rustfmt::skip]
-static VARIABLES: [Variable; 29] = [
+static VARIABLES: [Variable; 30] = [
+    Variable { name: "bedrock_version", get: Get::Constant(VERSION) },
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
     variable("bedrock_requested_model",     |context, _| text(context.request().and_then(|asked| asked.requested_model.as_deref()))),
@@ -96,11 +110,14 @@ unsafe extern "C" fn get(
         // SAFETY: nginx calls this with a live request.
         let request = unsafe { Request::from_raw(r) };
         forced(request, "variable");
-        let text = context::find_to_read(request).and_then(|context| {
-            let variable = VARIABLES.get(index)?;
-            let text = (variable.get)(&context, request)?;
-            request.copy(printable(text).as_bytes())
-        });
+        let text = match VARIABLES.get(index).map(|variable| &variable.get) {
+            None => None,
+            Some(Get::Constant(text)) => request.copy(text.as_bytes()),
+            Some(Get::Of(get)) => context::find_to_read(request).and_then(|context| {
+                let text = get(&context, request)?;
+                request.copy(printable(text).as_bytes())
+            }),
+        };
         // SAFETY: nginx gives a value to fill in.
         unsafe {
             ffi::set_value_valid(value, text.is_some().into());

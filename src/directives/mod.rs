@@ -73,12 +73,13 @@ impl MainConf {
         self.large_bodies.unwrap_or(64 << 20)
     }
 
-    /// With what the environment says.
-    pub fn new() -> Self {
+    /// With what the environment says, and `given`: the variables that nginx.conf gives a value.
+    pub fn new(given: Vec<(String, String)>) -> Self {
         let environment = match ENVIRONMENT.lock() {
             Ok(mut kept) => kept.get_or_insert_with(Environment::capture).clone(),
             Err(_) => Environment::capture(),
         };
+        let environment = environment.with(given);
         let region = environment
             .get("AWS_REGION")
             .or_else(|| environment.get("AWS_DEFAULT_REGION"));

@@ -308,12 +308,26 @@ pub unsafe fn main_conf_of_worker<T>(
     cycle: *mut ngx_cycle_t,
     module: &ngx_module_t,
 ) -> Option<&'static T> {
-    // SAFETY: conf_ctx has a place for every module; that of the http module is null without an http {} block.
+    // SAFETY: as promised by the caller.
     unsafe {
         let serves = [NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER];
-        if !serves.iter().any(|kind| *kind as usize == ngx_process) {
-            return None;
+        match serves.iter().any(|kind| *kind as usize == ngx_process) {
+            true => main_conf_of_cycle(cycle, module),
+            false => None,
         }
+    }
+}
+
+/// The module's http-level configuration; `None` without an http {} block.
+///
+/// # Safety
+/// `cycle` is live, and its configuration has been read.
+pub unsafe fn main_conf_of_cycle<T>(
+    cycle: *mut ngx_cycle_t,
+    module: &ngx_module_t,
+) -> Option<&'static T> {
+    // SAFETY: conf_ctx has a place for every module; that of the http module is null without an http {} block.
+    unsafe {
         let http: *const ngx_http_conf_ctx_t =
             (*(*cycle).conf_ctx.add(ngx_http_module.index)).cast();
         (*http.as_ref()?.main_conf.add(module.ctx_index))

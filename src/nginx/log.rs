@@ -1,8 +1,8 @@
 //! nginx's error log.
 
 use super::ffi::{
-    NGX_LOG_ALERT, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_cycle, ngx_int_t,
-    ngx_log_error_core, ngx_log_t, ngx_str_t, ngx_uint_t,
+    NGX_LOG_ALERT, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_NOTICE, NGX_LOG_WARN,
+    ngx_cycle, ngx_int_t, ngx_log_error_core, ngx_log_t, ngx_str_t, ngx_uint_t,
 };
 
 /// How bad it is.
@@ -16,6 +16,8 @@ pub enum Level {
     Error,
     /// It may be meant.
     Warn,
+    /// All is well, and worth knowing.
+    Notice,
     /// For those who look closer.
     Info,
 }
@@ -30,6 +32,7 @@ pub unsafe fn write(log: *mut ngx_log_t, level: Level, message: &str) {
         Level::Alert => NGX_LOG_ALERT,
         Level::Error => NGX_LOG_ERR,
         Level::Warn => NGX_LOG_WARN,
+        Level::Notice => NGX_LOG_NOTICE,
         Level::Info => NGX_LOG_INFO,
     };
     // SAFETY: as promised by the caller.

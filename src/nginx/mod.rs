@@ -7,6 +7,7 @@ pub mod body;
 pub mod chain;
 pub mod commands;
 pub mod conf;
+pub mod environment;
 pub mod ffi;
 pub mod filters;
 pub mod guard;
@@ -38,6 +39,12 @@ pub fn bytes(string: &ngx_str_t) -> &[u8] {
     }
     // SAFETY: a non-null ngx_str_t points at len readable bytes, which live as long as whatever holds it.
     unsafe { std::slice::from_raw_parts(string.data, string.len) }
+}
+
+/// Whether this worker speaks for all, where each would say the same.
+pub fn is_first_worker() -> bool {
+    // SAFETY: nginx sets it before it starts a worker's modules.
+    unsafe { ffi::ngx_worker == 0 }
 }
 
 /// A directory that nginx keeps files in.

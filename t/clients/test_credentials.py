@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import stat
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -39,11 +40,11 @@ def upstream(aws):
 
 @pytest.fixture
 def gateway(nginx, upstream, aws):
-    """gateway(block, env={}, server=LOCATION, http="", main="") starts nginx with that block; after the test its log is
+    """gateway(block, env={}, server=LOCATION, http="", main="", workers=1) starts nginx with that block; after the test its log is
     looked at."""
     started = []
 
-    def start(block, env=(), server=LOCATION, http="", main=""):
+    def start(block, env=(), server=LOCATION, http="", main="", workers=1):
         block = f"bedrock_credentials it {{ {block} }} bedrock_auth it;" if block else ""
         settings = f"""
         upstream bedrock {{ server 127.0.0.1:{upstream.port}; keepalive 16; }}
@@ -55,7 +56,7 @@ def gateway(nginx, upstream, aws):
         """
         # The profile files of whoever runs the tests take no part.
         env = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", **dict(env)}
-        started.append(nginx(server, settings, main, env))
+        started.append(nginx(server, settings, main, env, workers))
         return started[-1]
 
     yield start
@@ -153,16 +154,31 @@ def test_static_from_files(gateway, upstream, tmp_path, aws):
     assert aws.of(upstream.requests[-1]) is other
 
 
-def test_files_that_only_root_may_read(gateway, upstream, tmp_path):
-    """The workers are somebody else; what the master read counts, and the log says that changes will not be seen."""
-    if os.getuid() != 0:
-        pytest.skip("needs root")
-    secret = tmp_path / "secret"
-    secret.write_text(SECRET)
-    secret.chmod(stat.S_IRUSR)
-    one = gateway(f"source static; access_key_id {KEY_ID}; secret_access_key file:{secret};", main="user nobody nogroup;")
-    works(one, upstream)
-    assert eventually(lambda: errors(one, "cannot read")), one.errors()
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root: master and workers of different users")
+def test_files_that_only_root_may_read(gateway, upstream, aws):
+    """The workers are somebody else; what the master read counts. One line for all workers says that changes need a reload."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        secret = directory / "secret"
+        secret.write_text(SECRET)
+        secret.chmod(stat.S_IRUSR)
+        block = f"source static; access_key_id {KEY_ID}; secret_access_key file:{secret};"
+        one = gateway(block, main="user nobody nogroup;", workers=3)
+        for _ in range(6):
+            works(one, upstream)
+
+        def notices():
+            return [line for line in one.errors().splitlines() if "its workers may not read the files" in line]
+
+        assert eventually(notices), one.errors()
+        time.sleep(1.5)     # until each worker has looked again
+        assert len(notices()) == 1 and "[notice]" in notices()[0] and "cannot read" in notices()[0], one.errors()
+        assert "[error]" not in one.errors()
+        # There are other keys, and nobody here may read them: that is an error.
+        secret.write_text("another")
+        assert eventually(lambda: errors(one, 'credentials "it" could not be fetched; the last ones serve')), one.errors()
+        works(one, upstream)
 
 
 @pytest.mark.parametrize("file", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])

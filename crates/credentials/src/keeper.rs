@@ -15,8 +15,17 @@ use crate::{Credential, Current, Environment, Source};
 pub struct Update {
     /// Which, by its place in the list given to [`Keeper::start`].
     pub index: usize,
-    /// The credential now in force, or why there is no new one: a sentence for the error log, without any secret.
-    pub result: Result<Current, String>,
+    /// The credential now in force, or why there is no new one.
+    pub result: Result<Current, Failure>,
+}
+
+/// Why there is no new credential.
+#[derive(Debug)]
+pub struct Failure {
+    /// A sentence for the error log, without any secret.
+    pub why: String,
+    /// This process may not read the files, and has not read them before. Who started it may have read them.
+    pub is_denied: bool,
 }
 
 /// A running thread. It ends when this is dropped.
@@ -97,7 +106,7 @@ async fn keep(
     source: Source,
     environment: Environment,
     wanted: Arc<Notify>,
-    tell: impl Fn(Result<Current, String>),
+    tell: impl Fn(Result<Current, Failure>),
 ) {
     if source.local(&environment).is_some() && source.role.is_none() {
         return watch(source, environment, tell).await;
@@ -129,7 +138,10 @@ async fn keep(
                 Some(retry_in(failures, now, expires, fastrand::f64()))
             }
         };
-        tell(fetched.map_err(|why| one_line(&why)));
+        tell(fetched.map_err(|why| Failure {
+            why: one_line(&why),
+            is_denied: false,
+        }));
         // Keys without an end come from files or commands, which may have others later.
         let wait = wait.unwrap_or(LOOK_AGAIN);
         // What was asked for until now has come.
@@ -143,14 +155,17 @@ async fn keep(
 }
 
 /// Tells the value of files, and again when they change.
-async fn watch(source: Source, environment: Environment, tell: impl Fn(Result<Current, String>)) {
+async fn watch(source: Source, environment: Environment, tell: impl Fn(Result<Current, Failure>)) {
     let mut told = None;
     loop {
         let marks = source.marks();
         if told.as_ref() != Some(&marks)
             && let Some(read) = source.local(&environment)
         {
-            tell(read.map(lasting));
+            tell(read.map(lasting).map_err(|why| Failure {
+                why,
+                is_denied: told.is_none() && source.is_denied(),
+            }));
             told = Some(marks);
         }
         tokio::time::sleep(LOOK_AT_FILES).await;

@@ -28,7 +28,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use zeroize::Zeroizing;
 
-pub use keeper::{Keeper, Update};
+pub use keeper::{Failure, Keeper, Update};
 pub use secret::Given;
 pub use source::{Kind, Role, Source};
 
@@ -93,10 +93,24 @@ impl Environment {
     pub fn capture() -> Self {
         let relevant = std::env::vars_os().filter_map(|(name, value)| {
             let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-            let wanted = name.starts_with("AWS_") || name == "HOME";
-            (wanted && !value.is_empty()).then(|| (name, Zeroizing::new(value)))
+            (is_relevant(&name) && !value.is_empty()).then(|| (name, Zeroizing::new(value)))
         });
         Self(relevant.collect())
+    }
+
+    /// With variables that nginx.conf gives a value: they win, the first of two of one name, and an empty one is none.
+    #[must_use]
+    pub fn with(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut variables: Vec<_> = variables.into_iter().collect();
+        variables.reverse();
+        for (name, value) in variables {
+            if value.is_empty() {
+                self.0.remove(&name);
+            } else if is_relevant(&name) {
+                self.0.insert(name, Zeroizing::new(value));
+            }
+        }
+        self
     }
 
     /// The value of a variable; empty ones do not count.
@@ -110,6 +124,12 @@ impl Environment {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// Whether AWS's providers look at a variable of this name.
+#[must_use]
+pub fn is_relevant(name: &str) -> bool {
+    name.starts_with("AWS_") || name == "HOME"
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {

@@ -48,6 +48,15 @@ impl Given {
         }
     }
 
+    /// Whether it is in a file that this process may not read.
+    pub(crate) fn is_denied(&self) -> bool {
+        let denied = |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+        match self {
+            Self::Value(_) => false,
+            Self::File(path) => fs::File::open(path).err().is_some_and(denied),
+        }
+    }
+
     /// What tells one state of the file from another; `None` for a value as it is.
     pub(crate) fn mark(&self) -> Option<Mark> {
         match self {

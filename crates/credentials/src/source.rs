@@ -135,17 +135,23 @@ impl Source {
         }
     }
 
+    /// Whether this process may not read one of its files.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.given().any(Given::is_denied)
+    }
+
     /// What tells whether the files of [`Source::local`] have changed.
     pub(crate) fn marks(&self) -> Vec<crate::secret::Mark> {
-        match &self.kind {
-            Kind::Static { id, secret, token } => [Some(id), Some(secret), token.as_ref()]
-                .into_iter()
-                .flatten()
-                .filter_map(Given::mark)
-                .collect(),
-            Kind::ApiKey(key) => key.mark().into_iter().collect(),
-            _ => Vec::new(),
-        }
+        self.given().filter_map(Given::mark).collect()
+    }
+
+    fn given(&self) -> impl Iterator<Item = &Given> {
+        let given = match &self.kind {
+            Kind::Static { id, secret, token } => [Some(id), Some(secret), token.as_ref()],
+            Kind::ApiKey(key) => [Some(key), None, None],
+            _ => [None; 3],
+        };
+        given.into_iter().flatten()
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 #[cfg(feature = "aws")]
 use std::time::{Instant, SystemTime};
 
-use bedrock_credentials::{Credential, Environment, Given, Keeper, Kind, Source, Update};
+use bedrock_credentials::{Credential, Environment, Failure, Given, Keeper, Kind, Source, Update};
 
 /// How long anything may take here.
 const SOON: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ fn start(source: Source) -> (Keeper, Receiver<Update>, Arc<AtomicUsize>) {
     (keeper, updates, announced)
 }
 
-fn api_key(update: Update) -> Result<String, String> {
+fn api_key(update: Update) -> Result<String, Failure> {
     update
         .result
         .map(|current| match current.credential.as_ref() {
@@ -64,7 +64,8 @@ fn a_file_is_told_at_once_and_when_it_changes() {
     fs::rename(&new, &path).unwrap();
     assert_eq!(next().unwrap(), "two");
     fs::remove_file(&path).unwrap();
-    assert!(next().unwrap_err().contains("cannot read"));
+    let gone = next().unwrap_err();
+    assert!(gone.why.contains("cannot read") && !gone.is_denied);
     fs::write(&path, "three").unwrap();
     // The file may be seen while it is still empty.
     let told = next().or_else(|_| next());
@@ -93,7 +94,7 @@ mod process {
 
         let command = "printf 'first\\nno \\033 luck\\n' >&2; exit 3";
         let (_keeper, updates, _) = start(source(Kind::Process(command.to_owned())));
-        let why = updates.recv_timeout(SOON).unwrap().result.unwrap_err();
+        let why = updates.recv_timeout(SOON).unwrap().result.unwrap_err().why;
         assert!(
             why.contains("no") && why.contains("luck") && why.contains('3'),
             "{why}"
@@ -105,7 +106,7 @@ mod process {
     fn what_came_expired_is_an_error() {
         let command = r#"echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"S","Expiration":"2020-01-01T00:00:00Z"}'"#;
         let (_keeper, updates, _) = start(source(Kind::Process(command.to_owned())));
-        let why = updates.recv_timeout(SOON).unwrap().result.unwrap_err();
+        let why = updates.recv_timeout(SOON).unwrap().result.unwrap_err().why;
         assert!(why.contains("expired already"), "{why}");
         // And it is not asked for again without a pause.
         let began = Instant::now();
