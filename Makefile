@@ -14,7 +14,7 @@ export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-wrong-nginx test-matrix test-config deb test-deb \
-	bench bench-peers fuzz sanitize valgrind chaos fmt lint clean
+	bench bench-peers figures fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: ## the benchmarks
 
 bench-peers: ## streams per second beside other gateways (LiteLLM, Portkey), fetched for this
 	@scripts/bench-peers.sh
+
+figures: ## the sizes in README.md, measured anew
+	@scripts/figures.sh
 
 fuzz: ## every fuzz target for T seconds each (T="60 relay": one target)
 	@scripts/fuzz.sh $(or $(T),60)
