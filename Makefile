@@ -13,7 +13,7 @@ export NGINX_BINARY UPSTREAM
 export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-wrong-nginx test-matrix test-config deb test-deb \
+.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
 	bench bench-peers figures fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
@@ -40,11 +40,20 @@ test-clients: ## the module in nginx, with real SDKs (T="pytest's options")
 test-wrong-nginx: ## the module in an nginx that it was not built for
 	@scripts/test-wrong-nginx.sh
 
-test-matrix: ## the module in every nginx that is supported, fetched for it (T="sid source")
+test-matrix: ## the module in every nginx that is supported, fetched for it (T="sid 1.28.3 /usr/src/nginx-1.31.4")
 	@scripts/test-matrix.sh $(T)
 
 test-config: ## the module in nginx's own build: ./configure --add-dynamic-module, --add-module
 	@scripts/test-config.sh
+
+test-image: ## each step of docker/Dockerfile and docker/compose.yaml, without Docker, as root
+	@scripts/test-image.sh
+
+test-one-file: ## make build, make test, make run and make deb have the same module
+	@scripts/test-one-file.sh
+
+release: ## a module for each nginx that is supported, with checksums, in build/release (T="sid 1.28.3")
+	@scripts/release.sh $(T)
 
 deb: ## a Debian package for the nginx of this machine, in build/deb
 	@scripts/build-deb.sh

@@ -9,13 +9,17 @@ what=${1:-module}
 exports=$("$ROOT/scripts/nginx-source.sh")
 eval "$exports"
 
-packages=()
-# For `make run`: AWS's credential providers are most of what there is to compile.
-[ "$PROFILE" != demo ] || packages+=(--no-default-features)
-[ "$what" = sim ] || packages+=(-p ngx_http_bedrock_module)
-[ "$what" = module ] || packages+=(-p bedrock-sim)
 cd "$ROOT"
-cargo build --profile "$PROFILE" ${CI:+--locked} "${packages[@]}" >&2
+build() { cargo build --profile "$PROFILE" ${CI:+--locked} "$@" >&2; }
+if [ "$PROFILE-$what" = demo-all ]; then
+    # For `make run`: AWS's credential providers are most of what there is to compile, and one build of both is faster.
+    build --no-default-features -p ngx_http_bedrock_module -p bedrock-sim
+else
+    # Each by itself: cargo would give a crate that both use the features of both, and the module of `make test` would not be the one
+    # of `make deb`.
+    [ "$what" = sim ] || build -p ngx_http_bedrock_module
+    [ "$what" = module ] || build -p bedrock-sim
+fi
 
 if [ "$what" != sim ]; then
     nginx=$(nginx_binary)

@@ -3,13 +3,14 @@
 # other scripts need to build for it and to test with it.
 #
 #   bookworm | trixie | sid   Debian's nginx of that suite, with its Lua and echo modules: unpacked, not installed
-#   source                    nginx from source, the one in the crate nginx-src; Debian has no Lua module for it
+#   1.28.0 | … | 1.28.3       nginx from source, the one in the crate nginx-src; Debian has no Lua module for it
+#   DIRECTORY                 the source of any nginx, unpacked: nginx.org's, OpenResty's (with its bundle), Tengine's, freenginx's
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 name=${1:-}
-home=$BUILD/nginx/$name
-without=
+[[ $name != */* ]] || name=$(cd "$name" && pwd) || exit
+home=$BUILD/nginx/${name##*/}
 
 # The packages run beside the system's with a loader and libraries of their own.
 unpack_debian() {
@@ -31,28 +32,38 @@ EOF
     rm -rf "$apt"
 }
 
-build_source() {
-    # cargo gets the crate; nothing of it is compiled by cargo.
+# The source in the crate nginx-src. cargo gets the crate, and compiles nothing of it.
+crate_source() {
     mkdir -p "$home/crate"
-    printf '[package]\nname = "source-of-nginx"\nedition = "2024"\n[lib]\npath = "lib.rs"\n[dependencies]\nnginx-src = "=1.28.5"\n[workspace]\n' \
-        >"$home/crate/Cargo.toml"
+    printf '[package]\nname = "source-of-nginx"\nedition = "2024"\n[lib]\npath = "lib.rs"\n[dependencies]\nnginx-src = "=%s"\n[workspace]\n' \
+        "$1" >"$home/crate/Cargo.toml"
     : >"$home/crate/lib.rs"
     local manifest
     manifest=$(cargo metadata --quiet --format-version 1 --manifest-path "$home/crate/Cargo.toml" |
         perl -MJSON::PP -0777 -ne 'for (@{ decode_json($_)->{packages} }) { print $_->{manifest_path} if $_->{name} eq "nginx-src" }')
-    cp -r "$(dirname "$manifest")/nginx" "$home/src"
+    echo "$(dirname "$manifest")/nginx"
+}
+
+build_source() {
+    local module modules=() configure=./configure
+    cp -r "$1" "$home/src"
     cd "$home/src"
-    auto/configure --prefix="$home" --modules-path="$home/modules" --builddir="$home/objs" --with-compat --with-debug --with-threads \
-        --with-http_ssl_module --with-http_v2_module --with-http_v3_module --with-http_realip_module \
-        --with-http_auth_request_module --with-http_slice_module --with-http_stub_status_module
-    make -j "$(nproc)" -f "$home/objs/Makefile"
+    [ -x configure ] || configure=auto/configure
+    # What t/ needs, and HTTP/3 where this version has it.
+    for module in http_ssl http_v2 http_v3 http_realip http_auth_request http_slice http_stub_status; do
+        ! grep -qe "--with-${module}_module)" auto/options || modules+=("--with-${module}_module")
+    done
+    "$configure" --prefix="$home" --modules-path="$home/modules" --builddir="$home/objs" --with-compat --with-debug --with-threads \
+        "${modules[@]}"
+    make -j "$(nproc)" -f "$home/objs/Makefile" binary
     cp "$home/objs/nginx" "$home/sbin/nginx"
 }
 
 fetch() {
     mkdir -p "$home/sbin"
     case $name in
-    source) build_source ;;
+    1.28.*) build_source "$(crate_source "$crate")" ;;
+    */*) build_source "$source" ;;
     *) unpack_debian "$home/root" ;;
     esac
     touch "$home/complete"
@@ -60,8 +71,12 @@ fetch() {
 
 case $name in
 bookworm | trixie | sid) ;;
-source) without='lua echo' ;;
-*) die "usage: scripts/fetch-nginx.sh bookworm|trixie|sid|source" ;;
+1.28.0) crate=1.28.1 ;;
+1.28.1) crate=1.28.3 ;;
+1.28.2) crate=1.28.4 ;;
+1.28.3) crate=1.28.5 ;;
+*/*) source=$(source_in "$name") || die "there is no nginx source in $name" ;;
+*) die "usage: scripts/fetch-nginx.sh bookworm|trixie|sid|1.28.0|1.28.1|1.28.2|1.28.3|DIRECTORY" ;;
 esac
 if [ ! -f "$home/complete" ]; then
     say "fetching nginx: $name"
@@ -72,9 +87,10 @@ if [ ! -f "$home/complete" ]; then
     wait $! || { tail -n 20 "$home/log" >&2; die "could not get the nginx $name, see $home/log"; }
 fi
 
-printf 'export NGINX_BINARY=%q TEST_NGINX_WITHOUT=%q\n' "$home/sbin/nginx" "$without"
-if [ "$name" = source ]; then
+printf 'export NGINX_BINARY=%q\n' "$home/sbin/nginx"
+if [ -d "$home/src" ]; then
+    printf 'export TEST_NGINX_WITHOUT="lua echo"\n'
     printf 'export NGINX_SOURCE_DIR=%q NGINX_BUILD_DIR=%q\n' "$home/src" "$home/objs"
 else
-    printf 'export NGINX_SOURCE_DIR=%q TEST_NGINX_ROOT=%q\n' "$home/root/usr/share/nginx/src" "$home/root"
+    printf 'export TEST_NGINX_WITHOUT= NGINX_SOURCE_DIR=%q TEST_NGINX_ROOT=%q\n' "$home/root/usr/share/nginx/src" "$home/root"
 fi

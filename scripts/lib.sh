@@ -33,6 +33,15 @@ nginx_name() { "$1" -v 2>&1 | sed -n 's,^[[:alnum:]]* version: ,,p' | tail -n 1;
 # is_named NGINX NAME: it calls itself so; a build may have a name of its own behind nginx's.
 is_named() { case $(nginx_name "$1") in "$2" | "$2 "*) ;; *) return 1 ;; esac; }
 
+# source_in DIR: nginx's source, which OpenResty carries in a bundle.
+source_in() {
+    local dir
+    for dir in "$1" "$1"/bundle/nginx-*; do
+        if [ -f "$dir/src/core/nginx.h" ]; then (cd "$dir" && pwd); return; fi
+    done
+    return 1
+}
+
 nginx_version() { nginx_name "$1" | sed 's,^[^/]*/\([0-9.]*\).*,\1,'; }
 
 # nginx compares this text of a module with its own before it loads it (NGX_MODULE_SIGNATURE).

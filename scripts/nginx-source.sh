@@ -10,17 +10,12 @@ set -euo pipefail
 
 nginx=$(nginx_binary)
 [[ $(nginx_name "$nginx") != Angie/* ]] || die "Angie is not supported: its modules have another interface than nginx's"
-source_dir=${NGINX_SOURCE_DIR:-/usr/share/nginx/src}
-# nginx-dev may be unpacked, and not installed.
-[ -n "${NGINX_SOURCE_DIR:-}" ] || [ -d "$source_dir" ] || source_dir=$HEADERS$source_dir
-# OpenResty and its like carry nginx's source in a bundle.
-if [ ! -f "$source_dir/src/core/nginx.h" ]; then
-    for bundled in "$source_dir"/bundle/nginx-*/; do [ ! -f "$bundled/src/core/nginx.h" ] || source_dir=${bundled%/}; done
-fi
-[ -f "$source_dir/src/core/nginx.h" ] || die "there is no nginx source in $source_dir.
+# Debian's nginx-dev is installed, or unpacked.
+wanted=${NGINX_SOURCE_DIR:-/usr/share/nginx/src}
+[ -n "${NGINX_SOURCE_DIR:-}" ] || [ -d "$wanted" ] || wanted=$HEADERS$wanted
+source_dir=$(source_in "$wanted") || die "there is no nginx source in $wanted.
        $nginx is $(nginx_name "$nginx"): unpack its source, and set NGINX_SOURCE_DIR to that directory
        (for Debian's and Ubuntu's own nginx: install nginx-dev). docs/building.md says where each nginx has its source."
-source_dir=$(cd "$source_dir" && pwd)
 
 # How the nginx was configured, without what has no part in a module: paths, and modules, which may need libraries of their own.
 options_of() {
@@ -82,10 +77,10 @@ part() { sed -n "s/^$1 //p" <<<"$expanded" | sed 's/" *"//g; s/"//g'; }
 is_named "$nginx" "$(part name)" ||
     die "$nginx is $(nginx_name "$nginx"), and the source in $source_dir is $(part name):
        a module must be built from the source of the very nginx that loads it. Set NGINX_SOURCE_DIR to that source."
-wanted=$(signature_of "$nginx")
-[ -z "$wanted" ] || [ "$wanted" = "$(part signature)" ] ||
+signature=$(signature_of "$nginx")
+[ -z "$signature" ] || [ "$signature" = "$(part signature)" ] ||
     die "a module built with $build_dir would not load into $nginx: their signatures differ
-       ($(part signature) and $wanted). Configure the source with that nginx's options (nginx -V)."
+       ($(part signature) and $signature). Configure the source with that nginx's options (nginx -V)."
 
 printf 'export NGINX_SOURCE_DIR=%q\nexport NGINX_BUILD_DIR=%q\n' "$source_dir" "$build_dir"
 [ -z "${CPATH:-}" ] || printf 'export CPATH=%q LIBRARY_PATH=%q\n' "$CPATH" "${LIBRARY_PATH:-}"

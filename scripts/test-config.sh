@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 "$ROOT/scripts/install.sh" test
-exports=$("$ROOT/scripts/fetch-nginx.sh" source)
+exports=$("$ROOT/scripts/fetch-nginx.sh" 1.28.3)
 eval "$exports"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target} BEDROCK_PROFILE=$PROFILE
 

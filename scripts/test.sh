@@ -23,5 +23,6 @@ say "licences"; "$ROOT/scripts/licences.sh"
 say "the crates"; crates
 say "in nginx"; "$ROOT/scripts/test-nginx.sh"
 say "in the wrong nginx"; "$ROOT/scripts/test-wrong-nginx.sh"
+say "one module"; "$ROOT/scripts/test-one-file.sh"
 say "with real clients"; "$ROOT/scripts/test-clients.sh"
 say "make run"; ONCE=1 "$ROOT/scripts/run.sh"

@@ -5,7 +5,7 @@ use warnings;
 use Test::Nginx::Bedrock;
 require './t/gateway.pl';
 
-plan tests => 11;
+plan 'no_plan';     # a block is skipped where nginx has no Lua
 
 run_tests();
 

@@ -192,7 +192,7 @@ GET /status
 --- request
 GET /php/x
 --- error_code: 502
---- response_body_like: ^<html>
+--- response_body_like: (?s)^<.*<hr><center>(?:nginx|openresty|tengine|freenginx)\b
 --- sent_count: 0
 --- error_log
 connect() failed

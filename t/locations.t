@@ -54,7 +54,7 @@ A page.
 --- request
 GET /static/none.txt
 --- error_code: 404
---- response_body_like: <center>nginx
+--- response_body_like: <hr><center>(?:nginx|openresty|tengine|freenginx)\b
 --- sent_count: 0
 --- error_log
 No such file
