@@ -14,6 +14,7 @@ import pytest
 
 from conftest import MODULE, NGINX, eventually, listens
 from network import Servers, private_network
+from ready import certificate
 
 VALID = "valid=200ms"
 ADDRESSES = [f"127.0.1.{n}" for n in range(1, 61)]
@@ -255,6 +256,29 @@ def test_connections_are_counted_over_changes(nginx, dns, servers):
     assert follows(gateway, "127.0.1.1")
     # Gone, and back: those that are still connected belong to the time before.
     assert asked(gateway, 20) == {"127.0.1.1": 20}
+
+
+def test_tls_sessions_are_kept_over_changes(nginx, dns, tmp_path):
+    certificate(tmp_path)
+    listen = "".join(f"listen {address}:8443 ssl;" for address in ADDRESSES[:5])
+    tls = f"ssl_certificate {tmp_path}/gateway.crt; ssl_certificate_key {tmp_path}/gateway.key; ssl_session_cache shared:s:1m;"
+    server = f"server {{ {listen} {tls} location / {{ return 200 $server_addr$ssl_session_reused; }} }}"
+    dns.names["bedrock.test"] = ["127.0.1.1"]
+    upstream_of_tls = "upstream up { bedrock_resolve valid=100ms; server bedrock.test:8443; }"
+    gateway = nginx("location / { proxy_pass https://up; }", server + upstream_of_tls)
+
+    def answers(count):
+        with_tls = lambda: urllib.request.urlopen(gateway.url, timeout=20).read().decode()  # noqa: E731
+        return {with_tls() for _ in range(count)}
+
+    assert answers(1) == {"127.0.1.1."}
+    assert eventually(lambda: answers(1) == {"127.0.1.1r"})
+    for n in range(2, 6):
+        assert all_follow(gateway, lambda: dns.names.update({"bedrock.test": ["127.0.1.1", f"127.0.1.{n}"]}))
+        seen = answers(8)
+        # The new address had a first time; the one that stays had none.
+        assert seen == {"127.0.1.1r", f"127.0.1.{n}.", f"127.0.1.{n}r"}
+    assert "[alert]" not in gateway.errors()
 
 
 @pytest.mark.parametrize("balancer", ["least_conn;", "ip_hash;", "hash $request_id;", "hash $request_id consistent;"])
