@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::script::Kind;
+use crate::{loops, script::Kind};
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +56,12 @@ impl Text {
     /// Text in these pieces.
     pub fn new(pieces: &[&str]) -> Self {
         Self::Pieces(pieces.iter().map(|piece| (*piece).to_owned()).collect())
+    }
+
+    /// Text in pieces of a few characters.
+    pub fn cut(text: &str) -> Self {
+        let characters: Vec<char> = text.chars().collect();
+        Self::Pieces(characters.chunks(12).map(String::from_iter).collect())
     }
 
     /// The pieces, made as they are asked for.
@@ -126,7 +132,7 @@ impl Answer {
             },
             Kind::Tool | Kind::Shell | Kind::Tools => match (tool_result(request.body), kind) {
                 (Some(result), _) => {
-                    let text = Text::new(&["The tool ", "said: ", &result]);
+                    let text = Text::new(&[loops::SAID, &result]);
                     Self {
                         blocks: vec![Block::Text(text)],
                         ..plain
@@ -151,6 +157,15 @@ impl Answer {
                     }
                 }
             },
+            Kind::Agent { calls, called } => {
+                let blocks = step(request.body, *calls, *called);
+                let calls = matches!(blocks.last(), Some(Block::Tool { .. }));
+                Self {
+                    stop_reason: if calls { "tool_use" } else { "end_turn" },
+                    blocks,
+                    ..plain
+                }
+            }
             Kind::Reasoning => {
                 let thought = Text::new(&["The user ", "greets me; ", "so do I."]);
                 let reasoning = Block::Reasoning(thought, Some(SIGNATURE));
@@ -247,27 +262,32 @@ pub struct Request<'a> {
     pub keys: &'a [String],
 }
 
-/// What the first tool result of the last message says, in Converse's or Anthropic's shape.
+/// What the first tool result of the last message says.
 fn tool_result(body: &Value) -> Option<String> {
     let last = body.get("messages")?.as_array()?.last()?;
-    let content = last.get("content")?.as_array()?.iter().find_map(|block| {
-        let anthropic = block.get("type").is_some_and(|kind| kind == "tool_result");
-        let result = if anthropic {
-            Some(block)
-        } else {
-            block.get("toolResult")
-        };
-        result?.get("content")
-    })?;
-    let said = |part: &Value| match part.get("text").and_then(Value::as_str) {
-        Some(text) => text.to_owned(),
-        None => part.get("json").unwrap_or(part).to_string(),
-    };
-    Some(match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(said).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    })
+    loops::results(last).next()
+}
+
+/// A step of a loop of tools: thought, said, called; or its end.
+fn step(body: &Value, calls: usize, called: bool) -> Vec<Block> {
+    let thought = Text::new(&["I have ", "tools ", "to look."]);
+    let mut blocks = vec![Block::Reasoning(thought, Some(SIGNATURE))];
+    match (
+        loops::next_call(body, calls, called),
+        loops::open_results(body).last(),
+    ) {
+        (Some(call), _) => {
+            blocks.push(Block::Text(Text::new(&["I will ", "look."])));
+            blocks.push(Block::Tool {
+                id: call.id,
+                name: call.name,
+                input: Text::cut(&call.input.to_string()),
+            });
+        }
+        (None, Some(result)) => blocks.push(Block::Text(Text::new(&[loops::SAID, result]))),
+        (None, None) => blocks.push(Block::Text(Text::new(&SENTENCE))),
+    }
+    blocks
 }
 
 fn weather() -> Block {

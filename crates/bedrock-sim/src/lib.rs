@@ -22,6 +22,7 @@
 //! | `tool` | a call of `get_weather` with `{"city": "Paris"}`; its result, when the last message has one, is quoted |
 //! | `shell` | a call of `Bash` with `{"command": "echo shell-$((6*7))"}`; its result likewise |
 //! | `tools` | text, then calls of `get_weather` and `get_time`; the first result is quoted in the same way |
+//! | `agent` (`calls-N`, 3; `called`) | N times reasoning, text and a call of a tool that the request has: its shell, else its first; then the last result is quoted, or the last tool called |
 //! | `reasoning` | reasoning with a signature, then text |
 //! | `cached` | 10 input, 20 output, 1000 cache read, 200 cache written tokens (150 for 1h, 50 for 5m) |
 //! | `max-tokens`, `stop-sequence`, `guardrail`, `filtered`, `context-window`, `new-stop` | another stop reason, the last an unknown one |
@@ -69,6 +70,7 @@ pub mod embeddings;
 pub mod errors;
 pub mod invoke;
 pub mod journal;
+pub mod loops;
 pub mod manner;
 pub mod operations;
 pub mod perform;

@@ -13,12 +13,10 @@ pub fn of_family(family: &Family, request: &Value, answer: Answer) -> Answer {
     if family.is_unknown() {
         return answer;
     }
-    let mut calls = 0;
     let blocks = answer.blocks.into_iter().filter_map(|block| match block {
         Block::Reasoning(text, signature) => reasoning(family, request, text, signature),
         Block::Tool { id, name, input } => {
-            let id = id_of(family, id, &name, calls);
-            calls += 1;
+            let id = id_of(family, id, &name);
             Some(Block::Tool { id, name, input })
         }
         other => Some(other),
@@ -52,12 +50,13 @@ fn forced(request: &Value, mut answer: Answer) -> Answer {
     answer
 }
 
-fn id_of(family: &Family, id: String, name: &str, number: usize) -> String {
+fn id_of(family: &Family, id: String, name: &str) -> String {
+    // The digits at the end tell the stand-in's calls from each other.
+    let digits = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     if family.tools.id.contains("functions.name") {
-        format!("functions.{name}:{number}")
+        let number: u64 = digits.parse().unwrap_or_default();
+        format!("functions.{name}:{}", number.saturating_sub(1))
     } else if family.tools.id.starts_with("^[a-zA-Z0-9]{9}") {
-        // The digits at the end tell the stand-in's calls from each other.
-        let digits = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
         format!("Sim00{digits}")
     } else {
         id

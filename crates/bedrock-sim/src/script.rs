@@ -44,6 +44,13 @@ pub enum Kind {
     Shell,
     /// Text and two parallel tool calls, or the first result quoted.
     Tools,
+    /// A loop of that many calls of a tool that the request has, each thought about, then the last result quoted.
+    Agent {
+        /// How many.
+        calls: usize,
+        /// Whether the end is a call, too.
+        called: bool,
+    },
     /// Reasoning with a signature, then text.
     Reasoning,
     /// Cached tokens in the usage.
@@ -177,6 +184,13 @@ impl Outcome {
             "tool" => Kind::Tool,
             "shell" => Kind::Shell,
             "tools" => Kind::Tools,
+            "agent" => {
+                let calls = options.number("calls", 3, 1000)?;
+                Kind::Agent {
+                    calls: usize::try_from(calls).unwrap_or_default(),
+                    called: options.take("called").is_some(),
+                }
+            }
             "reasoning" => Kind::Reasoning,
             "cached" => Kind::Cached,
             "max-tokens" => Kind::Stop("max_tokens"),
