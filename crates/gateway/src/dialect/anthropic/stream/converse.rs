@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::super::response::{open_message, write_stop};
 use super::super::{Reply, citation, write_usage};
+use super::blocks::{Blocks, Kind, write};
 use super::{redacted, write_error, write_ping};
 use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, ReasoningDelta,
@@ -12,7 +13,7 @@ use crate::bedrock::event::{
 use crate::bedrock::stop::Stop;
 use crate::bedrock::usage::Usage;
 use crate::dialect::shown::{NO_PICTURE, Pictures, UNKNOWN, Whole, call_id};
-use crate::dialect::{EventWriter, Incoming, MOST_OPEN, Meta};
+use crate::dialect::{EventWriter, Incoming, Meta};
 use crate::json::text::{Literal, Text};
 use crate::json::writer::Writer;
 use crate::refusal::Refusal;
@@ -23,12 +24,7 @@ pub struct Stream {
     reply: Reply,
     meta: Meta,
     begun: bool,
-    /// The number of the next block.
-    next: u64,
-    /// What a delta begins with, up to its kind, and the number of its block; most follow one of the same block.
-    delta_head: (u64, Vec<u8>),
-    /// Blocks that have begun and not ended.
-    open: Vec<OpenBlock>,
+    blocks: Blocks,
     /// The number at Bedrock of a text that has ended there, and here waits for sources that stand in a block of their own.
     ended: Option<u64>,
     sources: Sources,
@@ -52,24 +48,6 @@ struct Sources {
     size: usize,
 }
 
-#[derive(Debug)]
-struct OpenBlock {
-    /// Its number at Bedrock.
-    block: u64,
-    /// Its number here.
-    index: u64,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Thinking,
-    /// One that is given as a whole.
-    Whole,
-    ToolUse,
-}
-
 impl Stream {
     /// For an answer to a request that said `reply`.
     pub fn new(reply: &Reply, meta: &Meta) -> Self {
@@ -77,9 +55,7 @@ impl Stream {
             reply: reply.clone(),
             meta: meta.clone(),
             begun: false,
-            next: 0,
-            delta_head: (0, delta_head(0)),
-            open: Vec::new(),
+            blocks: Blocks::default(),
             ended: None,
             sources: Sources::default(),
             pictures: Pictures::default(),
@@ -135,9 +111,10 @@ impl Stream {
         }
         // Input of a call that was never announced has nothing to belong to.
         if let Some(input) = delta.tool_input.filter(|input| !input.is_empty())
-            && let Some(index) = self.find(block, Kind::ToolUse)
+            && let Some(index) = self.blocks.find(block, Kind::ToolUse)
         {
-            self.delta(index, b"\"input_json_delta\",\"partial_json\":", input, out);
+            self.blocks
+                .delta(index, b"\"input_json_delta\",\"partial_json\":", input, out);
         }
         if let Some(reasoning) = &delta.reasoning_content {
             self.reasoning(block, reasoning, out);
@@ -148,14 +125,15 @@ impl Stream {
         if let Some(image) = delta.image {
             self.pictures.delta(block, image);
         }
-        if delta.unknown && self.find(block, Kind::Text).is_none() {
+        if delta.unknown && self.blocks.find(block, Kind::Text).is_none() {
             self.say(block, UNKNOWN, out);
         }
     }
 
     fn say(&mut self, block: u64, text: Literal<'_>, out: &mut Vec<u8>) {
         let index = self.index_of(block, Kind::Text, out);
-        self.delta(index, b"\"text_delta\",\"text\":", text, out);
+        self.blocks
+            .delta(index, b"\"text_delta\",\"text\":", text, out);
     }
 
     fn picture(&mut self, block: u64, whole: &Whole, out: &mut Vec<u8>) {
@@ -178,11 +156,13 @@ impl Stream {
     fn reasoning(&mut self, block: u64, reasoning: &ReasoningDelta<'_>, out: &mut Vec<u8>) {
         if let Some(text) = reasoning.text.filter(|text| !text.is_empty()) {
             let index = self.index_of(block, Kind::Thinking, out);
-            self.delta(index, b"\"thinking_delta\",\"thinking\":", text, out);
+            self.blocks
+                .delta(index, b"\"thinking_delta\",\"thinking\":", text, out);
         }
         if let Some(signature) = reasoning.signature.filter(|text| !text.is_empty()) {
             let index = self.index_of(block, Kind::Thinking, out);
-            self.delta(index, b"\"signature_delta\",\"signature\":", signature, out);
+            self.blocks
+                .delta(index, b"\"signature_delta\",\"signature\":", signature, out);
         }
         if let Some(content) = reasoning.redacted_content.filter(|text| !text.is_empty()) {
             let mut w = Writer::new("");
@@ -203,7 +183,7 @@ impl Stream {
         let mut json = Vec::new();
         w.write_to(&mut json);
         let json = String::from_utf8_lossy(&json);
-        match self.find(block, Kind::Text) {
+        match self.blocks.find(block, Kind::Text) {
             Some(index) => self.cite(index, &json, out),
             None => {
                 if self.sources.block != block {
@@ -217,14 +197,16 @@ impl Stream {
 
     fn cite(&mut self, index: u64, json: &str, out: &mut Vec<u8>) {
         let kind = b"\"citations_delta\",\"citation\":";
-        self.delta(index, kind, Literal(json), out);
+        self.blocks.delta(index, kind, Literal(json), out);
     }
 
     /// Sources that had no text of their own go to the text that stands before them. Anthropic refuses an empty text when it
     /// comes back.
     fn settle_sources(&mut self, out: &mut Vec<u8>) {
         let citations = self.sources.take();
-        let ended = self.ended.and_then(|block| self.find(block, Kind::Text));
+        let ended = self
+            .ended
+            .and_then(|block| self.blocks.find(block, Kind::Text));
         if let Some(index) = ended {
             for json in citations {
                 self.cite(index, &json, out);
@@ -242,7 +224,7 @@ impl Stream {
     fn block_stop(&mut self, block: u64, out: &mut Vec<u8>) {
         if let Some(whole) = self.pictures.stop(block) {
             self.picture(block, &whole, out);
-        } else if self.find(block, Kind::Text).is_some() {
+        } else if self.blocks.find(block, Kind::Text).is_some() {
             if self.ended != Some(block) {
                 self.close_ended(out);
             }
@@ -254,28 +236,9 @@ impl Stream {
         }
     }
 
-    /// Writes a delta of the block with this number; `kind` is its type and the name of its value.
-    fn delta(&mut self, index: u64, kind: &[u8], value: Literal<'_>, out: &mut Vec<u8>) {
-        if self.delta_head.0 != index {
-            self.delta_head = (index, delta_head(index));
-        }
-        let (_, head) = &self.delta_head;
-        out.reserve(head.len() + kind.len() + value.0.len() + 4);
-        for piece in [head, kind, value.0.as_bytes(), b"}}\n\n"] {
-            out.extend_from_slice(piece);
-        }
-    }
-
-    fn find(&self, block: u64, kind: Kind) -> Option<u64> {
-        self.open
-            .iter()
-            .find(|open| open.block == block && open.kind == kind)
-            .map(|open| open.index)
-    }
-
     /// The number of the block that this kind of delta belongs to, which begins here if it has not yet.
     fn index_of(&mut self, block: u64, kind: Kind, out: &mut Vec<u8>) -> u64 {
-        if let Some(index) = self.find(block, kind) {
+        if let Some(index) = self.blocks.find(block, kind) {
             return index;
         }
         self.close_block(block, out);
@@ -305,27 +268,15 @@ impl Stream {
         self.begin(out);
         self.settle_sources(out);
         self.close_ended(out);
-        if let Some(oldest) = self.open.first().filter(|_| self.open.len() >= MOST_OPEN) {
-            self.close_block(oldest.block, out);
+        if let Some(oldest) = self.blocks.first().filter(|_| self.blocks.are_full()) {
+            self.close_block(oldest, out);
         }
-        let index = self.next;
-        self.next += 1;
-        self.open.push(OpenBlock { block, index, kind });
-        write_indexed("content_block_start", index, out);
-        out.extend_from_slice(b",\"content_block\":");
-        content.write_to(out);
-        out.extend_from_slice(b"}\n\n");
-        index
+        self.blocks.open(block, kind, content, out)
     }
 
     fn close_block(&mut self, block: u64, out: &mut Vec<u8>) {
-        let Some(place) = self.open.iter().position(|open| open.block == block) else {
-            return;
-        };
-        let closed = self.open.remove(place);
         self.ended.take_if(|ended| *ended == block);
-        write_indexed("content_block_stop", closed.index, out);
-        out.extend_from_slice(b"}\n\n");
+        self.blocks.close(block, out);
     }
 
     fn message_stop(&mut self, event: &MessageStop<'_>, out: &mut Vec<u8>) {
@@ -337,7 +288,7 @@ impl Stream {
             self.picture(u64::MAX, &whole, out);
         }
         self.settle_sources(out);
-        while let Some(block) = self.open.first().map(|open| open.block) {
+        while let Some(block) = self.blocks.first() {
             self.close_block(block, out);
         }
         let word = event.stop_reason.as_deref().unwrap_or_default();
@@ -425,37 +376,6 @@ impl EventWriter for Stream {
     fn tells_errors(&self) -> bool {
         true
     }
-}
-
-/// Writes an event that has these members beside its type.
-fn write(name: &str, members: Writer<'_>, out: &mut Vec<u8>) {
-    for piece in ["event: ", name, "\ndata: {\"type\":\"", name, "\","] {
-        out.extend_from_slice(piece.as_bytes());
-    }
-    members.write_to(out);
-    out.extend_from_slice(b"}\n\n");
-}
-
-/// Writes an event about a block, up to what more it says.
-fn write_indexed(name: &str, index: u64, out: &mut Vec<u8>) {
-    let index = index.to_string();
-    for piece in [
-        "event: ",
-        name,
-        "\ndata: {\"type\":\"",
-        name,
-        "\",\"index\":",
-        &index,
-    ] {
-        out.extend_from_slice(piece.as_bytes());
-    }
-}
-
-fn delta_head(index: u64) -> Vec<u8> {
-    let mut head = Vec::new();
-    write_indexed("content_block_delta", index, &mut head);
-    head.extend_from_slice(b",\"delta\":{\"type\":");
-    head
 }
 
 /// How many bytes of sources wait for the text that they belong to.

@@ -1,6 +1,7 @@
 //! Answers as server-sent events: `invoke` has what a model of Anthropic's streams itself, `converse` the events of Converse.
 //! <https://docs.claude.com/en/docs/build-with-claude/streaming>
 
+mod blocks;
 mod converse;
 mod invoke;
 
