@@ -751,6 +751,36 @@ fn messages_for_claude() -> Vec<(&'static str, bool, String)> {
             true,
             blocks(r#"{"content":[{"cache_control":{"scope":0}}]}"#),
         ),
+        (
+            "calls without results",
+            true,
+            turns(r#"{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}"#),
+        ),
+        (
+            "a turn of calls",
+            true,
+            many(
+                &format!(r#"{model}"messages":[{{"role":"assistant","content":["#),
+                |index| format!(r#"{{"type":"tool_use","id":"{index}"}}"#),
+                "]}]}",
+            ),
+        ),
+        (
+            "results without calls",
+            true,
+            blocks(r#"{"type":"tool_result","tool_use_id":"a"}"#),
+        ),
+        (
+            "results of text without calls",
+            true,
+            blocks(r#"{"type":"tool_result","tool_use_id":"a","content":"b"}"#),
+        ),
+        ("blank texts", true, blocks(r#"{"type":"text","text":" "}"#)),
+        (
+            "searches of the web",
+            true,
+            tools(r#"{"type":"web_search_1"}"#),
+        ),
         ("empty tools", true, tools("{}")),
         ("tools", true, tools(r#"{"custom":0}"#)),
         (

@@ -45,6 +45,12 @@ impl<'a> Splice<'a> {
         self.changed = true;
     }
 
+    /// Puts another part of the old text at `at`.
+    pub fn copy(&mut self, at: usize, part: Range<usize>) {
+        self.replace(at..at, b"");
+        self.keep(part);
+    }
+
     /// The pieces of the new text; `None` if nothing has changed.
     pub fn into_segments(mut self) -> Option<Vec<Segment>> {
         if !self.changed {
@@ -58,6 +64,10 @@ impl<'a> Splice<'a> {
     fn keep_up_to(&mut self, end: usize) {
         let kept = self.done..end.max(self.done);
         self.done = kept.end;
+        self.keep(kept);
+    }
+
+    fn keep(&mut self, kept: Range<usize>) {
         if kept.len() >= WORTH_KEEPING {
             self.flush();
             let place = self.start + kept.start..self.start + kept.end;
@@ -161,8 +171,9 @@ mod tests {
             splice.cut(0..1);
             splice.replace(2..3, b"XY");
             splice.replace(6..6, b"!");
+            splice.copy(6, 0..2);
         });
-        assert_eq!(new.as_deref(), Some("bXYdef!"));
+        assert_eq!(new.as_deref(), Some("bXYdef!ab"));
         assert_eq!(spliced(document, 2..8, |_| {}), None);
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::survey::{DEPTH, Place, is_blank};
-use super::walk::{Fate, Fit, Pieces, Walk};
+use super::walk::{Fate, Fit, More, Pieces, Walk};
 use crate::body::Segment;
 use crate::dialect::anthropic::request::wants::is_tool_search;
 use crate::family::Changes;
@@ -61,7 +61,9 @@ pub fn system(
     }
     Walk::over(document, place, fit, changes, State::default(), |walk| {
         walk.state.depth = 1;
-        walk.elements_and(b"", block_fate, |_| more)
+        walk.elements_and(b"", block_fate, |_| {
+            more.map(More::New).into_iter().collect()
+        })
     })
     .0
 }
@@ -79,8 +81,8 @@ struct State {
     ledger: Option<Ledger>,
     /// Results that are to stand before all that the message says.
     first: String,
-    /// Blocks that are to stand after it.
-    last: Vec<String>,
+    /// What results without a call say, which is to stand after it.
+    last: Vec<More>,
     /// What the call is called now that the next result belongs to.
     id: Option<String>,
 }
@@ -126,19 +128,21 @@ fn missing(walk: &mut Walking<'_, '_>, place: Place) -> String {
 }
 
 /// What follows the last message.
-fn at_the_end(walk: &mut Walking<'_, '_>) -> Option<String> {
+fn at_the_end(walk: &mut Walking<'_, '_>) -> Vec<More> {
     let results = missing(walk, Place::Last);
     if !results.is_empty() {
         walk.changes.complete("results of calls");
-        return Some(format!(r#"{{"role":"user","content":[{results}]}}"#));
+        return vec![More::New(format!(
+            r#"{{"role":"user","content":[{results}]}}"#
+        ))];
     }
     let family = walk.fit.family;
     if !walk.fit.survey.model_ends || !family.claude || family.turns.prefill {
-        return None;
+        return Vec::new();
     }
     walk.changes.complete("a last turn of the user's");
     let text = Value::from(GO_ON);
-    Some(format!(r#"{{"role":"user","content":{text}}}"#))
+    vec![More::New(format!(r#"{{"role":"user","content":{text}}}"#))]
 }
 
 fn message(walk: &mut Walking<'_, '_>) -> Result<(), Wrong> {
@@ -231,11 +235,10 @@ fn blocks(walk: &mut Walking<'_, '_>) -> Result<(), Wrong> {
             .replace(here..here, format!("{first}{comma}").as_bytes());
     }
     walk.elements_and(NOTHING_BLOCK.as_bytes(), block_fate, |walk| {
-        let last = match walk.state.depth {
+        match walk.state.depth {
             1 => std::mem::take(&mut walk.state.last),
             _ => Vec::new(),
-        };
-        (!last.is_empty()).then(|| last.join(","))
+        }
     })
 }
 
@@ -312,25 +315,21 @@ fn result_fate<'t, 'f>(walk: &mut Walking<'t, 'f>) -> Fated<'t, 'f> {
         }
         Belongs::Nowhere => {
             let said = walk.next_member("content").unwrap_or_default();
-            walk.state.last.push(blocks_of(said));
+            let said = walk.place_of(said).and_then(|place| blocks_of(said, place));
+            walk.state.last.extend(said);
             Fate::Cut("ids of results without a call")
         }
     }
 }
 
-/// What a result says, as blocks of the message.
-fn blocks_of(content: &str) -> String {
-    match content.as_bytes().first() {
-        Some(b'"') if !is_blank(content) => format!(r#"{{"type":"text","text":{content}}}"#),
-        Some(b'[') => {
-            let inside = content.get(1..content.len().saturating_sub(1));
-            let inside = inside.unwrap_or_default().trim();
-            match inside.is_empty() {
-                true => text_block(NO_RESULT),
-                false => inside.to_owned(),
-            }
+/// What a result says, which stands in this place, as blocks of the message; `None` if nothing.
+fn blocks_of(content: &str, place: Range<usize>) -> Option<More> {
+    match content.as_bytes().first()? {
+        b'"' if !is_blank(content) => Some(More::Old(r#"{"type":"text","text":"#, place, "}")),
+        b'[' if !inside_of_list(&Cursor::new(content))?.is_empty => {
+            Some(More::Old("", place.start + 1..place.end - 1, ""))
         }
-        _ => text_block(NO_RESULT),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::family::betas::Member;
 use crate::family::{Changes, Family};
 use crate::json::cursor::{Cursor, Wrong};
 use crate::json::splice::{Items, Splice};
-use crate::json::text::Literal;
+use crate::json::text::{Literal, place};
 
 /// By what it is decided.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,9 @@ pub struct Walk<'t, 'f, S> {
     pub changes: &'f mut Changes,
     /// What is known so far.
     pub state: S,
-    /// Where the value begins in the document.
+    /// The value.
+    text: &'t str,
+    /// Where it begins in the document.
     start: usize,
 }
 
@@ -65,6 +67,14 @@ pub enum Fate<'t, 'f, S> {
     Into(Inside<'t, 'f, S>),
 }
 
+/// What is added at the end.
+pub enum More {
+    /// New text.
+    New(String),
+    /// A part of the value that is walked, between two new texts.
+    Old(&'static str, Range<usize>, &'static str),
+}
+
 /// What is done inside a value.
 pub type Inside<'t, 'f, S> = fn(&mut Walk<'t, 'f, S>) -> Result<(), Wrong>;
 
@@ -78,8 +88,10 @@ impl<'t, 'f, S> Walk<'t, 'f, S> {
         state: S,
         inside: impl FnOnce(&mut Self) -> Result<(), Wrong>,
     ) -> (Pieces, S) {
+        let text = document.get(place.clone()).unwrap_or_default();
         let mut walk = Self {
-            cursor: Cursor::new(document.get(place.clone()).unwrap_or_default()),
+            cursor: Cursor::new(text),
+            text,
             start: place.start,
             splice: Splice::new(document, place),
             fit,
@@ -95,6 +107,11 @@ impl<'t, 'f, S> Walk<'t, 'f, S> {
     /// Where in the document the next value begins.
     pub fn position(&mut self) -> usize {
         self.start + self.cursor.position()
+    }
+
+    /// Where in the value a piece of it stands.
+    pub fn place_of(&self, piece: &str) -> Option<Range<usize>> {
+        place(self.text, piece)
     }
 
     /// Goes over the members of the object that comes next; `fate` decides on each, whose value comes next then.
@@ -121,7 +138,11 @@ impl<'t, 'f, S> Walk<'t, 'f, S> {
             self.item(start, fate, &mut items)?;
         }
         let close = self.cursor.mark();
-        self.close(items, close, b"", more);
+        let more: Vec<More> = more
+            .into_iter()
+            .map(|more| More::New(more.to_owned()))
+            .collect();
+        self.close(items, close, b"", &more);
         Ok(())
     }
 
@@ -131,15 +152,15 @@ impl<'t, 'f, S> Walk<'t, 'f, S> {
         instead: &[u8],
         fate: impl Fn(&mut Self) -> Fate<'t, 'f, S>,
     ) -> Result<(), Wrong> {
-        self.elements_and(instead, fate, |_| None)
+        self.elements_and(instead, fate, |_| Vec::new())
     }
 
-    /// The same, with more elements, as text, at the end.
+    /// The same, with more elements at the end.
     pub fn elements_and(
         &mut self,
         instead: &[u8],
         fate: impl Fn(&mut Self) -> Fate<'t, 'f, S>,
-        more: impl FnOnce(&mut Self) -> Option<String>,
+        more: impl FnOnce(&mut Self) -> Vec<More>,
     ) -> Result<(), Wrong> {
         if !self.cursor.enter_list()? {
             return Ok(());
@@ -153,27 +174,29 @@ impl<'t, 'f, S> Walk<'t, 'f, S> {
         // Behind the bracket.
         let close = self.cursor.end_of_last() - 1;
         let more = more(self);
-        self.close(items, close, instead, more.as_deref());
+        self.close(items, close, instead, &more);
         Ok(())
     }
 
     /// Ends an object or array, whose last sign stands at `close`.
-    fn close(&mut self, items: Items, close: usize, instead: &[u8], more: Option<&str>) {
+    fn close(&mut self, items: Items, close: usize, instead: &[u8], more: &[More]) {
         let stays = items.any_stay();
-        let all_went = items.close(
-            match more {
-                Some(_) => b"",
-                None => instead,
-            },
-            &mut self.splice,
-        );
-        let Some(more) = more else {
-            return;
-        };
-        let comma = if stays { "," } else { "" };
+        let instead = if more.is_empty() { instead } else { b"" };
+        let all_went = items.close(instead, &mut self.splice);
         let end = all_went.unwrap_or(close);
-        self.splice
-            .replace(end..end, format!("{comma}{more}").as_bytes());
+        for (index, more) in more.iter().enumerate() {
+            if stays || index > 0 {
+                self.splice.replace(end..end, b",");
+            }
+            match more {
+                More::New(text) => self.splice.replace(end..end, text.as_bytes()),
+                More::Old(before, part, after) => {
+                    self.splice.replace(end..end, before.as_bytes());
+                    self.splice.copy(end, part.clone());
+                    self.splice.replace(end..end, after.as_bytes());
+                }
+            }
+        }
     }
 
     fn item(
