@@ -22,6 +22,9 @@ pub fn check(family: &Family, way: &str, flags: &[&str], faults: &mut Faults) {
 }
 
 fn is_known(family: &Family, way: &str, flag: &str) -> bool {
+    if way == "invoke" && is_sent(family, flag) {
+        return true;
+    }
     let mut before: Vec<&str> = Vec::new();
     for row in items(family::beta(), "flags") {
         let families: Vec<&str> = items(row, "families").filter_map(Value::as_str).collect();
@@ -68,6 +71,18 @@ fn covers(words: &str, before: &[&str], family: &Family) -> bool {
         "Sonnet 4" => family.name == "claude-4",
         "Opus 5" => family.name == "claude-5",
         name => family.name == name,
+    }
+}
+
+/// What Claude Code 2.1.330, as Bedrock's client, has in its bodies for a family, whatever the file says.
+fn is_sent(family: &Family, flag: &str) -> bool {
+    match flag {
+        "claude-code-20250219" => family.name == "claude-3-7",
+        "interleaved-thinking-2025-05-14" | "tool-search-tool-2025-10-19" => {
+            family.is_at_least("claude-4")
+        }
+        "thinking-token-count-2026-05-13" => family.is_at_least("claude-4-7"),
+        _ => false,
     }
 }
 
@@ -119,7 +134,14 @@ mod tests {
             "anthropic.claude-sonnet-4-6",
         );
         assert!(knows(old, "invoke", "interleaved-thinking-2025-05-14"));
-        assert!(!knows(new, "invoke", "interleaved-thinking-2025-05-14"));
+        assert!(knows(new, "invoke", "interleaved-thinking-2025-05-14"));
+        assert!(!knows(new, "converse", "interleaved-thinking-2025-05-14"));
+        assert!(knows(
+            "anthropic.claude-opus-5-5",
+            "invoke",
+            "thinking-token-count-2026-05-13"
+        ));
+        assert!(!knows(new, "invoke", "thinking-token-count-2026-05-13"));
         assert!(knows(new, "invoke", "tool-search-tool-2025-10-19"));
         assert!(!knows(new, "converse", "tool-search-tool-2025-10-19"));
         // Bedrock's name for it is another.
