@@ -7,6 +7,8 @@ use crate::{loops, script::Kind};
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
+    /// How many messages there are before it: agents tell messages by ids that this makes.
+    pub turn: usize,
     /// The content, block by block.
     pub blocks: Vec<Block>,
     /// Why it ends, in Converse's words.
@@ -108,7 +110,9 @@ pub struct Cache {
 impl Answer {
     /// The answer of a script to a request.
     pub fn new(kind: &Kind, request: &Request<'_>) -> Self {
+        let messages = request.body.get("messages").and_then(Value::as_array);
         let plain = Self {
+            turn: messages.map_or(0, Vec::len),
             blocks: vec![Block::Text(Text::new(&SENTENCE))],
             stop_reason: "end_turn",
             stop_sequence: None,

@@ -10,7 +10,7 @@ use crate::{
 /// The whole answer.
 pub fn message(answer: &Answer) -> Value {
     let vendor = Vendor::Anthropic { named: true };
-    let mut message = envelope();
+    let mut message = envelope(answer.turn);
     message.insert(
         "content".to_owned(),
         answer.blocks.iter().map(content).collect(),
@@ -27,10 +27,10 @@ pub fn message(answer: &Answer) -> Value {
 }
 
 /// The message that a stream begins with: nothing said yet.
-fn envelope() -> Map<String, Value> {
+fn envelope(turn: usize) -> Map<String, Value> {
     let mut message = Map::new();
     for (name, value) in [
-        ("id", json!("msg_bdrk_Sim0001")),
+        ("id", json!(format!("msg_bdrk_Sim{turn:04}"))),
         ("type", json!("message")),
         ("role", json!("assistant")),
         ("model", json!("claude-bedrock-sim")),
@@ -60,7 +60,7 @@ fn content(block: &Block) -> Value {
 /// The answer as the events of Anthropic's own API, the metrics on the last.
 pub fn chunks(answer: Answer) -> Chunks {
     let stop_reason = Vendor::Anthropic { named: true }.stop_word(answer.stop_reason);
-    let mut message = envelope();
+    let mut message = envelope(answer.turn);
     let mut stop = json!({
         "type": "message_delta",
         "delta": {"stop_reason": stop_reason, "stop_sequence": answer.stop_sequence},
