@@ -268,7 +268,7 @@ fn what_converse_cannot_take_is_refused_by_name() {
             "messages[0].content[0].input",
         ),
         (
-            message(json!([{"type": "server_tool_use", "id": "a"}])),
+            message(json!([{"type": "fallback", "id": "a"}])),
             "messages[0].content[0].type",
         ),
         (
@@ -288,4 +288,35 @@ fn what_converse_cannot_take_is_refused_by_name() {
             "{with}"
         );
     }
+}
+
+#[test]
+fn what_tools_of_anthropics_own_left_is_left_out() {
+    let sent = converse(
+        "amazon.nova-pro-v1:0",
+        json!({"messages": [
+            {"role": "user", "content": "News?"},
+            {"role": "assistant", "content": [
+                {"type": "text", "text": "I look."},
+                {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "news"}},
+                {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [
+                    {"type": "web_search_result", "url": "https://e.com", "title": "t", "encrypted_content": "x"}]},
+                {"type": "server_tool_use", "id": "srvtoolu_2", "name": "web_search", "input": {}},
+                {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_2",
+                 "content": {"type": "web_search_tool_result_error", "error_code": "unavailable"}},
+                {"type": "mcp_tool_use", "id": "mcptoolu_1", "name": "a", "server_name": "b", "input": {}},
+                {"type": "mcp_tool_result", "tool_use_id": "mcptoolu_1", "is_error": false, "content": [{"type": "text", "text": "c"}]},
+                {"type": "text", "text": "None.", "citations": [{"type": "web_search_result_location", "url": "https://e.com",
+                    "title": "t", "cited_text": "n", "encrypted_index": "x"}]}]},
+            {"role": "user", "content": [{"type": "container_upload", "file_id": "f"}, {"type": "text", "text": "Thanks."}]},
+        ]}),
+    );
+    assert_eq!(
+        sent["messages"],
+        json!([
+            {"role": "user", "content": [{"text": "News?"}]},
+            {"role": "assistant", "content": [{"text": "I look."}, {"text": "None."}]},
+            {"role": "user", "content": [{"text": "Thanks."}]},
+        ])
+    );
 }

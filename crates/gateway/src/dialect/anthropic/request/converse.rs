@@ -42,7 +42,7 @@ pub fn body<'a>(
     }
     tools::translate(&asked, &mut names, &mut request, &mut changes)?;
     names.settle();
-    messages::translate(&asked, &mut request)?;
+    messages::translate(&asked, &mut request, &mut changes)?;
     request.guardrail =
         guardrail(whole.headers).map(|guardrail| guardrail_config(&guardrail).into());
     let mut fitted = whole.called.fit(&mut request, settings)?;

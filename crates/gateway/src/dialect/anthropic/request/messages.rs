@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::message::{Block as ClientBlock, CacheControl, MediaSource, Message, MessagesRequest};
+use super::wants::{LEFT_BY_SERVER_TOOLS, is_left_by_server_tool};
 use crate::bedrock::converse::media::{
     DocumentFormat, document_format, document_name, image_format, is_base64,
     make_document_names_unique,
@@ -14,6 +15,7 @@ use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Place, Role};
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::parameter::Path;
+use crate::family::Changes;
 use crate::json::object;
 use crate::json::strict::Object;
 use crate::json::text::Text;
@@ -27,10 +29,11 @@ use crate::refusal::Refusal;
 pub fn translate<'a>(
     asked: &MessagesRequest<'a>,
     request: &mut ConverseRequest<'a>,
+    changes: &mut Changes,
 ) -> Result<(), Refusal> {
     let body = Path::Body;
     if let Some(system) = asked.system {
-        add_system(system, &body.member("system"), request)?;
+        add_system(system, &body.member("system"), request, changes)?;
     }
     let at = body.member("messages");
     asked.messages.each(&at, |Object(message), at| {
@@ -40,7 +43,7 @@ pub fn translate<'a>(
             "user" => Role::User,
             "assistant" => Role::Assistant,
             "system" if request.messages.is_empty() => {
-                return add_system(message.content, &content_at, request);
+                return add_system(message.content, &content_at, request, changes);
             }
             "system" => Role::System,
             _ => {
@@ -50,7 +53,7 @@ pub fn translate<'a>(
             }
         };
         let mut said = request.begin_turn();
-        blocks(message.content, &content_at, request, &mut said)?;
+        blocks(message.content, &content_at, request, &mut said, changes)?;
         if role == Role::System && !request.is_text(said) {
             return Err(content_at.refuse(ONLY_TEXT));
         }
@@ -80,9 +83,10 @@ fn add_system<'a>(
     content: OneOf<'a>,
     at: &Path<'_>,
     request: &mut ConverseRequest<'a>,
+    changes: &mut Changes,
 ) -> Result<(), Refusal> {
     let mut said = request.begin_turn();
-    blocks(content, at, request, &mut said)?;
+    blocks(content, at, request, &mut said, changes)?;
     match request.instruct(said) {
         true => Ok(()),
         false => Err(at.refuse(ONLY_TEXT)),
@@ -97,6 +101,7 @@ fn blocks<'a>(
     at: &Path<'_>,
     request: &mut ConverseRequest<'a>,
     said: &mut Said,
+    changes: &mut Changes,
 ) -> Result<(), Refusal> {
     match content {
         OneOf::Short(Given(text)) => {
@@ -107,9 +112,13 @@ fn blocks<'a>(
         OneOf::Long(parts) => {
             let parts = parts.elements(at)?;
             parts.each(at, |Object(part): Object<ClientBlock<'_>>, at| {
-                match block(&part, at, request, said)? {
-                    Block::Text(text) => request.push_text(said, text),
-                    block => request.push(said, block),
+                if is_left_by_server_tool(&part.kind.0) {
+                    changes.leave_out(LEFT_BY_SERVER_TOOLS);
+                } else {
+                    match block(&part, at, request, said, changes)? {
+                        Block::Text(text) => request.push_text(said, text),
+                        block => request.push(said, block),
+                    }
                 }
                 // The point of a text that is left out stands after what came before it.
                 request.end_with(part.cache_control.as_deref().map(cache_point), said);
@@ -125,6 +134,7 @@ fn block<'a>(
     at: &Path<'_>,
     request: &mut ConverseRequest<'a>,
     said: &Said,
+    changes: &mut Changes,
 ) -> Result<Block, Refusal> {
     let strings = &mut request.strings;
     let demanded = |name: &str, given: Option<Given<'a>>| match given {
@@ -161,7 +171,7 @@ fn block<'a>(
             let id = strings.given(demanded("tool_use_id", part.tool_use_id)?);
             let mut given = request.begin_result();
             if let Some(content) = part.content {
-                blocks(content, &at.member("content"), request, &mut given)?;
+                blocks(content, &at.member("content"), request, &mut given, changes)?;
             }
             Block::ToolResult {
                 id,

@@ -138,6 +138,15 @@ pub fn is_tool_search(kind: &str) -> bool {
     kind.starts_with("tool_search_tool_")
 }
 
+/// Whether a block of this type tells of a tool that Anthropic runs itself: in the messages of a conversation that it had part in.
+pub fn is_left_by_server_tool(kind: &str) -> bool {
+    ["server_tool_use", "mcp_tool_use", "container_upload"].contains(&kind)
+        || (kind.ends_with("_tool_result") && kind != "tool_result")
+}
+
+/// How the log names such blocks.
+pub const LEFT_BY_SERVER_TOOLS: &str = "what a tool of Anthropic's own left in the messages";
+
 const SERVER_TOOLS: [(&str, &str); 5] = [
     ("web_search_", "tools[].web_search"),
     ("web_fetch_", "tools[].web_fetch"),

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::survey::{DEPTH, Place, is_blank};
 use super::walk::{Fate, Fit, More, Pieces, Walk};
 use crate::body::Segment;
-use crate::dialect::anthropic::request::wants::is_tool_search;
+use crate::dialect::anthropic::request::wants::{
+    LEFT_BY_SERVER_TOOLS, is_left_by_server_tool, is_tool_search,
+};
 use crate::family::Changes;
 use crate::family::betas::Member;
 use crate::family::calls::{Belongs, Ledger, NO_RESULT};
@@ -277,16 +279,11 @@ fn block_fate<'t, 'f>(walk: &mut Walking<'t, 'f>) -> Fated<'t, 'f> {
             Fate::Value("tool_reference", text_block(&name))
         }
         "tool_result" if walk.state.depth == 1 => result_fate(walk),
-        kind if is_servers(kind) && !stays_of_servers(walk, kind) => {
-            Fate::Cut("what a tool of Anthropic's own left in the messages")
+        kind if is_left_by_server_tool(kind) && !stays_of_servers(walk, kind) => {
+            Fate::Cut(LEFT_BY_SERVER_TOOLS)
         }
         _ => Fate::Into(block),
     }
-}
-
-/// Whether a block tells of a tool that Anthropic runs itself.
-fn is_servers(kind: &str) -> bool {
-    SERVERS.contains(&kind) || (kind.ends_with("_tool_result") && kind != "tool_result")
 }
 
 /// Whether it may stay: that of the search for tools, where that is there.
@@ -298,8 +295,6 @@ fn stays_of_servers(walk: &Walking<'_, '_>, kind: &str) -> bool {
     };
     searches && walk.fit.allows(Member::ToolSearch)
 }
-
-const SERVERS: [&str; 3] = ["server_tool_use", "mcp_tool_use", "container_upload"];
 
 /// A result that belongs to no call is no more than what it says.
 fn result_fate<'t, 'f>(walk: &mut Walking<'t, 'f>) -> Fated<'t, 'f> {
