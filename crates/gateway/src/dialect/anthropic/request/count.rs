@@ -1,11 +1,10 @@
-//! What is to be counted, in either of CountTokens' two forms.
+//! What is to be counted of Claude, in its own of CountTokens' two forms.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html>
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Whole, invoke};
-use crate::bedrock::converse::{ConverseRequest, Inference, NativeFields};
 use crate::body::{Body, Sink};
 use crate::family::Changes;
 use crate::json::object::Object;
@@ -62,34 +61,6 @@ fn base64_of<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> impl Iterator<Item =
         let last = std::mem::take(&mut pending);
         (!last.is_empty()).then(|| STANDARD.encode(last))
     })
-}
-
-/// For others: what would be sent to Converse, as far as it counts.
-///
-/// # Errors
-/// A sentence for the client, as from [`ConverseRequest::write`].
-pub fn of_converse<'a>(
-    request: ConverseRequest<'a>,
-    writer: &mut Writer<'a>,
-) -> Result<(), String> {
-    let request = ConverseRequest {
-        inference: Inference::default(),
-        schema: None,
-        response_fields: None,
-        guardrail: None,
-        native_fields: NativeFields {
-            given: None,
-            ..request.native_fields
-        },
-        ..request
-    };
-    writer.open('{');
-    writer.key("input").open('{');
-    writer.key("converse");
-    request.write(writer)?;
-    writer.close('}');
-    writer.close('}');
-    Ok(())
 }
 
 /// How much is encoded at once.

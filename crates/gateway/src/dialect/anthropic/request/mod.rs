@@ -17,8 +17,8 @@ use crate::bedrock::{Operation, model_id};
 use crate::body::{Body, Sink};
 use crate::dialect::body::{object, text};
 use crate::dialect::called::Called;
-use crate::family::facts::Count;
-use crate::family::{Family, Fitted};
+use crate::dialect::count::check_counts;
+use crate::family::Fitted;
 use crate::plan::Headers;
 use crate::refusal::Refusal;
 use crate::request::Request;
@@ -126,20 +126,4 @@ pub(crate) fn translate<'a>(
         },
         fitted,
     })
-}
-
-/// Bedrock counts for some families only.
-fn check_counts(family: &Family) -> Result<(), Refusal> {
-    let where_else = match family.count {
-        Count::Runtime | Count::Unknown => return Ok(()),
-        Count::Mantle => "of its family they are counted by bedrock-mantle only",
-        Count::None => "not of its family",
-    };
-    Err(Refusal::parameter(
-        "model",
-        &format!(
-            "has no count of tokens: Bedrock's CountTokens counts those of Claude 3 to 4.6, {where_else} ({})",
-            family.name
-        ),
-    ))
 }

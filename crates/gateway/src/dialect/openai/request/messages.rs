@@ -3,16 +3,12 @@
 use super::chat::{
     CacheControl, ImageUrl, Message as ClientMessage, Part, ThinkingBlock, ToolCall,
 };
-use super::media;
-
 use crate::bedrock::converse::media::make_document_names_unique;
-use crate::bedrock::converse::names::name_in_request;
 use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Role};
-use crate::dialect::custom::wrapped;
 use crate::dialect::forms::{Elements, Given, OneOf};
 use crate::dialect::parameter::Path;
-use crate::json::object;
+use crate::dialect::requests::{calls, media};
 use crate::json::strict::Object;
 use crate::json::text::Text;
 use crate::refusal::Refusal;
@@ -186,52 +182,32 @@ fn tool_use<'a>(
     at: &Path<'_>,
 ) -> Result<Block, Refusal> {
     let Given(id) = call.id.ok_or_else(|| at.missing("id"))?;
+    let strings = &mut request.strings;
     match call.kind.as_ref().map_or("function", |Text(kind)| kind) {
-        "function" => {}
+        "function" => {
+            let Some(Object(function)) = &call.function else {
+                return Err(at.missing("function"));
+            };
+            let name = strings.given(function.name.0);
+            let at = at.member("function");
+            calls::of_function(
+                (id, name),
+                function.arguments,
+                strings,
+                &at.member("arguments"),
+            )
+        }
         "custom" => {
             let Some(Object(custom)) = &call.custom else {
                 return Err(at.missing("custom"));
             };
-            let strings = &mut request.strings;
-            let (id, name) = (strings.given(id), strings.given(custom.name.0));
-            return Ok(Block::ToolUse {
-                id,
-                name: name_in_request(name, strings),
-                input: strings.add_json(&wrapped(custom.input.0)),
-            });
+            let name = strings.given(custom.name.0);
+            Ok(calls::of_custom((id, name), custom.input.0, strings))
         }
-        _ => {
-            return Err(at
-                .member("type")
-                .refuse("must be \"function\" or \"custom\": Bedrock has no other tools"));
-        }
+        _ => Err(at
+            .member("type")
+            .refuse("must be \"function\" or \"custom\": Bedrock has no other tools")),
     }
-    let Some(Object(function)) = &call.function else {
-        return Err(at.missing("function"));
-    };
-    let strings = &mut request.strings;
-    let input = match function.arguments {
-        Some(Given(arguments)) => {
-            let decoded = arguments.decode();
-            match (decoded.trim().is_empty(), object::parse(&decoded)) {
-                (true, _) => strings.constant_json("{}"),
-                (false, Ok(_)) => strings.given_json_text(arguments),
-                (false, Err(_)) => {
-                    return Err(at
-                        .member("function")
-                        .member("arguments")
-                        .refuse("must be a JSON object as text"));
-                }
-            }
-        }
-        None => strings.constant_json("{}"),
-    };
-    let (id, name) = (strings.given(id), strings.given(function.name.0));
-    Ok(Block::ToolUse {
-        id,
-        name: name_in_request(name, strings),
-        input,
-    })
 }
 
 fn tool_result<'a>(
@@ -315,12 +291,15 @@ fn add_part<'a>(
         "input_audio" => {
             let at = at.member("input_audio");
             let audio = part.input_audio.as_deref();
-            media::audio(audio.ok_or_else(|| at.refuse("is missing"))?, strings, &at)?
+            let audio = audio.ok_or_else(|| at.refuse("is missing"))?;
+            media::audio((audio.data.0, audio.format.0), strings, &at)?
         }
         "file" => {
             let at = at.member("file");
             let file = part.file.as_deref();
-            media::file(file.ok_or_else(|| at.refuse("is missing"))?, strings, &at)?
+            let file = file.ok_or_else(|| at.refuse("is missing"))?;
+            let (data, name) = (file.file_data, file.filename.as_ref());
+            media::file(data, name, strings, &at.member("file_data"))?
         }
         _ => {
             return Err(at.member("type").refuse(

@@ -1,7 +1,6 @@
 //! Chat Completions requests into Converse.
 
 mod chat;
-mod media;
 mod messages;
 mod parameters;
 mod tools;

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::chat::{ChatRequest, ResponseFormat};
-use crate::bedrock::converse::{AskedReasoning, ConverseRequest, NativeFields, Schema};
+use crate::bedrock::converse::{ConverseRequest, Schema};
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::limits::stop_sequences;
 use crate::dialect::parameter::Path;
+use crate::dialect::requests::parameters::{self, Own};
 use crate::json::text::Text;
 use crate::refusal::Refusal;
 
@@ -42,30 +41,17 @@ pub fn translate<'a>(
         None => None,
         Some(format) => schema(format)?,
     };
-    request.reasoning = AskedReasoning {
-        effort: effort(chat.reasoning_effort.as_ref())?,
-        effort_switches: true,
-        thinking: None,
+    request.reasoning = parameters::reasoning("reasoning_effort", chat.reasoning_effort.as_ref())?;
+    request.service_tier = parameters::service_tier(chat.service_tier.as_ref())?;
+    request.metadata = parameters::metadata(chat.metadata)?;
+    let own = Own {
+        guardrail: chat.guardrail,
+        performance: chat.performance,
+        native_fields: chat.native_fields,
+        response_fields: chat.response_fields,
+        prompt_variables: chat.prompt_variables,
     };
-    request.service_tier = service_tier(chat.service_tier.as_ref())?;
-    // Bedrock takes no empty map here.
-    let is_empty = |json: &str| json.trim_matches(['{', '}']).trim().is_empty();
-    request.metadata = object("metadata", chat.metadata)?.filter(|json| !is_empty(json));
-    request.guardrail = object("guardrailConfig", chat.guardrail)?;
-    request.performance = object("performanceConfig", chat.performance)?;
-    request.prompt_variables = object("promptVariables", chat.prompt_variables)?;
-    request.response_fields = match chat.response_fields.map(RawValue::get) {
-        Some(json) if !json.starts_with('[') => {
-            let name = "additionalModelResponseFieldPaths";
-            return Err(Refusal::parameter(name, "must be an array"));
-        }
-        json => json.map(Cow::Borrowed),
-    };
-    request.native_fields = NativeFields {
-        given: object("additionalModelRequestFields", chat.native_fields)?,
-        added: Vec::new(),
-    };
-    Ok(())
+    own.put_into(request)
 }
 
 fn refuse_what_cannot_be_done(chat: &ChatRequest<'_>) -> Result<(), Refusal> {
@@ -120,65 +106,20 @@ fn schema<'a>(format: &ResponseFormat<'a>) -> Result<Option<Schema<'a>>, Refusal
     match format.kind.0.as_ref() {
         "text" | "json_object" => Ok(None),
         "json_schema" => {
-            let given = format.json_schema.as_ref();
-            let name = "response_format.json_schema.schema";
-            let schema = object(name, given.and_then(|given| given.schema))?;
-            let (Some(given), Some(schema)) = (given, schema) else {
-                return Err(Refusal::parameter(name, "is missing"));
-            };
-            Ok(Some(Schema {
-                schema,
-                name: not_empty(given.name.as_ref()),
-                description: not_empty(given.description.as_ref()),
-            }))
+            let given = format.json_schema.as_deref();
+            let schema = parameters::schema(
+                "response_format.json_schema.schema",
+                given.and_then(|given| given.schema),
+                (
+                    given.and_then(|given| given.name.as_ref()),
+                    given.and_then(|given| given.description.as_ref()),
+                ),
+            )?;
+            Ok(Some(schema))
         }
         _ => Err(Refusal::parameter(
             "response_format.type",
             "must be \"text\", \"json_object\" or \"json_schema\"",
         )),
     }
-}
-
-fn effort<'a>(effort: Option<&Text<'a>>) -> Result<Option<Cow<'a, str>>, Refusal> {
-    let Some(Text(effort)) = effort else {
-        return Ok(None);
-    };
-    match effort.as_ref() {
-        word if (1..=16).contains(&word.len()) => Ok(Some(effort.clone())),
-        _ => Err(Refusal::parameter(
-            "reasoning_effort",
-            "must be \"none\", \"minimal\", \"low\", \"medium\", \"high\", \"xhigh\" or \"max\"",
-        )),
-    }
-}
-
-fn service_tier<'a>(tier: Option<&Text<'a>>) -> Result<Option<Cow<'a, str>>, Refusal> {
-    let Some(Text(tier)) = tier else {
-        return Ok(None);
-    };
-    match tier.as_ref() {
-        // Bedrock has no scale tier, and OpenAI uses none either where a client has not bought it.
-        "auto" | "scale" => Ok(None),
-        "fast" => Ok(Some("priority".into())),
-        "default" | "flex" | "priority" | "reserved" => Ok(Some(tier.clone())),
-        _ => Err(Refusal::parameter(
-            "service_tier",
-            "must be \"auto\", \"default\", \"flex\", \"priority\", \"fast\" or \"reserved\"",
-        )),
-    }
-}
-
-/// A member that goes on as it is, once it is sure that it is an object.
-fn object<'a>(name: &str, raw: Option<&'a RawValue>) -> Result<Option<Cow<'a, str>>, Refusal> {
-    match raw.map(RawValue::get) {
-        None => Ok(None),
-        Some(json) if json.starts_with('{') => Ok(Some(Cow::Borrowed(json))),
-        Some(_) => Err(Refusal::parameter(name, "must be an object")),
-    }
-}
-
-/// Bedrock refuses empty names and descriptions.
-fn not_empty<'a>(text: Option<&Text<'a>>) -> Option<Cow<'a, str>> {
-    text.map(|Text(text)| text.clone())
-        .filter(|text| !text.is_empty())
 }

@@ -1,19 +1,18 @@
 //! Tools, and which of them the model may or must call.
 
-use serde_json::value::RawValue;
-
 use super::chat::{
-    AllowedTool, AllowedTools, ChatRequest, Custom, Tool as ClientTool, ToolChoice as ClientChoice,
+    AllowedTool, AllowedTools, ChatRequest, Custom, Function, Tool as ClientTool,
+    ToolChoice as ClientChoice,
 };
 use super::messages::cache_point;
 use crate::bedrock::converse::names::{Names, name_for_bedrock, name_in_request};
 use crate::bedrock::converse::runs::grow;
-use crate::bedrock::converse::strings::{Str, Strings};
+use crate::bedrock::converse::strings::Strings;
 use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
-use crate::dialect::custom::{Customs, SCHEMA, described};
+use crate::dialect::custom::Customs;
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::parameter::Path;
-use crate::json::object;
+use crate::dialect::requests::tools::{self, Allowed, Choice, mode, word};
 use crate::json::strict::Object;
 use crate::refusal::Refusal;
 
@@ -26,153 +25,83 @@ pub fn translate<'a>(
     (names, customs): (&mut Names, &mut Customs),
     request: &mut ConverseRequest<'a>,
 ) -> Result<(), Refusal> {
-    let (choice, allowed) = choice(chat, &mut request.strings)?;
-    if let Some(tools) = chat.tools {
+    let choice = Choice {
+        one_at_a_time: chat.parallel_tool_calls == Some(false),
+        ..choice(chat, &mut request.strings)?
+    };
+    if let Some(list) = chat.tools {
         let at = Path::Body;
-        tools.each(
+        list.each(
             &at.member("tools"),
             |Object(tool): Object<ClientTool<'_>>, at| {
                 let strings = &mut request.strings;
-                let tool = match (tool.kind.0.as_ref(), &tool.custom) {
-                    ("custom", Some(Object(custom))) => {
-                        let point = tool.cache_control.as_deref().map(cache_point);
+                let (item, marked) = match (tool.kind.0.as_ref(), &tool.custom, &tool.function) {
+                    ("custom", Some(Object(custom)), _) => {
                         let tool = custom_tool(custom, names, strings);
                         customs.add(&strings.text(tool.name));
-                        Cached { item: tool, point }
+                        (tool, None)
                     }
-                    ("custom", None) => return Err(at.missing("custom")),
-                    _ => translate_tool(&tool, names, strings, at)?,
+                    ("custom", None, _) => return Err(at.missing("custom")),
+                    ("function", _, Some(Object(function))) => (
+                        function_tool(function, names, strings, at)?,
+                        function.cache_control.as_deref(),
+                    ),
+                    ("function", _, None) => return Err(at.missing("function")),
+                    _ => {
+                        return Err(at.member("type").refuse(
+                            "must be \"function\" or \"custom\": Bedrock has no other tools",
+                        ));
+                    }
                 };
-                let is_allowed = |allowed: &Allowed| allowed.has(tool.item.name, &request.strings);
-                if allowed.as_ref().is_none_or(is_allowed) {
-                    grow(&mut request.tools);
-                    request.tools.push(tool);
-                }
+                let point = tool.cache_control.as_deref().or(marked).map(cache_point);
+                grow(&mut request.tools);
+                request.tools.push(Cached { item, point });
                 Ok(())
             },
         )?;
     }
-    if request.tools.is_empty() {
-        return match choice {
-            Some(ToolChoice::Any | ToolChoice::Tool(_)) => Err(Refusal::parameter(
-                "tool_choice",
-                "asks for a tool, but \"tools\" has none",
-            )),
-            _ => Ok(()),
-        };
-    }
-    if let Some(ToolChoice::Tool(name)) = &choice
-        && !request.has_tool(name)
-    {
-        return Err(Refusal::parameter(
-            "tool_choice",
-            "names a tool that \"tools\" does not have",
-        ));
-    }
-    request.tool_choice = choice;
-    request.one_at_a_time = chat.parallel_tool_calls == Some(false);
-    Ok(())
+    choice.put_into(request)
 }
 
-fn translate_tool<'a>(
-    tool: &ClientTool<'a>,
+fn function_tool<'a>(
+    function: &Function<'a>,
     names: &mut Names,
     strings: &mut Strings<'a>,
     at: &Path<'_>,
-) -> Result<Cached<Tool>, Refusal> {
-    let function = match (tool.kind.0.as_ref(), &tool.function) {
-        ("function", Some(function)) => function,
-        ("function", None) => return Err(at.missing("function")),
-        _ => {
-            return Err(at
-                .member("type")
-                .refuse("must be \"function\" or \"custom\": Bedrock has no other tools"));
-        }
+) -> Result<Tool, Refusal> {
+    let said = tools::Function {
+        name: strings.given(function.name.0),
+        description: function.description,
+        parameters: function.parameters,
+        strict: function.strict.unwrap_or(false),
     };
-    let schema = function.parameters.map_or("{}", RawValue::get);
-    let schema = match object::parse(schema) {
-        Ok(object) if object.members.is_empty() => strings.constant_json(NO_PARAMETERS),
-        Ok(_) => strings.given_json(schema),
-        Err(_) => {
-            let function = at.member("function");
-            return Err(function.member("parameters").refuse("must be an object"));
-        }
-    };
-    let point = tool
-        .cache_control
-        .as_deref()
-        .or(function.cache_control.as_deref());
-    let name = strings.given(function.name.0);
-    // Bedrock refuses empty descriptions.
-    let description = function.description.filter(|text| !text.0.is_empty());
-    Ok(Cached {
-        item: Tool {
-            name: names.of_tool(name, strings),
-            description: description.map(|Given(text)| strings.given(text)),
-            schema,
-            strict: function.strict.unwrap_or(false),
-        },
-        point: point.map(cache_point),
-    })
+    let at = at.member("function");
+    tools::function(said, names, strings, &at.member("parameters"))
 }
 
-/// A tool whose input is text.
 fn custom_tool<'a>(custom: &Custom<'a>, names: &mut Names, strings: &mut Strings<'a>) -> Tool {
     let name = strings.given(custom.name.0);
     let grammar = custom
         .format
         .as_deref()
-        .and_then(|format| format.grammar.as_deref());
-    let description = custom.description.filter(|text| !text.0.is_empty());
-    let description = match (grammar, description) {
-        (None, description) => description.map(|Given(text)| strings.given(text)),
-        (Some(grammar), description) => {
-            let description = description.map(|Given(text)| text.decode());
-            let grammar = (grammar.syntax.0.as_ref(), grammar.definition.0.as_ref());
-            let text = described(description.as_deref().unwrap_or_default(), Some(grammar));
-            Some(strings.add(&text))
-        }
-    };
-    Tool {
-        name: names.of_tool(name, strings),
-        description,
-        schema: strings.constant_json(SCHEMA),
-        strict: false,
-    }
+        .and_then(|format| format.grammar.as_deref())
+        .map(|grammar| (grammar.syntax.0.as_ref(), grammar.definition.0.as_ref()));
+    tools::custom(name, custom.description, grammar, names, strings)
 }
 
-/// The tools that may be called, in the order of their names.
-struct Allowed(Vec<Str>);
-
-impl Allowed {
-    fn new(mut names: Vec<Str>, strings: &Strings<'_>) -> Self {
-        names.sort_unstable_by(|one, other| strings.text(*one).cmp(&strings.text(*other)));
-        Self(names)
-    }
-
-    fn has(&self, name: Str, strings: &Strings<'_>) -> bool {
-        let name = strings.text(name);
-        let found = self
-            .0
-            .binary_search_by(|known| strings.text(*known).cmp(&name));
-        found.is_ok()
-    }
-}
-
-fn choice<'a>(
-    chat: &ChatRequest<'a>,
-    strings: &mut Strings<'a>,
-) -> Result<(Option<ToolChoice<'a>>, Option<Allowed>), Refusal> {
+fn choice<'a>(chat: &ChatRequest<'a>, strings: &mut Strings<'a>) -> Result<Choice<'a>, Refusal> {
     let at = Path::Body;
     let at = at.member("tool_choice");
-    match chat.tool_choice {
-        None => Ok((None, None)),
-        Some(OneOf::Short(Given(word))) => match word.decode().as_ref() {
-            "none" => Ok((Some(ToolChoice::None), None)),
-            word => mode(word, &at).map(|choice| (Some(choice), None)),
-        },
-        Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, strings, &at),
-    }
+    let (choice, allowed) = match chat.tool_choice {
+        None => (None, None),
+        Some(OneOf::Short(Given(text))) => (Some(word(&text.decode(), &at)?), None),
+        Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, strings, &at)?,
+    };
+    Ok(Choice {
+        choice,
+        allowed,
+        ..Choice::default()
+    })
 }
 
 fn long_choice<'a>(
@@ -218,14 +147,3 @@ fn long_choice<'a>(
             .refuse("must be \"function\", \"custom\" or \"allowed_tools\"")),
     }
 }
-
-fn mode(word: &str, at: &Path<'_>) -> Result<ToolChoice<'static>, Refusal> {
-    match word {
-        "auto" => Ok(ToolChoice::Auto),
-        "required" => Ok(ToolChoice::Any),
-        _ => Err(at.refuse("must be \"none\", \"auto\", \"required\" or a tool")),
-    }
-}
-
-/// The schema of a tool without parameters, which Converse wants to see.
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;

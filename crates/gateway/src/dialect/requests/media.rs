@@ -1,6 +1,5 @@
 //! Images, audio and files of a message. Nothing is fetched: what is not in the request must be in S3.
 
-use super::chat::{File, InputAudio};
 use crate::bedrock::converse::media::{
     data_url, document_format_of_file, document_name, image_format, is_base64,
 };
@@ -38,16 +37,15 @@ pub fn image(url: Literal<'_>, strings: &mut Strings<'_>, at: &Path<'_>) -> Resu
     Err(at.refuse("must be a data URL (data:image/png;base64,…): this gateway fetches nothing"))
 }
 
-/// `input_audio`.
+/// `input_audio`: the data and its format.
 ///
 /// # Errors
 /// 400: the data is not base64, or the format no word.
 pub fn audio(
-    audio: &InputAudio<'_>,
+    (data, format): (Literal<'_>, Literal<'_>),
     strings: &mut Strings<'_>,
     at: &Path<'_>,
 ) -> Result<Block, Refusal> {
-    let (Given(data), Given(format)) = (audio.data, audio.format);
     let (data, format) = (strings.given(data), strings.given(format));
     if !is_base64(&strings.text(data)) {
         return Err(at.member("data").refuse("must be base64"));
@@ -65,18 +63,22 @@ pub fn audio(
     })
 }
 
-/// `file`: a document, or an image.
+/// `file_data`, which is at this place, with its `filename`: a document, or an image.
 ///
 /// # Errors
 /// 400: the file is not in the request, or is of no kind that Bedrock takes.
-pub fn file(file: &File<'_>, strings: &mut Strings<'_>, at: &Path<'_>) -> Result<Block, Refusal> {
-    let at = at.member("file_data");
-    let Some(Given(given)) = file.file_data else {
+pub fn file(
+    data: Option<Given<'_>>,
+    filename: Option<&Text<'_>>,
+    strings: &mut Strings<'_>,
+    at: &Path<'_>,
+) -> Result<Block, Refusal> {
+    let Some(Given(given)) = data else {
         return Err(
             at.refuse("is missing: Bedrock keeps no files, so the file must be in the request")
         );
     };
-    let filename = file.filename.as_ref().map(|Text(name)| name.as_ref());
+    let filename = filename.map(|Text(name)| name.as_ref());
     let given = strings.given(given);
     let (image, document, source) = match data_url(given, strings) {
         Some(url) => {
