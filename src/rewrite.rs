@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use gateway::request::{SESSION_ID, is_name};
+use gateway::request::{SESSION_ID, is_name, refuse_upgrade};
 use gateway::target::of_decoded_path;
 use gateway::{Api, Refusal, Target, inspect};
 
@@ -68,7 +68,11 @@ pub fn handler(request: Request) -> isize {
     let target = target(request);
     let api = conf.api.unwrap_or_default();
     let api = api.unwrap_or_else(|| Api::of(&target));
-    let found = inspect(Some(api), request.method(), &target, None);
+    let upgrade = headers::first(request, "upgrade");
+    let found = match refuse_upgrade(api, upgrade.as_deref()) {
+        None => inspect(Some(api), request.method(), &target, None),
+        Some(refusal) => Err(refusal),
+    };
     context.asked.api = Some(api);
     let needs_body = matches!(&found, Ok(found) if found.needs_body());
     let known = context.request().is_some_and(|known| {

@@ -12,7 +12,7 @@ use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
 use gateway::dialect::models;
 use gateway::family::{self, Family, Feature};
-use gateway::settings::{Anthropic, Via};
+use gateway::settings::{Anthropic, ResponsesVia, Via};
 use gateway::{Body, Guardrail, Plan, Refusal, Segment, Settings, Sink, plan_large};
 use zeroize::Zeroizing;
 
@@ -417,6 +417,7 @@ struct Values {
     max_frame_size: usize,
     response_text: usize,
     anthropic_via: Via,
+    responses_via: ResponsesVia,
     anthropic_beta: Betas,
     hold_headers: bool,
 }
@@ -459,6 +460,7 @@ impl Values {
             max_frame_size: conf.max_frame_size.unwrap_or(24 << 20),
             response_text: conf.response_text.unwrap_or(0),
             anthropic_via: conf.anthropic_via.unwrap_or_default(),
+            responses_via: conf.responses_via.unwrap_or_default(),
             anthropic_beta: conf.anthropic_beta.clone().unwrap_or_default(),
             // A subrequest's header goes nowhere, so there is nothing to hold.
             hold_headers: conf.hold_headers.unwrap_or(true) && request.is_main(),
@@ -488,6 +490,7 @@ impl Values {
                 via: self.anthropic_via,
                 beta: self.anthropic_beta.choice(),
             },
+            responses: self.responses_via,
         }
     }
 }

@@ -44,6 +44,7 @@ __DATA__
         bedrock_auth              test;
         bedrock_credentials_timeout 1m;
         bedrock_anthropic_via     invoke;
+        bedrock_responses_via     native;
         bedrock_anthropic_beta    context-1m-2025-08-07 a-*;
         bedrock_client_abort      drain;
         bedrock_max_frame_size    1k;
@@ -63,6 +64,7 @@ __DATA__
         bedrock_auth              $http_x_team;
         bedrock_credentials_timeout 500ms;
         bedrock_anthropic_via     auto;
+        bedrock_responses_via     auto;
         bedrock_anthropic_beta    pass;
         bedrock_client_abort      close;
         bedrock_max_frame_size    24M;
@@ -127,7 +129,7 @@ qr{\[emerg\] .*"bedrock" directive has value "maybe": it must be "on" or "off" i
 
 === bedrock_api: not known
 --- config: bedrock_api grpc;
---- refused: "bedrock_api" directive has value "grpc": it must be "auto", "converse", "openai", "anthropic" or "native"
+--- refused: "bedrock_api" directive has value "grpc": it must be "auto", "converse", "openai", "responses", "anthropic" or "native"
 
 === bedrock_api: twice
 --- config: bedrock_api auto; bedrock_api auto;
@@ -173,6 +175,38 @@ POST /v1/messages
 {"model":"anthropic.x","max_tokens":1,"messages":[{"role":"user","content":"Hi"}]}
 --- access_log
 200 converse api=anthropic
+
+=== bedrock_responses_via: not known
+--- config: bedrock_responses_via invoke;
+--- refused: "bedrock_responses_via" directive has value "invoke": it must be "auto", "converse" or "native"
+
+=== bedrock_responses_via: no value
+--- config: bedrock_responses_via;
+--- refused: invalid number of arguments in "bedrock_responses_via" directive
+
+=== bedrock_responses_via: twice
+--- config: bedrock_responses_via auto; bedrock_responses_via auto;
+--- refused: "bedrock_responses_via" directive is duplicate
+
+=== bedrock_responses_via: a location's own value wins
+--- config
+    bedrock_responses_via converse;
+    location / { bedrock on; bedrock_responses_via native; proxy_pass http://bedrock; }
+--- request
+POST /v1/responses
+{"model":"sim.text","input":"Hi"}
+--- access_log
+200 openai_responses api=responses
+
+=== bedrock_responses_via: comes from the server
+--- config
+    bedrock_responses_via native;
+    location / { bedrock on; proxy_pass http://bedrock; }
+--- request
+POST /v1/responses
+{"model":"sim.text","input":"Hi"}
+--- access_log
+200 openai_responses api=responses
 
 === bedrock_anthropic_beta: no flag
 --- config: bedrock_anthropic_beta a,b;

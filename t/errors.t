@@ -246,7 +246,7 @@ POST /model/sim.throttled/converse
         }
     }
 --- config
-    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+    location / { bedrock on; bedrock_responses_via native; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
 --- request eval
 [map { "POST /$_\n" . '{"model":"any.model","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"max_tokens":5}' }
     'model/any.model/converse', 'model/any.model/converse-stream', 'model/any.model/invoke', 'plain',
@@ -276,7 +276,7 @@ TOKEN-EXAMPLE
         }
     }
 --- config
-    location / { bedrock on; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
+    location / { bedrock on; bedrock_responses_via native; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/aws.sock; }
 --- request eval
 [map { "POST /$_\n" . '{"model":"any.model","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"max_tokens":5}' }
     'model/any.model/converse', 'model/any.model/invoke', 'plain', 'v1/chat/completions', 'v1/messages', 'openai/v1/responses']

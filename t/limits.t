@@ -204,6 +204,8 @@ POST /openai/v1/chat/completions
 --- sent_count: 0
 
 === a response in the background
+--- config
+    location / { bedrock on; bedrock_responses_via native; proxy_pass http://bedrock; }
 --- request
 POST /openai/v1/responses
 {"model":"any.model","input":"Hi","background":true}

@@ -80,9 +80,8 @@ qr/^200 .* in=- out=- .* stream=truncated /
 --- error_log
 stream truncated: the upstream ended it early
 
-=== responses under auto
---- config
-    location / { bedrock on; proxy_pass http://bedrock; }
+=== responses
+--- config eval: $::Native
 --- request eval: $::Responses->('sim.tool', 'false')
 --- sent
 POST /openai/v1/responses
@@ -91,8 +90,7 @@ POST /openai/v1/responses
 qr/^200 openai_responses api=native model=sim\.tool .* in=25 out=12 total=37 .* stop=completed stream=- exception=- tools=1 /
 
 === responses, streamed
---- config
-    location / { bedrock on; proxy_pass http://bedrock; }
+--- config eval: $::Native
 --- request eval: $::Responses->('sim.tools', 'true')
 --- response_body_like eval: qr/\Aevent: response\.created\n.*event: response\.completed\n/s
 --- access_log eval
@@ -170,7 +168,7 @@ POST /model/a.model/converse
 --- http_config
     map $bedrock_requested_model $other { small openai.gpt-oss-20b-1:0; default ""; }
 --- config
-    location / { bedrock on; bedrock_model $other; proxy_pass http://bedrock; }
+    location / { bedrock on; bedrock_api native; bedrock_model $other; proxy_pass http://bedrock; }
 --- request eval: $::Responses->('small', 'false')
 --- sent_body: {"model":"openai.gpt-oss-20b-1:0", "input":"Hi" ,"stream":false}
 
@@ -183,7 +181,7 @@ POST /model/a.model/converse
 === a limit of tokens on a body in a file
 --- config
     location / {
-        bedrock on; bedrock_max_output_tokens 5; client_body_in_file_only clean; proxy_pass http://bedrock;
+        bedrock on; bedrock_api native; bedrock_max_output_tokens 5; client_body_in_file_only clean; proxy_pass http://bedrock;
     }
 --- request eval: $::Responses->('m', 'false')
 --- sent_body: {"model":"m", "input":"Hi" ,"stream":false,"max_output_tokens":5}
@@ -206,7 +204,7 @@ x-amzn-bedrock-guardrailversion: 2
 
 === the client's own key
 --- config
-    location / { bedrock on; bedrock_auth off; proxy_pass http://bedrock; }
+    location / { bedrock on; bedrock_auth off; bedrock_responses_via native; proxy_pass http://bedrock; }
 --- request eval: $::Responses->('m', 'false')
 --- more_headers
 Authorization: Bearer bedrock-api-key-EXAMPLE
@@ -215,9 +213,29 @@ authorization: Bearer bedrock-api-key-EXAMPLE
 --- access_log
 200 openai_responses
 
+=== the client's own key, and a translation
+--- config
+    location / { bedrock on; bedrock_auth off; proxy_pass http://bedrock; }
+--- request eval: $::Responses->('m', 'false')
+--- more_headers
+Authorization: Bearer bedrock-api-key-EXAMPLE
+--- error_code: 403
+--- sent_count: 0
+
+=== the client's own key, on a path that is not Bedrock's
+--- config
+    location / { bedrock on; bedrock_auth off; bedrock_responses_via native; proxy_pass http://bedrock; }
+--- request
+POST /v1/responses
+{"model":"m","input":"Hi"}
+--- more_headers
+Authorization: Bearer bedrock-api-key-EXAMPLE
+--- error_code: 403
+--- sent_count: 0
+
 === the client's own key, and a model that would have to change
 --- config
-    location / { bedrock on; bedrock_auth off; bedrock_alias small m; proxy_pass http://bedrock; }
+    location / { bedrock on; bedrock_auth off; bedrock_responses_via native; bedrock_alias small m; proxy_pass http://bedrock; }
 --- request eval: $::Responses->('small', 'false')
 --- more_headers
 Authorization: Bearer bedrock-api-key-EXAMPLE

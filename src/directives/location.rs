@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::family::{Family, Feature};
-use gateway::settings::{self, Via};
+use gateway::settings::{self, ResponsesVia, Via};
 use gateway::{Api, Guardrail};
 
 use super::observed::Lines;
@@ -51,6 +51,8 @@ pub struct LocationConf {
     pub credentials_timeout: Option<Duration>,
     /// `bedrock_anthropic_via`
     pub anthropic_via: Option<Via>,
+    /// `bedrock_responses_via`
+    pub responses_via: Option<ResponsesVia>,
     /// `bedrock_anthropic_beta`
     pub anthropic_beta: Option<Betas>,
     /// `bedrock_client_abort`
@@ -152,6 +154,7 @@ impl LocationConf {
         inherit(&mut self.auth, &above.auth);
         inherit(&mut self.credentials_timeout, &above.credentials_timeout);
         inherit(&mut self.anthropic_via, &above.anthropic_via);
+        inherit(&mut self.responses_via, &above.responses_via);
         inherit(&mut self.anthropic_beta, &above.anthropic_beta);
         inherit(&mut self.client_abort, &above.client_abort);
         inherit(&mut self.max_frame_size, &above.max_frame_size);

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway::bedrock::{endpoint, model_id};
-use gateway::settings::Via;
+use gateway::settings::{ResponsesVia, Via};
 use gateway::{Api, Guardrail};
 
 use bedrock_credentials::{Environment, Given};
@@ -148,7 +148,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 24] = [
+static DIRECTIVES: [Directive; 25] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -164,6 +164,7 @@ static DIRECTIVES: [Directive; 24] = [
     location(c"bedrock_auth",              NGX_CONF_TAKE12, |conf, cf| once(&mut conf.auth, auth(cf)?)),
     location(c"bedrock_credentials_timeout", NGX_CONF_TAKE1, |conf, cf| once(&mut conf.credentials_timeout, time(cf)?)),
     location(c"bedrock_anthropic_via",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.anthropic_via, anthropic_via(cf)?)),
+    location(c"bedrock_responses_via",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.responses_via, responses_via(cf)?)),
     location(c"bedrock_anthropic_beta",    NGX_CONF_1MORE,  |conf, cf| once(&mut conf.anthropic_beta, anthropic_beta(cf)?)),
     location(c"bedrock_client_abort",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.client_abort, client_abort(cf)?)),
     location(c"bedrock_max_frame_size",    NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_frame_size, frame_size(cf)?)),
@@ -326,10 +327,11 @@ fn api(cf: &Conf) -> Result<Option<Api>, String> {
         "auto" => Ok(None),
         "converse" => Ok(Some(Api::Converse)),
         "openai" => Ok(Some(Api::OpenAi)),
+        "responses" => Ok(Some(Api::Responses)),
         "anthropic" => Ok(Some(Api::Anthropic)),
         "native" => Ok(Some(Api::Native)),
         other => Err(format!(
-            "has value \"{other}\": it must be \"auto\", \"converse\", \"openai\", \"anthropic\" or \"native\""
+            "has value \"{other}\": it must be \"auto\", \"converse\", \"openai\", \"responses\", \"anthropic\" or \"native\""
         )),
     }
 }
@@ -379,6 +381,17 @@ fn anthropic_via(cf: &Conf) -> Result<Via, String> {
         "converse" => Ok(Via::Converse),
         other => Err(format!(
             "has value \"{other}\": it must be \"auto\", \"invoke\" or \"converse\""
+        )),
+    }
+}
+
+fn responses_via(cf: &Conf) -> Result<ResponsesVia, String> {
+    match cf.argument(1) {
+        "auto" => Ok(ResponsesVia::Auto),
+        "converse" => Ok(ResponsesVia::Converse),
+        "native" => Ok(ResponsesVia::Native),
+        other => Err(format!(
+            "has value \"{other}\": it must be \"auto\", \"converse\" or \"native\""
         )),
     }
 }

@@ -41,6 +41,9 @@ fn write_error(request: Request, mut context: Handle, refusal: &Refusal) {
         request.remove_answer_header(name);
         request.add_answer_header(name, value);
     }
+    if refusal.status == 426 {
+        request.add_answer_header("Upgrade", "HTTP/1.1");
+    }
     if refusal.status == 405 {
         request.add_answer_header("Allow", methods(api, &request.target()));
     }

@@ -70,10 +70,12 @@ def test_responses_streamed(client, native):
     assert (log["stream_status"], log["tool_calls"], log["output_tokens"]) == ("complete", "2", "12")
 
 
-def test_responses_need_no_setting(gateway):
-    client = openai_client(gateway.url + "/openai/v1")
-    assert client.responses.create(model="any.sim.text", input="Hello").output_text == TEXT
-    assert gateway.next_log()["api"] == "native"
+def test_responses_of_gpt_5_need_no_setting(gateway):
+    for prefix in ("/openai/v1", "/v1"):
+        client = openai_client(gateway.url + prefix)
+        assert client.responses.create(model="openai.gpt-5.4", input="Hello").output_text == TEXT
+        log = gateway.next_log()
+        assert (log["api"], log["operation"], log["total_tokens"]) == ("responses", "openai_responses", "37")
 
 
 def test_an_error_in_the_stream_is_raised(client, native):

@@ -497,6 +497,7 @@ fn planned(path: &str, body: &str) -> Result<Plan, String> {
             via: Via::Converse,
             beta: gateway::settings::Betas::default(),
         },
+        responses: gateway::settings::ResponsesVia::default(),
     };
     let request = inspect(None, "POST", path, Some(body.as_bytes()))
         .map_err(|refusal| refusal.to_string())?;

@@ -25,6 +25,7 @@ fn requests(criterion: &mut Criterion) {
         response_text: 0,
         hold_headers: true,
         anthropic: Anthropic::default(),
+        responses: Default::default(),
     };
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "bench");
     let headers = [("content-type", "application/json")];

@@ -10,7 +10,7 @@ use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
 use crate::body::{Body, Sink};
 use crate::dialect::body::{text, without_mark};
 use crate::dialect::called::Called;
-use crate::dialect::{Api, Reply, anthropic, beside, converse, native, openai};
+use crate::dialect::{Api, Reply, anthropic, beside, converse, native, openai, responses};
 use crate::family::{Family, Fitted};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
@@ -108,7 +108,18 @@ pub fn plan_large<'a>(
     let accepts_sse = value(headers, "accept")
         .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
     let mut fitted = Fitted::default();
+    let own = own_api(request, operation, &family, settings);
+    if let Some(api) = own {
+        operation = api.operation()(request.stream);
+    }
     let (body, reply) = match request.api {
+        _ if let Some(api) = own => {
+            let model = model.as_deref().unwrap_or_default();
+            (
+                native::vendor::body(api, model, settings, body)?,
+                Reply::AsSent,
+            )
+        }
         Api::Native => (
             native::request::body(operation, model.as_deref(), settings, body)?,
             Reply::AsSent,
@@ -137,6 +148,30 @@ pub fn plan_large<'a>(
                     operation = Operation::Converse;
                 }
                 (body, Reply::OpenAi(reply))
+            }
+        }
+        Api::Responses => {
+            let called = called_by(model.as_deref(), &family, request);
+            let counts = operation == Operation::CountTokens;
+            let asked = responses::request::Asked {
+                model: request.requested_model.as_deref(),
+                called: &called,
+                counts,
+            };
+            let translated = responses::request::translate(&asked, text(body)?, settings, sink)?;
+            let (body, reply);
+            (body, reply, fitted) = translated;
+            if fitted.shape.is_whole {
+                operation = Operation::Converse;
+            }
+            match counts {
+                true => {
+                    // CountTokens takes models, not their profiles.
+                    let counted = model.as_deref().and_then(model_id::foundation_model);
+                    model = counted.map(str::to_owned).or(model);
+                    (body, Reply::InputTokens)
+                }
+                false => (body, Reply::Responses(Box::new(reply))),
             }
         }
         Api::Anthropic => {
@@ -267,12 +302,19 @@ impl Plan {
         let changed = self.body != Body::Unchanged
             || (settings.guardrail.is_some() && takes_guardrail_headers(self.operation))
             || self.model != request.requested_model;
-        if request.api != Api::Native || changed {
+        let prefix = match self.operation {
+            Operation::VendorApi { api, .. } => {
+                let prefix = request.target.path().strip_suffix(api.path());
+                prefix.map(str::len)
+            }
+            _ => (request.api == Api::Native).then_some(request.prefix),
+        };
+        let Some(prefix) = prefix.filter(|_| !changed) else {
             return Err(Refusal::denied(
                 "This gateway does not sign, so it cannot change this request as its rules demand.",
             ));
-        }
-        let target = request.target.from(request.prefix);
+        };
+        let target = request.target.from(prefix);
         if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Refusal::validation(
                 "The path or the query has characters that must be percent-encoded.",
@@ -320,6 +362,26 @@ fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, R
         )));
     }
     Ok(model.to_owned())
+}
+
+/// Bedrock's own API that a request of OpenAI's goes to as it is, because its model is at home there.
+fn own_api(
+    request: &Request,
+    operation: Operation,
+    family: &Family,
+    settings: &Settings<'_>,
+) -> Option<VendorApi> {
+    match request.api {
+        Api::OpenAi if operation.is_converse() && !family.converse && family.own_responses => {
+            Some(VendorApi::OpenAiChat)
+        }
+        Api::Responses
+            if operation.is_converse() && responses::goes_natively(settings.responses, family) =>
+        {
+            Some(VendorApi::OpenAiResponses)
+        }
+        _ => None,
+    }
 }
 
 fn called_by<'c>(model: Option<&'c str>, family: &'c Family, request: &Request) -> Called<'c> {

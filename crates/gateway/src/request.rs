@@ -1,7 +1,7 @@
 //! The first look at a request: what is asked, of which model.
 
 use crate::bedrock::{Operation, path};
-use crate::dialect::{Api, anthropic, body, openai, unserved};
+use crate::dialect::{Api, anthropic, body, openai, responses, unserved};
 use crate::refusal::Refusal;
 use crate::target::{Target, path_of};
 
@@ -56,7 +56,7 @@ pub fn inspect(
         target: target.clone(),
         prefix: 0,
     };
-    if matches!(api, Api::OpenAi | Api::Anthropic)
+    if matches!(api, Api::OpenAi | Api::Responses | Api::Anthropic)
         && let Some((_, what)) = unserved::of(path)
     {
         return Err(unserved::refusal(what));
@@ -91,6 +91,14 @@ pub fn inspect(
             openai::Endpoint::Embeddings => Some((|_| Operation::Invoke) as OfBody),
             openai::Endpoint::Models(model) => list_models(&mut request, model)?,
         },
+        Api::Responses => match responses::endpoint(path) {
+            responses::Endpoint::Create => Some(conversing as OfBody),
+            responses::Endpoint::InputTokens => Some(counting as OfBody),
+            responses::Endpoint::Compact => {
+                return Err(unserved::refusal("/v1/responses/compact"));
+            }
+            responses::Endpoint::Stored => return Err(nothing_stored()),
+        },
         Api::Anthropic => match anthropic::endpoint(path) {
             anthropic::Endpoint::Messages => Some(conversing as OfBody),
             anthropic::Endpoint::CountTokens => Some(counting as OfBody),
@@ -123,6 +131,19 @@ pub fn inspect(
         });
     }
     Ok(request)
+}
+
+/// The refusal of a request that wants to go on as a web socket, as `upgrade`, its header, says: OpenAI has its Responses
+/// there, too, and their clients come back over HTTP at once if they are told so.
+pub fn refuse_upgrade(api: Api, upgrade: Option<&str>) -> Option<Refusal> {
+    let wants = upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"));
+    (api == Api::Responses && wants).then(|| {
+        Refusal::new(
+            426,
+            "UpgradeRequiredException",
+            "This gateway has no web sockets: send the request as an HTTP POST.",
+        )
+    })
 }
 
 /// The methods that a request to `target` may have, as a list for `Allow`.
@@ -168,6 +189,14 @@ fn list_models(request: &mut Request, model: Option<&str>) -> Result<Option<OfBo
     request.operation = Some(Operation::ListModels);
     request.requested_model = model.map(path::decode).transpose()?;
     Ok(None)
+}
+
+fn nothing_stored() -> Refusal {
+    Refusal::new(
+        404,
+        "ResourceNotFoundException",
+        "Nothing is stored here, so there is no response of this id: send the whole conversation in \"input\".",
+    )
 }
 
 fn no_operation() -> Refusal {

@@ -34,6 +34,8 @@ pub struct Settings<'a> {
     pub hold_headers: bool,
     /// How Anthropic's Messages go.
     pub anthropic: Anthropic<'a>,
+    /// `bedrock_responses_via`
+    pub responses: ResponsesVia,
 }
 
 impl Settings<'_> {
@@ -107,6 +109,18 @@ pub enum Via {
     Invoke,
     /// Converse.
     Converse,
+}
+
+/// Which of Bedrock's operations Responses are sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResponsesVia {
+    /// Bedrock's own Responses for the models that are at home there, else Converse.
+    #[default]
+    Auto,
+    /// Converse.
+    Converse,
+    /// Bedrock's own Responses.
+    Native,
 }
 
 /// A guardrail, as `bedrock_guardrail` names it.

@@ -265,6 +265,7 @@ fn call(request: &Value, settings: &Settings<'_>) -> Result<Sent, String> {
         Operation::Invoke => Asked::Invoke,
         Operation::InvokeStream => Asked::InvokeStream,
         Operation::CountTokens => Asked::CountTokens,
+        Operation::VendorApi { .. } => return Err("goes to Bedrock's own API".to_owned()),
         other => panic!("{other:?} has no rules"),
     };
     Ok(Sent {

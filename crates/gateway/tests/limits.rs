@@ -313,8 +313,14 @@ fn an_invoke_cannot_ask_for_more_under_another_name() {
 
 #[test]
 fn background_responses_are_never_sent() {
-    let body = r#"{"model":"m","input":"x","background":true}"#;
-    assert_eq!(outcome("/openai/v1/responses", &settings(), body), Err(403));
+    for (model, status) in [("m", 400), ("openai.gpt-5.4", 403)] {
+        let body = format!(r#"{{"model":"{model}","input":"x","background":true}}"#);
+        assert_eq!(
+            outcome("/openai/v1/responses", &settings(), &body),
+            Err(status),
+            "{model}"
+        );
+    }
 }
 
 #[test]

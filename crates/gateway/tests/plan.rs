@@ -363,7 +363,8 @@ fn paths_that_are_nobodys_here_are_not_found() {
     for (api, method, target, named) in [
         (Api::OpenAi, "POST", "/v1/images/generations", "images"),
         (Api::OpenAi, "POST", "/llm/v1/audio/speech", "audio"),
-        (Api::OpenAi, "POST", "/v1/responses", "responses"),
+        (Api::Responses, "POST", "/v1/responses/compact", "compact"),
+        (Api::Responses, "GET", "/v1/responses/resp_1", "stored"),
         (Api::OpenAi, "GET", "/v1/files/f1", "files"),
         (Api::Anthropic, "POST", "/v1/messages/batches", "batches"),
         (Api::Converse, "GET", "/", "POST"),

@@ -10,7 +10,7 @@ mod planning;
 mod stream;
 
 use common::settings;
-use gateway::bedrock::{Operation, VendorApi};
+use gateway::bedrock::Operation;
 use gateway::{
     Api, Auth, Body, Facts, Guardrail, Plan, Refusal, Relay, Settings, StreamStatus, inspect, plan,
 };
@@ -77,17 +77,9 @@ fn the_path_passes_without_its_prefix_and_the_body_as_it_is() {
 }
 
 #[test]
-fn by_itself_only_responses_pass() {
+fn by_itself_each_is_translated() {
     let seen = |target| inspect(None, "POST", target, Some(br#"{"model":"m"}"#)).unwrap();
-    let responses = seen("/x/openai/v1/responses");
-    assert_eq!(responses.api, Api::Native);
-    assert_eq!(
-        responses.operation,
-        Some(Operation::VendorApi {
-            api: VendorApi::OpenAiResponses,
-            stream: false
-        })
-    );
+    assert_eq!(seen("/x/openai/v1/responses").api, Api::Responses);
     assert_eq!(seen(CHAT).api, Api::OpenAi);
     assert_eq!(seen(CHAT).operation, Some(Operation::Converse));
     assert_ne!(seen(MESSAGES).api, Api::Native);

@@ -77,13 +77,7 @@ impl Operation {
 
     /// Whether clients that call it speak a dialect which can be translated to any model.
     pub fn has_dialect(self) -> bool {
-        matches!(
-            self,
-            Self::VendorApi {
-                api: VendorApi::OpenAiChat | VendorApi::AnthropicMessages,
-                ..
-            }
-        )
+        matches!(self, Self::VendorApi { .. })
     }
 
     /// Converse and ConverseStream.

@@ -38,7 +38,8 @@ impl Customs {
     }
 }
 
-fn hash(name: &str) -> u64 {
+/// A number that stands for a name: no two names share one by chance.
+pub fn hash(name: &str) -> u64 {
     let digest = digest(&SHA256, name.as_bytes());
     let first = digest.as_ref().first_chunk().copied();
     u64::from_be_bytes(first.unwrap_or_default())

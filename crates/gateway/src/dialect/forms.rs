@@ -97,6 +97,15 @@ pub enum OneOf<'a> {
     Long(Long<'a>),
 }
 
+impl<'a> OneOf<'a> {
+    /// It as it stands.
+    pub fn as_json(self) -> &'a str {
+        match self {
+            Self::Short(Given(Literal(json))) | Self::Long(Long(json)) => json,
+        }
+    }
+}
+
 /// An object or array as it stands in its body, in the place of a string.
 #[derive(Clone, Copy, Debug)]
 pub struct Long<'a>(&'a str);

@@ -16,6 +16,7 @@ pub mod native;
 pub mod openai;
 pub mod parameter;
 mod requests;
+pub mod responses;
 mod shaped;
 mod shown;
 pub(crate) mod thinking;
@@ -38,6 +39,8 @@ pub enum Api {
     Converse,
     /// OpenAI's Chat Completions.
     OpenAi,
+    /// OpenAI's Responses.
+    Responses,
     /// Anthropic's Messages.
     Anthropic,
 }
@@ -58,6 +61,9 @@ impl Api {
         if path.ends_with("/chat/completions") || path.ends_with("/embeddings") || is_models {
             return Self::OpenAi;
         }
+        if responses::is_path(path) {
+            return Self::Responses;
+        }
         if anthropic::is_path(path) {
             return Self::Anthropic;
         }
@@ -70,6 +76,7 @@ impl Api {
             Self::Native => "native",
             Self::Converse => "converse",
             Self::OpenAi => "openai",
+            Self::Responses => "responses",
             Self::Anthropic => "anthropic",
         }
     }
@@ -78,7 +85,7 @@ impl Api {
     pub fn request_id_header(self) -> Option<&'static str> {
         match self {
             Self::Native | Self::Converse => None,
-            Self::OpenAi => Some(openai::error::REQUEST_ID),
+            Self::OpenAi | Self::Responses => Some(openai::error::REQUEST_ID),
             Self::Anthropic => Some(anthropic::error::REQUEST_ID),
         }
     }
@@ -88,7 +95,7 @@ impl Api {
         match self {
             // The plain Converse form has no error shape of its own.
             Self::Native | Self::Converse => native::error::answer(refusal),
-            Self::OpenAi => openai::error::answer(refusal, request_id),
+            Self::OpenAi | Self::Responses => openai::error::answer(refusal, request_id),
             Self::Anthropic => anthropic::error::answer(refusal, request_id),
         }
     }
@@ -105,6 +112,10 @@ pub(crate) enum Reply {
     OpenAi(openai::Reply),
     /// OpenAI's embeddings.
     Embeddings(openai::embeddings::Reply),
+    /// A response.
+    Responses(Box<responses::Reply>),
+    /// How many tokens a response's input has.
+    InputTokens,
     /// A message.
     Anthropic(anthropic::Reply),
 }
@@ -124,9 +135,12 @@ impl Reply {
     /// What writes the events of a stream; `None` if they go on as they are.
     pub fn events(&self, shape: Shape, meta: &Meta) -> Option<Box<dyn EventWriter>> {
         let writer: Box<dyn EventWriter> = match self {
-            Self::AsSent | Self::Embeddings(_) => return None,
+            Self::AsSent | Self::Embeddings(_) | Self::InputTokens => return None,
             Self::ConverseEvents => Box::new(converse::stream::Stream),
             Self::OpenAi(reply) => Box::new(openai::stream::Stream::new(reply.clone(), meta)),
+            Self::Responses(reply) => {
+                Box::new(responses::stream::Stream::new((**reply).clone(), meta))
+            }
             Self::Anthropic(reply) => anthropic::stream::writer(reply, meta),
         };
         Some(match shape.text {
@@ -145,7 +159,7 @@ impl Reply {
     pub fn rewrites_whole(&self, shape: Shape, expected: bool) -> bool {
         match self {
             Self::AsSent | Self::ConverseEvents => false,
-            Self::OpenAi(_) | Self::Embeddings(_) => true,
+            Self::OpenAi(_) | Self::Embeddings(_) | Self::Responses(_) | Self::InputTokens => true,
             Self::Anthropic(_) => {
                 !self.is_models_own() || !expected || shape.text != AnswerText::Texts
             }
@@ -190,6 +204,8 @@ impl Reply {
             Self::Embeddings(reply) => {
                 openai::embeddings::write(reply, meta, body, out).map_err(Unwritable::from)
             }
+            Self::Responses(reply) => responses::response::write(reply, meta, body, out),
+            Self::InputTokens => responses::response::write_count(body, out),
             Self::Anthropic(reply) => anthropic::response::write(reply, meta, body, out),
         }
     }
@@ -250,4 +266,9 @@ pub(crate) trait EventWriter: fmt::Debug + Send {
 
     /// Whether a client knows by the error alone that the answer is not whole, so that its end may be a clean one.
     fn tells_errors(&self) -> bool;
+
+    /// Whether the client was told that the answer failed in a form that not everyone reads: then the connection is cut, too.
+    fn has_failed(&self) -> bool {
+        false
+    }
 }

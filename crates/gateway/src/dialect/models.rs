@@ -117,6 +117,7 @@ mod tests {
             response_text: 0,
             hold_headers: true,
             anthropic: Anthropic::default(),
+            responses: Default::default(),
         };
         answer(&settings, wanted)
             .map(|(body, _)| serde_json::from_slice(&body).unwrap())

@@ -35,6 +35,22 @@ impl<'a> Picture<'a> {
         source(&image.source).map(|source| Self { format, source })
     }
 
+    /// It, in base64; `None` if it is elsewhere.
+    pub fn base64(&self) -> Option<Literal<'a>> {
+        match self.source {
+            Source::Base64(data) => Some(data),
+            Source::Uri(_) => None,
+        }
+    }
+
+    /// Where it is; `None` if it is here.
+    pub fn uri(&self) -> Option<Literal<'a>> {
+        match self.source {
+            Source::Base64(_) => None,
+            Source::Uri(uri) => Some(uri),
+        }
+    }
+
     /// Writes it as a URL.
     pub fn write_url(&self, w: &mut Writer<'a>) {
         match self.source {

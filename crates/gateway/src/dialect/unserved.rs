@@ -51,8 +51,7 @@ const ANTHROPIC: [&str; 6] = [
 ];
 
 /// <https://platform.openai.com/docs/api-reference>, and what others serve in its form.
-const OPENAI: [&str; 28] = [
-    "/v1/responses",
+const OPENAI: [&str; 27] = [
     "/v1/conversations",
     "/v1/completions",
     "/v1/images/generations",
@@ -92,7 +91,6 @@ mod tests {
             ("/v1/images/generations", Api::OpenAi),
             ("/llm/v1/audio/speech/", Api::OpenAi),
             ("/v1/completions", Api::OpenAi),
-            ("/v1/responses/resp_1/cancel", Api::OpenAi),
             ("/v2/rerank", Api::OpenAi),
             ("/v1/v1/files/file-1", Api::OpenAi),
             ("/v1/messages/batches", Api::Anthropic),

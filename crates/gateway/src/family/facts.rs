@@ -7,6 +7,8 @@ pub struct Family {
     pub name: &'static str,
     /// Whether Converse serves it.
     pub(crate) converse: bool,
+    /// Whether Responses of it go to Bedrock's own API: it has more of them than Converse, or Converse has none.
+    pub(crate) own_responses: bool,
     /// Whether it is a Claude, with Anthropic's own fields.
     pub(crate) claude: bool,
     /// Of a Claude its version, without the dot: 4.5 is 45. Of others 0.

@@ -93,6 +93,9 @@ impl Frames {
                     self.holding = false;
                     if let Some(writer) = self.written.writer() {
                         writer.event(&incoming, out);
+                        if writer.has_failed() {
+                            return Flow::Cut(intact);
+                        }
                     }
                 }
                 Ok(Seen::Exception(_, said, _)) if self.own && said.len() > LARGEST_ERROR => {
@@ -116,7 +119,7 @@ impl Frames {
                     };
                     if told {
                         *log.verdict = hidden.and_then(|hidden| hidden.log);
-                        return Flow::Stop;
+                        return self.written.stopped(intact);
                     }
                     if let Some(hidden) = hidden {
                         *log.verdict = hidden.log;
@@ -160,7 +163,7 @@ impl Frames {
             return Flow::Fail(refusal);
         }
         match self.written.tell(SERVER_EXCEPTION, &refusal, out) {
-            true => Flow::Stop,
+            true => self.written.stopped(intact),
             false => Flow::Cut(intact),
         }
     }
@@ -191,7 +194,10 @@ impl Frames {
                 facts.stream = Some(StreamStatus::Corrupt);
                 *fault = Some(Corrupt::OtherForm);
             }
-            return End::Clean;
+            return match self.written.has_failed() {
+                true => End::Cut,
+                false => End::Clean,
+            };
         }
         let refusal = Refusal {
             code: Some("stream_truncated"),
@@ -203,7 +209,7 @@ impl Frames {
         if !decided {
             self.written.tell(SERVER_EXCEPTION, &refusal, out);
         }
-        match self.written.failed && tells {
+        match self.written.failed && tells && !self.written.has_failed() {
             true => End::Clean,
             false => End::Cut,
         }
@@ -221,6 +227,21 @@ impl Written {
         self.writer
             .as_ref()
             .is_some_and(|writer| writer.tells_errors())
+    }
+
+    /// Whether the client was told of an error in a form that not everyone reads.
+    fn has_failed(&self) -> bool {
+        self.writer
+            .as_ref()
+            .is_some_and(|writer| writer.has_failed())
+    }
+
+    /// How a stream stops whose client knows of the error; `intact`: what it may have of the bytes.
+    fn stopped(&self, intact: usize) -> Flow {
+        match self.has_failed() {
+            true => Flow::Cut(intact),
+            false => Flow::Stop,
+        }
     }
 
     /// Tells the client of an error, once; whether it knows by that alone that the answer is not whole.

@@ -20,5 +20,6 @@ pub fn settings() -> Settings<'static> {
         response_text: 0,
         hold_headers: true,
         anthropic: Anthropic::default(),
+        responses: Default::default(),
     }
 }

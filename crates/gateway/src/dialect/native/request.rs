@@ -145,6 +145,7 @@ mod tests {
             response_text: 0,
             hold_headers: true,
             anthropic: Anthropic::default(),
+            responses: Default::default(),
         }
     }
 

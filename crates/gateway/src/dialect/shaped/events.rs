@@ -149,4 +149,8 @@ impl EventWriter for Shaped {
     fn tells_errors(&self) -> bool {
         self.inner.tells_errors()
     }
+
+    fn has_failed(&self) -> bool {
+        self.inner.has_failed()
+    }
 }

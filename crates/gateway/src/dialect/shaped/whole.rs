@@ -14,7 +14,7 @@ use crate::family::{ANSWER_TOOL, AnswerText};
 use crate::json::edit::Edit;
 use crate::json::object;
 use crate::json::strict::Object;
-use crate::json::text::Literal;
+use crate::json::text::{Literal, compact};
 
 /// The answer `body`, with its text where a client looks for it. `None`: it is no answer of Converse.
 pub fn reshaped(body: &str, text: AnswerText) -> Option<String> {
@@ -47,9 +47,7 @@ pub fn reshaped(body: &str, text: AnswerText) -> Option<String> {
     let mut content = Vec::new();
     for (raw, kind) in blocks.iter().zip(&kinds) {
         match kind {
-            Kind::Answer(input) if in_tool => {
-                content.push(text_block(&crate::json::text::compact(input)))
-            }
+            Kind::Answer(input) if in_tool => content.push(text_block(&compact(input))),
             Kind::Text(_) if in_tool => {}
             Kind::Text(text) => content.push(text_block(json_of(text))),
             _ => content.push(raw.get().to_owned()),
@@ -253,7 +251,7 @@ fn write_block(index: u64, block: ContentBlock<'_>, to: &mut Writes<'_>) {
     }
     if let Some(call) = block.tool_use {
         let input = call.input.map_or("{}", RawValue::get);
-        let input = serde_json::Value::from(input).to_string();
+        let input = serde_json::Value::from(compact(input)).to_string();
         let start = ContentBlockStart {
             content_block_index: index,
             start: Start {

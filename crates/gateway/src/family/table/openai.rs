@@ -33,6 +33,7 @@ const GPT_OSS_SAFEGUARD: Family = Family {
 
 /// GPT-5 and later.
 const GPT: Family = Family {
+    own_responses: true,
     input: IMAGES_AND_DOCUMENTS,
     tools: Some(Tools {
         choice: Choice::Tool,
@@ -96,6 +97,7 @@ const GPT_LATER: Family = Family {
 
 const GROK: Family = Family {
     name: "grok",
+    own_responses: false,
     input: IMAGES,
     tools: Some(Tools {
         choice: Choice::Tool,
@@ -114,6 +116,7 @@ const GROK: Family = Family {
 };
 const GROK_4_3: Family = Family {
     converse: false,
+    own_responses: true,
     ..GROK
 };
 

@@ -118,6 +118,7 @@ pub const ANY_NUMBER: MaxTokens = MaxTokens {
 pub const PLAIN: Family = Family {
     name: "",
     converse: true,
+    own_responses: false,
     claude: false,
     version: 0,
     system: true,

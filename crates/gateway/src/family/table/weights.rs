@@ -272,6 +272,7 @@ const GEMMA_3_4B: Family = Family {
 const GEMMA_4: Family = Family {
     name: "gemma-4",
     converse: false,
+    own_responses: true,
     tools: Some(TOOLS),
     structured: INSTRUCTION,
     max_tokens: ANY_NUMBER,
