@@ -38,10 +38,12 @@ def streamed(model, messages):
     return whole
 
 
+@pytest.mark.parametrize("api", ["openai", "responses"])
 @pytest.mark.parametrize("ask, operation", [(invoked, "converse"), (streamed, "converse_stream")])
 @pytest.mark.parametrize("name, calls", [("sim.tool", 1), ("sim.tools", 2)])
-def test_an_agent_calls_its_tools_until_it_knows(gateway, ask, operation, name, calls):
-    chat = ChatOpenAI(base_url=f"{gateway.url}/v1", api_key="any", model=name, max_retries=0, timeout=20, stream_usage=True)
+def test_an_agent_calls_its_tools_until_it_knows(gateway, ask, operation, name, calls, api):
+    options = {"use_responses_api": True} if api == "responses" else {"stream_usage": True}
+    chat = ChatOpenAI(base_url=f"{gateway.url}/v1", api_key="any", model=name, max_retries=0, timeout=20, **options)
     model = chat.bind_tools(list(TOOLS.values()))
     messages = [HumanMessage("What is the weather in Paris?")]
     turns = []
@@ -52,15 +54,19 @@ def test_an_agent_calls_its_tools_until_it_knows(gateway, ask, operation, name, 
         messages += [ToolMessage(TOOLS[call["name"]].invoke(call["args"]), tool_call_id=call["id"]) for call in turns[-1].tool_calls]
         log = gateway.next_log()
         usage = turns[-1].usage_metadata
-        assert (log["api"], log["operation"], log["status"]) == ("openai", operation, "200")
+        assert (log["api"], log["operation"], log["status"]) == (api, operation, "200")
         assert (log["input_tokens"], log["output_tokens"]) == (str(usage["input_tokens"]), str(usage["output_tokens"])) == ("25", "12")
         assert log["tool_calls"] == str(len(turns[-1].tool_calls))
     assert [len(turn.tool_calls) for turn in turns] == [calls, 0]
-    assert turns[-1].content == "The tool said: 18 °C in Paris"
+    assert turns[-1].text == "The tool said: 18 °C in Paris"
 
 
 def chat(url, model):
     return ChatOpenAI(base_url=f"{url}/v1", api_key="any", model=model, max_retries=0, timeout=20, stream_usage=True)
+
+
+def responses(url, model):
+    return ChatOpenAI(base_url=f"{url}/v1", api_key="any", model=model, max_retries=0, timeout=20, use_responses_api=True)
 
 
 def messages(url, model):
@@ -88,7 +94,7 @@ ASKED = pytest.mark.parametrize("ask", [invoked, streamed])
 
 
 @ASKED
-@pytest.mark.parametrize("api, model", [(chat, one) for one in VARIED] + [(messages, one) for one in VARIED] + [(native, one) for one in NATIVE])
+@pytest.mark.parametrize("api, model", [(chat, one) for one in VARIED] + [(responses, one) for one in VARIED] + [(messages, one) for one in VARIED] + [(native, one) for one in NATIVE])
 def test_a_loop_of_three_calls(gateway, sim, api, model, ask):
     called, said = round_of_calls(api(gateway.url, f"{model}.sim.agent"), ask, [])
     assert called == 3 and said.endswith("The tool said: 18 °C in Paris")
@@ -96,7 +102,7 @@ def test_a_loop_of_three_calls(gateway, sim, api, model, ask):
 
 
 @ASKED
-@pytest.mark.parametrize("api, models", [(chat, VARIED), (messages, VARIED), (native, NATIVE)])
+@pytest.mark.parametrize("api, models", [(chat, VARIED), (responses, VARIED), (messages, VARIED), (native, NATIVE)])
 def test_a_session_that_moves_through_families(gateway, sim, api, models, ask):
     history = []
     for model in models:

@@ -37,9 +37,9 @@ def call(node):
     return ask
 
 
-def check_log(gateway, operation, **others):
+def check_log(gateway, operation, api="openai", **others):
     log = gateway.next_log()
-    assert (log["api"], log["operation"], log["status"]) == ("openai", operation, "200")
+    assert (log["api"], log["operation"], log["status"]) == (api, operation, "200")
     assert (log["input_tokens"], log["output_tokens"], log["total_tokens"]) == ("25", "12", "37")
     assert {name: log[name] for name in others} == others
     return log
@@ -88,3 +88,29 @@ def test_models(call, nginx, sim):
     gateway = nginx(LOCATION.replace("on;", "on; bedrock_alias fast any.model; bedrock_alias smart b.model;"), defaults(sim.port))
     assert call("models", gateway) == {"ids": ["fast", "smart"], "one": "fast"}
     assert [gateway.next_log()["operation"] for _ in range(2)] == ["list_models"] * 2
+
+
+def test_a_response(call, gateway):
+    seen = call("response", gateway, "any.model")
+    log = check_log(gateway, "converse", "responses")
+    assert seen == {"text": TEXT, "status": "completed", "usage": 37, "request_id": log["request_id"]}
+
+
+@pytest.mark.parametrize("model", ["any.model", "sim.reasoning"])
+def test_a_response_in_a_stream(call, gateway, model):
+    seen = call("response_stream", gateway, model)
+    assert seen["text"] == seen["final"] == TEXT and seen["status"] == "completed"
+    assert seen["kinds"][0] == "response.created" and seen["kinds"][-1] == "response.completed"
+    assert ("response.reasoning_summary_text.delta" in seen["kinds"]) == (model == "sim.reasoning")
+    check_log(gateway, "converse_stream", "responses", stream_status="complete")
+
+
+def test_a_response_with_tools_there_and_back(call, gateway):
+    assert call("response_tools", gateway, "sim.tool") == {"text": "The tool said: 18 in Paris", "called": [{"city": "Paris"}]}
+    check_log(gateway, "converse", "responses", tool_calls="1")
+    check_log(gateway, "converse", "responses", tool_calls="0")
+
+
+def test_a_response_that_breaks(call, gateway):
+    assert call("response_broken", gateway, "sim.exception.at-3") == {"last": "response.failed", "thrown": True}
+    assert gateway.next_log()["exception"] == "throttlingException"

@@ -104,11 +104,13 @@ pub fn plan_large<'a>(
         false => without_mark(body),
     };
     let start = length - body.len();
-    beside::check(request, model.as_deref(), settings, body)?;
+    let own = own_api(request, operation, &family, settings);
+    let translated =
+        own.is_none() && matches!(request.api, Api::OpenAi | Api::Responses | Api::Anthropic);
+    beside::check(request, translated, model.as_deref(), settings, body)?;
     let accepts_sse = value(headers, "accept")
         .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
     let mut fitted = Fitted::default();
-    let own = own_api(request, operation, &family, settings);
     if let Some(api) = own {
         operation = api.operation()(request.stream);
     }

@@ -34,6 +34,52 @@ const scenarios = {
     return { text: await runner.finalContent(), called };
   },
 
+  async response(client, model) {
+    const { data, request_id } = await client.responses.create({ model, input: "Hi", instructions: "Be brief." }).withResponse();
+    return { text: data.output_text, status: data.status, usage: data.usage.total_tokens, request_id };
+  },
+
+  async response_stream(client, model) {
+    const seen = { text: "", kinds: [] };
+    const stream = client.responses.stream({ model, input: "Hi", reasoning: { summary: "auto" } });
+    for await (const event of stream) {
+      seen.kinds.push(event.type);
+      if (event.type === "response.output_text.delta") seen.text += event.delta;
+    }
+    const final = await stream.finalResponse();
+    const message = final.output.find((item) => item.type === "message");
+    return { ...seen, final: message.content[0].text, status: final.status };
+  },
+
+  // What a reader sees of a stream that breaks: the last event, and that the connection was cut.
+  async response_broken(client, model) {
+    const kinds = [];
+    try {
+      for await (const event of await client.responses.create({ model, input: "Hi", stream: true })) kinds.push(event.type);
+      return { last: kinds.at(-1), thrown: false };
+    } catch {
+      return { last: kinds.at(-1), thrown: true };
+    }
+  },
+
+  // An agent's loop: what came is sent back as it came, with what the tools gave.
+  async response_tools(client, model) {
+    const input = [{ role: "user", content: "What is the weather in Paris?" }];
+    const functions = tools.map(({ function: one }) => ({ type: "function", strict: false, ...one }));
+    const called = [];
+    for (;;) {
+      const answer = await client.responses.create({ model, input, tools: functions });
+      const calls = answer.output.filter((item) => item.type === "function_call");
+      if (calls.length === 0) return { text: answer.output_text, called };
+      input.push(...answer.output);
+      for (const call of calls) {
+        const { city } = JSON.parse(call.arguments);
+        called.push({ city });
+        input.push({ type: "function_call_output", call_id: call.call_id, output: `18 in ${city}` });
+      }
+    }
+  },
+
   async models(client) {
     const ids = [];
     for await (const one of client.models.list()) ids.push(one.id);

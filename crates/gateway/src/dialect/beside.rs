@@ -8,12 +8,14 @@ use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::settings::Settings;
 
-/// Holds all models that the body of a request names against those that the operator allows. `called` is allowed already.
+/// Holds all models that the body of a request names against those that the operator allows. `called` is allowed already;
+/// `translated`: of the body's members only those go on that a dialect knows.
 ///
 /// # Errors
 /// 403: one is not allowed.
 pub fn check(
     request: &Request,
+    translated: bool,
     called: Option<&str>,
     settings: &Settings<'_>,
     body: &[u8],
@@ -23,7 +25,6 @@ pub fn check(
     }
     let replaced = request.api != Api::Native
         || matches!(request.operation, Some(Operation::VendorApi { .. }));
-    let translated = matches!(request.api, Api::OpenAi | Api::Anthropic);
     let kind = |name: &str, depth| match kind_of(name) {
         // The gateway puts the model that it calls in its place.
         Kind::Wanted if depth == 1 && replaced && name == "model" => Kind::PassedOver,
