@@ -90,11 +90,13 @@ def round_of_calls(model, ask, history):
         history += [ToolMessage(TOOLS[call["name"]].invoke(call["args"]), tool_call_id=call["id"]) for call in turn.tool_calls]
 
 
+# Responses of OpenAI's own models pass to Bedrock's own API as they are, and the stand-in has no agent's loop there.
+TRANSLATED = [model for model in VARIED if "openai.gpt-6" not in model]
 ASKED = pytest.mark.parametrize("ask", [invoked, streamed])
 
 
 @ASKED
-@pytest.mark.parametrize("api, model", [(chat, one) for one in VARIED] + [(responses, one) for one in VARIED] + [(messages, one) for one in VARIED] + [(native, one) for one in NATIVE])
+@pytest.mark.parametrize("api, model", [(chat, one) for one in VARIED] + [(responses, one) for one in TRANSLATED] + [(messages, one) for one in VARIED] + [(native, one) for one in NATIVE])
 def test_a_loop_of_three_calls(gateway, sim, api, model, ask):
     called, said = round_of_calls(api(gateway.url, f"{model}.sim.agent"), ask, [])
     assert called == 3 and said.endswith("The tool said: 18 °C in Paris")
@@ -102,7 +104,7 @@ def test_a_loop_of_three_calls(gateway, sim, api, model, ask):
 
 
 @ASKED
-@pytest.mark.parametrize("api, models", [(chat, VARIED), (responses, VARIED), (messages, VARIED), (native, NATIVE)])
+@pytest.mark.parametrize("api, models", [(chat, VARIED), (responses, TRANSLATED), (messages, VARIED), (native, NATIVE)])
 def test_a_session_that_moves_through_families(gateway, sim, api, models, ask):
     history = []
     for model in models:
