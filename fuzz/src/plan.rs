@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::location::settings;
 
 /// What may be asked, by API and path; a new dialect is one more line. The empty path is taken from the input.
-const CALLS: [(Option<Api>, &str); 20] = [
+const CALLS: [(Option<Api>, &str); 22] = [
     (None, ""),
     (Some(Api::Native), ""),
     (Some(Api::Converse), ""),
@@ -31,6 +31,8 @@ const CALLS: [(Option<Api>, &str); 20] = [
     (Some(Api::OpenAi), "/v1/embeddings"),
     (Some(Api::Anthropic), "/v1/messages"),
     (Some(Api::Anthropic), "/v1/messages/count_tokens"),
+    (Some(Api::Responses), "/v1/responses"),
+    (Some(Api::Responses), "/v1/responses/input_tokens"),
 ];
 
 /// Any request.
@@ -118,7 +120,7 @@ pub fn plan(data: &[u8]) {
             .and_then(|config| config.get("guardrailIdentifier")?.as_str());
         assert_eq!(id, Some("g"));
     }
-    if matches!(plan.api, Api::OpenAi | Api::Anthropic) {
+    if matches!(plan.api, Api::OpenAi | Api::Responses | Api::Anthropic) {
         return;
     }
     if plan.api == Api::Converse {
