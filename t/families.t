@@ -135,5 +135,8 @@ POST /v1/chat/completions
 
 === a model that Converse does not serve is refused by name
 --- said: bedrock_alias smart openai.gpt-5.5;
+--- request
+POST /v1/messages
+{"model":"smart","max_tokens":9,"messages":[{"role":"user","content":"Hello"}]}
 --- error_code: 400
 --- response_body_like: "model\\" is not served by Converse
