@@ -40,7 +40,7 @@ class Agent:
         self.url, self.api, self.home, self.work = url, api, directory / "home", directory / "work"
         self.home.mkdir()
         self.work.mkdir()
-        self.session = None
+        self.session, self.question = None, QUESTION
 
     def _run(self, arguments, environment):
         ran = subprocess.run(
@@ -62,7 +62,7 @@ class Copilot(Agent):
 
     def ask(self, model):
         self.session = self.session or str(uuid.uuid4())
-        arguments = ["-p", QUESTION, "--allow-all-tools", "-s", "--session-id", self.session]
+        arguments = ["-p", self.question, "--allow-all-tools", "-s", "--session-id", self.session]
         environment = {
             "COPILOT_OFFLINE": "true",
             "COPILOT_AUTO_UPDATE": "false",
@@ -85,7 +85,9 @@ class OpenCode(Agent):
         keys = {"baseURL": f"{self.url}/v1", "apiKey": "any"}
         if self.api == "amazon-bedrock":
             keys = {"baseURL": self.url, "region": "us-east-1", "accessKeyId": "any", "secretAccessKey": "any"}
-        provider = {"npm": f"@ai-sdk/{self.api}", "name": "Gateway", "options": keys, "models": {model: {"reasoning": True, "tool_call": True}}}
+        # Without a limit it asks for 32,000 tokens, which the gateway lowers where it translates.
+        about = {"reasoning": True, "tool_call": True, "limit": {"context": 128000, "output": 8000}}
+        provider = {"npm": f"@ai-sdk/{self.api}", "name": "Gateway", "options": keys, "models": {model: about}}
         config = {"provider": {"gateway": provider}, "permission": {"bash": "allow"}, "share": "disabled", "autoupdate": False}
         before = ["--session", self.session] if self.session else []
         environment = {
@@ -93,16 +95,17 @@ class OpenCode(Agent):
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
         }
-        out = self._run(["run", "--auto", "--format", "json", "-m", f"gateway/{model}", *before, QUESTION], environment)
+        out = self._run(["run", "--auto", "--format", "json", "-m", f"gateway/{model}", *before, self.question], environment)
         events = [json.loads(line) for line in out.splitlines()]
         self.session = events[0]["sessionID"]
         return "".join(event["part"]["text"] for event in events if event["type"] == "text")
 
 
 class OpenCodeNative(OpenCode):
-    """As Bedrock's client it fits its requests itself, as far as it knows families: the gateway does not change them."""
+    """As Bedrock's client it fits its requests itself, and the gateway does not change them; for a title it makes Nova 1 think, which
+    that refuses."""
 
-    models = NATIVE
+    models = [model for model in NATIVE if "anthropic" in model]
 
 
 class Cline(Agent):
@@ -117,7 +120,7 @@ class Cline(Agent):
         file = self.home / ".cline/data/settings/providers.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(providers))
-        out = self._run(["-P", self.api, "-m", model, "--json", QUESTION], {"ANTHROPIC_API_KEY": "any"})
+        out = self._run(["-P", self.api, "-m", model, "--json", self.question], {"ANTHROPIC_API_KEY": "any"})
         return next(event["text"] for event in map(json.loads, out.splitlines()) if event["type"] == "run_result")
 
 
@@ -132,7 +135,7 @@ class ClaudeCode(Agent):
             environment = {"CLAUDE_CODE_USE_BEDROCK": "1", "ANTHROPIC_BEDROCK_BASE_URL": self.url, "CLAUDE_CODE_SKIP_BEDROCK_AUTH": "1", "AWS_REGION": "us-east-1"}
         environment |= {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "ANTHROPIC_MODEL": model, "ANTHROPIC_DEFAULT_HAIKU_MODEL": "us.anthropic.sim.text"}
         before = ["--resume", self.session] if self.session else []
-        out = json.loads(self._run(["-p", QUESTION, "--allowedTools", "Bash", "--output-format", "json", *before], environment))
+        out = json.loads(self._run(["-p", self.question, "--allowedTools", "Bash", "--output-format", "json", *before], environment))
         self.session = out["session_id"]
         return out["result"]
 
@@ -186,3 +189,12 @@ def test_a_session_that_moves_from_family_to_family(gateway, sim, tmp_path, way)
     for model in agent.models:
         assert "The tool said: " in session.ask(f"{model}.sim.agent.calls-1"), model
     check(sim, 2 * len(agent.models))
+
+
+def test_claude_code_counts_tokens(gateway, sim, tmp_path):
+    session = ClaudeCode(gateway.url, "messages", tmp_path)
+    session.question = "/context"
+    assert "Context Usage" in session.ask("us.anthropic.claude-sonnet-4-6")
+    counted = [request for request in sim.requests() if request["target"].endswith("/count-tokens")]
+    assert counted and {request["verdict"] for request in counted} == {"ok"}
+    assert gateway.next_log()["operation"] == "count_tokens"
