@@ -29,6 +29,7 @@ mod rewrite;
 mod room;
 mod sign;
 mod started;
+mod values;
 mod variables;
 
 use std::ffi::{c_char, c_void};

@@ -11,9 +11,7 @@ use std::time::{Duration, SystemTime};
 use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
 use gateway::dialect::models;
-use gateway::family::{self, Family, Feature};
-use gateway::settings::{Anthropic, ResponsesVia, Via};
-use gateway::{Body, Guardrail, Plan, Refusal, Segment, Settings, Sink, plan_large};
+use gateway::{Body, Plan, Refusal, Segment, Sink, plan_large};
 use zeroize::Zeroizing;
 
 use crate::attempt::{Awaited, Expected, Planned, Stage, Used};
@@ -21,17 +19,17 @@ use crate::content;
 use crate::context::{self, Handle};
 use crate::credentials::{self, Found, unavailable};
 use crate::directives::MainConf;
-use crate::directives::location::{Auth, Betas, LocationConf};
+use crate::directives::location::{Auth, LocationConf};
 use crate::nginx::body::{self, Pieces};
 use crate::nginx::ffi::{NGX_DECLINED, NGX_DONE, ngx_event_t};
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::log::Level;
 use crate::nginx::outgoing::Outgoing;
 use crate::nginx::request::Request;
-use crate::nginx::value::Value;
 use crate::nginx::{headers, upstream};
 use crate::rewrite::{FAILED, in_thread, read_body, resume};
 use crate::room::Share;
+use crate::values::{Values, evaluate};
 use crate::{LARGE_BODY, decode, location_conf, main_conf};
 
 /// The phase handler.
@@ -397,107 +395,6 @@ fn api_key(key: Zeroizing<String>) -> Result<Current, Refusal> {
     Ok(Current {
         credential: Arc::new(Credential::ApiKey(ApiKey::new(key))),
         expires: None,
-    })
-}
-
-/// The values of the directives for one request.
-struct Values {
-    region: String,
-    endpoint: Option<String>,
-    service: String,
-    model: Option<String>,
-    aliases: Arc<Vec<(String, String)>>,
-    alias_families: Arc<Vec<(String, Family)>>,
-    model_families: Arc<Vec<(String, Family)>>,
-    model_features: Arc<Vec<Feature>>,
-    allow_models: Arc<Vec<String>>,
-    max_output_tokens: Option<u64>,
-    guardrail: Option<Arc<Guardrail>>,
-    auth: gateway::Auth,
-    max_frame_size: usize,
-    response_text: usize,
-    anthropic_via: Via,
-    responses_via: ResponsesVia,
-    anthropic_beta: Betas,
-    hold_headers: bool,
-}
-
-impl Values {
-    fn evaluate(
-        request: Request,
-        conf: &LocationConf,
-        main: &'static MainConf,
-        auth: gateway::Auth,
-    ) -> Result<Self, Refusal> {
-        let value = |value: &Option<Value>, name| match value {
-            Some(value) => evaluate(request, value, name).map(Some),
-            None => Ok(None),
-        };
-        let not_empty = |value: &String| !value.is_empty();
-        Ok(Self {
-            region: value(&conf.region, "bedrock_region")?
-                .filter(not_empty)
-                .unwrap_or_else(|| main.region.clone()),
-            endpoint: value(&conf.endpoint, "bedrock_endpoint")?.filter(not_empty),
-            service: value(&conf.service, "bedrock_service")?
-                .filter(not_empty)
-                .unwrap_or_else(|| "bedrock".to_owned()),
-            model: value(&conf.model, "bedrock_model")?.filter(not_empty),
-            aliases: conf.aliases.clone().unwrap_or_default(),
-            alias_families: conf.alias_families.clone().unwrap_or_default(),
-            model_families: conf.model_families.clone().unwrap_or_default(),
-            model_features: conf.model_features.clone().unwrap_or_default(),
-            allow_models: match &conf.allow_models {
-                Some(rule) => rule.patterns(request)?,
-                None => Arc::default(),
-            },
-            max_output_tokens: match &conf.max_output_tokens {
-                Some(rule) => rule.limit(request)?,
-                None => None,
-            },
-            guardrail: conf.guardrail.clone(),
-            auth,
-            max_frame_size: conf.max_frame_size.unwrap_or(24 << 20),
-            response_text: conf.response_text.unwrap_or(0),
-            anthropic_via: conf.anthropic_via.unwrap_or_default(),
-            responses_via: conf.responses_via.unwrap_or_default(),
-            anthropic_beta: conf.anthropic_beta.clone().unwrap_or_default(),
-            // A subrequest's header goes nowhere, so there is nothing to hold.
-            hold_headers: conf.hold_headers.unwrap_or(true) && request.is_main(),
-        })
-    }
-
-    fn settings(&self) -> Settings<'_> {
-        Settings {
-            region: &self.region,
-            endpoint: self.endpoint.as_deref(),
-            service: &self.service,
-            model: self.model.as_deref(),
-            aliases: &self.aliases,
-            families: family::Rules {
-                aliases: &self.alias_families,
-                families: &self.model_families,
-                features: &self.model_features,
-            },
-            allow_models: &self.allow_models,
-            max_output_tokens: self.max_output_tokens,
-            guardrail: self.guardrail.as_deref(),
-            auth: self.auth,
-            max_frame_size: self.max_frame_size,
-            response_text: self.response_text,
-            hold_headers: self.hold_headers,
-            anthropic: Anthropic {
-                via: self.anthropic_via,
-                beta: self.anthropic_beta.choice(),
-            },
-            responses: self.responses_via,
-        }
-    }
-}
-
-fn evaluate(request: Request, value: &Value, directive: &str) -> Result<String, Refusal> {
-    value.evaluate(request).ok_or_else(|| {
-        Refusal::misconfigured(format!("the value of {directive} could not be evaluated"))
     })
 }
 

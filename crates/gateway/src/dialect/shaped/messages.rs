@@ -304,6 +304,10 @@ impl EventWriter for ShapedMessage {
     fn tells_errors(&self) -> bool {
         self.inner.tells_errors()
     }
+
+    fn has_failed(&self) -> bool {
+        self.inner.has_failed()
+    }
 }
 
 fn text_block(text: &str) -> String {
