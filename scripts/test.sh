@@ -4,15 +4,16 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-crates() {
-    # The module's own crate needs nginx; it is built, and tested, like the others.
+crates() (
+    # The module's own crate needs nginx; it is built, and tested, like the others. A shell of its own: the steps that follow find nginx's
+    # source for themselves, as they do when they run alone.
     "$ROOT/scripts/install.sh" build
     local exports
     exports=$("$ROOT/scripts/nginx-source.sh")
     eval "$exports"
     cargo test --workspace ${CI:+--locked}
     cargo test --manifest-path fuzz/Cargo.toml --no-default-features ${CI:+--locked}
-}
+)
 
 if [ "${1:-}" = crates ]; then
     crates
