@@ -117,6 +117,7 @@ fn check_what_was_written(request: Request, context: Handle) {
     };
     let headers = headers::raw(request).collect::<Vec<_>>();
     let signed = Signed {
+        method: &plan.method,
         target: &plan.target,
         host: &plan.host,
         headers: &headers,

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use gateway::Refusal;
 use gateway::encoding::{Coding, unsupported};
+use gateway::{Api, Refusal};
 
 use crate::attempt::Awaited;
 use crate::context::Handle;
@@ -41,6 +41,10 @@ pub enum Step {
 /// 415: not in a way that is known here. 500: no thread takes it.
 pub fn begin(request: Request, context: Handle, share: Option<Share>) -> Result<Step, Refusal> {
     if context.asked.decoded.is_some() {
+        return Ok(Step::Ready(share));
+    }
+    // It goes on as it came.
+    if location_conf(request).is_some_and(|conf| conf.api == Some(Some(Api::Aws))) {
         return Ok(Step::Ready(share));
     }
     let Some(coding) = Coding::of(headers::first(request, "content-encoding").as_deref())? else {

@@ -4,12 +4,15 @@
 use std::any::Any;
 use std::borrow::Cow;
 
+use gateway::bedrock::endpoint::Service;
+use gateway::request::Purpose;
 use gateway::request::{SESSION_ID, is_name, refuse_upgrade};
-use gateway::target::of_decoded_path;
+use gateway::target::{of_decoded_path, of_rewritten};
 use gateway::{Api, Refusal, Target, inspect};
 
 use crate::attempt::{Awaited, Stage};
 use crate::context::{self, Handle};
+use crate::directives::location::LocationConf;
 use crate::nginx::ffi::{
     NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t,
 };
@@ -65,12 +68,12 @@ pub fn handler(request: Request) -> isize {
     context.asked.session_id = headers::first(request, SESSION_ID)
         .filter(|id| is_name(id))
         .map(Cow::into_owned);
-    let target = target(request);
-    let api = conf.api.unwrap_or_default();
-    let api = api.unwrap_or_else(|| Api::of(&target));
+    let purpose = conf.purpose();
+    let target = target(request, purpose);
+    let api = purpose.api.unwrap_or_else(|| Api::of(&target));
     let upgrade = headers::first(request, "upgrade");
     let found = match refuse_upgrade(api, upgrade.as_deref()) {
-        None => inspect(Some(api), request.method(), &target, None),
+        None => inspect(purpose, request.method(), &target, None),
         Some(refusal) => Err(refusal),
     };
     context.asked.api = Some(api);
@@ -124,12 +127,21 @@ unsafe extern "C" fn body_is_read(r: *mut ngx_http_request_t) {
 }
 
 /// The client's path as it came; the one that `rewrite` made of it, if that names an operation or a dialect.
-fn target(request: Request) -> String {
-    request
-        .rewritten_path()
-        .map(|path| of_decoded_path(&path))
-        .filter(|path| Api::of(path) != Api::Converse)
-        .unwrap_or_else(|| request.target())
+fn target(request: Request, purpose: Purpose) -> String {
+    let is_any = purpose.api == Some(Api::Aws) || purpose.service == Service::Mantle;
+    match request.rewritten_path() {
+        Some(path) if is_any => {
+            let path = of_rewritten(&request.target(), &path);
+            match request.args() {
+                Some(args) => format!("{path}?{args}"),
+                None => path,
+            }
+        }
+        path => path
+            .map(|path| of_decoded_path(&path))
+            .filter(|path| Api::of(path) != Api::Converse)
+            .unwrap_or_else(|| request.target()),
+    }
 }
 
 /// Looks at the body; `share` is what was waited for to do so.
@@ -143,13 +155,11 @@ fn with_body(request: Request, mut context: Handle, share: Option<Share>) -> isi
         }
     };
     let pieces = decode::pieces(request, context);
-    let api = location_conf(request)
-        .and_then(|conf| conf.api)
-        .unwrap_or_default();
+    let purpose = location_conf(request).map_or_else(Purpose::default, LocationConf::purpose);
     let method = request.method();
-    let target = target(request);
+    let target = target(request, purpose);
     let look = move || match pieces.read() {
-        Ok(body) => inspect(api, method, &target, Some(&body)),
+        Ok(body) => inspect(purpose, method, &target, Some(&body)),
         Err(error) => Err(Refusal::misconfigured(format!(
             "the request body's file cannot be read: {error}"
         ))),

@@ -296,7 +296,9 @@ fn send(
         .iter()
         .map(|(name, value)| (name.as_ref(), value.as_str()));
     let headers: Vec<(&str, &str)> = planned.chain(authorized).collect();
-    let headers = headers::make(request, headers.into_iter(), length).ok_or_else(failed)?;
+    let has_body = length > 0 || !matches!(plan.method.as_ref(), "GET" | "HEAD" | "DELETE");
+    let body_length = has_body.then_some(length);
+    let headers = headers::make(request, headers.into_iter(), body_length).ok_or_else(failed)?;
     let body = match file {
         Some(file) => body::of_file(request, file, length),
         None => body::splice(request, old, &plan.body),

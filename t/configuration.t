@@ -436,3 +436,34 @@ POST /model/any.model/converse
 --- http_config eval
 "upstream a { bedrock_resolve; " . join('', map { "server localhost:1; server host$_.invalid:1; " } 1 .. 128) . "}"
 --- refused: "bedrock_resolve" directive looks up 128 names at most in all upstreams, and there are more
+
+=== bedrock_api aws and rules about models: bedrock_allow_models
+--- config
+    location / { bedrock on; bedrock_api aws; bedrock_allow_models a*; proxy_pass http://bedrock; }
+--- refused: "bedrock_allow_models" cannot hold in location "/", where bedrock_api is "aws"
+
+=== bedrock_api aws and rules about models: bedrock_max_output_tokens, above
+--- config
+    bedrock_max_output_tokens $http_x_max;
+    location / { bedrock on; bedrock_api aws; proxy_pass http://bedrock; }
+--- refused: "bedrock_max_output_tokens" cannot hold in location "/"
+
+=== bedrock_api aws and rules about models: bedrock_guardrail
+--- config
+    location / { bedrock on; bedrock_api aws; bedrock_guardrail gr1 1; proxy_pass http://bedrock; }
+--- refused: "bedrock_guardrail" cannot hold in location "/"
+
+=== bedrock_api aws and rules about models: bedrock_model
+--- config
+    location / { bedrock on; bedrock_api aws; bedrock_model m; proxy_pass http://bedrock; }
+--- refused: "bedrock_model" cannot hold in location "/"
+
+=== bedrock_api aws and proxy_method
+--- config
+    location / { bedrock on; bedrock_api aws; proxy_method POST; proxy_pass http://bedrock; }
+--- refused: "proxy_method" directive changes the method, which is signed as the client sends it: remove it
+
+=== proxy_method on mantle
+--- config
+    location / { bedrock on; bedrock_service bedrock-mantle; proxy_method POST; proxy_pass http://bedrock; }
+--- refused: "proxy_method" directive changes the method, which is signed as the client sends it: remove it

@@ -1,7 +1,9 @@
 //! What is wrong with a gateway's location as a whole, so that nginx says it when it reads its configuration. A mistake that
 //! makes every request fail ends that; one that may be meant is a warning.
 
-use gateway::bedrock::endpoint;
+use gateway::Api;
+use gateway::bedrock::endpoint::{self, Service};
+use gateway::request::Purpose;
 
 use super::MainConf;
 use super::location::{Auth, LocationConf};
@@ -131,6 +133,7 @@ pub fn gateway(
         found.extend(params(conf, location, pass, signed_host.as_deref()));
     }
     found.extend(host);
+    found.extend(rules(conf, location, place));
     found.extend(request(conf, signs));
     found.extend(beside(conf, location));
     found
@@ -197,10 +200,16 @@ fn signed_host(conf: &LocationConf, main: &MainConf) -> Option<String> {
     if matches!(conf.auth, Some(Auth::Off)) {
         return None;
     }
+    let service = match &conf.service {
+        None => "bedrock",
+        Some(Value::Text(service)) => service,
+        Some(Value::Template(_)) if conf.endpoint.is_none() => return None,
+        Some(Value::Template(_)) => "",
+    };
     match (&conf.endpoint, &conf.region) {
         (Some(Value::Text(endpoint)), _) => Some(endpoint.clone()),
-        (None, Some(Value::Text(region))) => Some(endpoint::host_of(region)),
-        (None, None) => (!main.region.is_empty()).then(|| endpoint::host_of(&main.region)),
+        (None, Some(Value::Text(region))) => Some(endpoint::host_of(service, region)),
+        (None, None) => (!main.region.is_empty()).then(|| endpoint::host_of(service, &main.region)),
         (Some(Value::Template(_)), _) | (None, Some(Value::Template(_))) => None,
     }
 }
@@ -210,6 +219,29 @@ fn host_header(conf: &LocationConf) -> Option<&Line> {
     lines.find(|line| line.word(1).eq_ignore_ascii_case("host"))
 }
 
+/// Rules about models, where requests need not be about any.
+fn rules(conf: &LocationConf, location: &Location, place: &str) -> Option<Finding> {
+    if conf.api != Some(Some(Api::Aws)) {
+        return None;
+    }
+    let given = [
+        ("bedrock_model", conf.model.is_some()),
+        ("bedrock_allow_models", conf.allow_models.is_some()),
+        (
+            "bedrock_max_output_tokens",
+            conf.max_output_tokens.is_some(),
+        ),
+        ("bedrock_guardrail", conf.guardrail.is_some()),
+    ];
+    let (name, _) = given.iter().find(|(_, is_given)| *is_given)?;
+    let text = format!(
+        "\"{name}\" cannot hold in location \"{}\", where bedrock_api is \"aws\": requests there may be for anything of AWS's; \
+         move it to the locations that are for models, or use another bedrock_api",
+        location.name
+    );
+    Some(Finding::new(Level::Emerg, place, text))
+}
+
 /// What else of the request is not sent as it was signed.
 fn request(conf: &LocationConf, signs: Option<bool>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -217,15 +249,23 @@ fn request(conf: &LocationConf, signs: Option<bool>) -> Vec<Finding> {
         found.push(Finding::of(level, line, text.to_owned()));
     };
     let given = |name, value: &str| conf.lines.one(name).filter(|line| line.word(1) == value);
-    if let Some(line) = conf.lines.one("proxy_method")
-        && line.word(1) != "POST"
-        && !line.word(1).contains('$')
-    {
-        find(
-            Level::Emerg,
-            line,
-            "changes the method, and Bedrock takes POST only: remove it",
-        );
+    let Purpose { api, service } = conf.purpose();
+    let takes_any = api == Some(Api::Aws) || service == Service::Mantle;
+    if let Some(line) = conf.lines.one("proxy_method") {
+        match line.word(1) {
+            _ if takes_any => find(
+                Level::Emerg,
+                line,
+                "changes the method, which is signed as the client sends it: remove it",
+            ),
+            "POST" => {}
+            method if method.contains('$') => {}
+            _ => find(
+                Level::Emerg,
+                line,
+                "changes the method, and Bedrock takes POST only: remove it",
+            ),
+        }
     }
     if let Some(line) = given("proxy_pass_request_headers", "off") {
         let text = "keeps back the headers that authorize requests to Bedrock: remove it";

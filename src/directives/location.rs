@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::bedrock::endpoint::Service;
 use gateway::family::{Family, Feature};
+use gateway::request::Purpose;
 use gateway::settings::{self, ResponsesVia, Via};
 use gateway::{Api, Guardrail};
 
@@ -162,6 +164,18 @@ impl LocationConf {
         inherit(&mut self.ping, &above.ping);
         inherit(&mut self.response_text, &above.response_text);
         self.lines.inherit(&above.lines);
+    }
+
+    /// What the location is for. A service that variables name is known only when the call is planned.
+    pub fn purpose(&self) -> Purpose {
+        let service = match &self.service {
+            Some(Value::Text(name)) => Service::of(name),
+            Some(Value::Template(_)) | None => Service::Runtime,
+        };
+        Purpose {
+            api: self.api.unwrap_or_default(),
+            service,
+        }
     }
 
     /// How long a stream of ours may be silent.

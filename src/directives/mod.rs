@@ -330,8 +330,9 @@ fn api(cf: &Conf) -> Result<Option<Api>, String> {
         "responses" => Ok(Some(Api::Responses)),
         "anthropic" => Ok(Some(Api::Anthropic)),
         "native" => Ok(Some(Api::Native)),
+        "aws" => Ok(Some(Api::Aws)),
         other => Err(format!(
-            "has value \"{other}\": it must be \"auto\", \"converse\", \"openai\", \"responses\", \"anthropic\" or \"native\""
+            "has value \"{other}\": it must be \"auto\", \"converse\", \"openai\", \"responses\", \"anthropic\", \"native\" or \"aws\""
         )),
     }
 }

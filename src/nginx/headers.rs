@@ -78,14 +78,14 @@ pub fn restore(request: Request, saved: &Saved) {
 pub struct NewHeaders {
     elements: *mut ngx_table_elt_t,
     length: usize,
-    body_length: usize,
+    body_length: Option<usize>,
 }
 
-/// Makes the headers of a call with a body of `body_length` bytes. `None` if there is no memory.
+/// Makes the headers of a call with a body of `body_length` bytes, or without one. `None` if there is no memory.
 pub fn make<'h>(
     request: Request,
     headers: impl ExactSizeIterator<Item = (&'h str, &'h str)>,
-    body_length: usize,
+    body_length: Option<usize>,
 ) -> Option<NewHeaders> {
     let length = headers.len();
     // SAFETY: the pool is live, and the array has an element for each header.
@@ -125,7 +125,10 @@ pub fn put(request: Request, new: &NewHeaders) {
         (*list).pool = request.pool();
         let headers_in = &raw mut (*request.raw()).headers_in;
         (*headers_in).content_length = ptr::null_mut();
-        (*headers_in).content_length_n = i64::try_from(new.body_length).unwrap_or(i64::MAX);
+        (*headers_in).content_length_n = match new.body_length {
+            Some(length) => i64::try_from(length).unwrap_or(i64::MAX),
+            None => -1,
+        };
         ffi::set_headers_in_chunked(headers_in, 0);
     }
 }

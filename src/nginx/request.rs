@@ -146,6 +146,13 @@ impl Request {
         }
     }
 
+    /// The query, as the client sent it or `rewrite` made it; `None` if there is none.
+    pub fn args(self) -> Option<String> {
+        // SAFETY: the request is live.
+        let args = unsafe { super::bytes(&(*self.0).args) };
+        (!args.is_empty()).then(|| String::from_utf8_lossy(args).into_owned())
+    }
+
     /// The path and query as the client sent them.
     pub fn target(self) -> String {
         // SAFETY: the request is live.

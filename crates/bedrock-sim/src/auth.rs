@@ -40,6 +40,8 @@ pub struct Claim {
     pub region: Option<String>,
     /// The access key id.
     pub key_id: Option<String>,
+    /// The service of the credential scope.
+    pub service: Option<String>,
 }
 
 /// Reads the claim without checking it.
@@ -55,6 +57,7 @@ pub fn claim(head: &Head) -> Claim {
                 auth: "sigv4",
                 region: scope.as_ref().map(|s| s.region.to_owned()),
                 key_id: scope.as_ref().map(|s| s.key_id.to_owned()),
+                service: scope.as_ref().map(|s| s.service.to_owned()),
             }
         }
         _ => Claim {

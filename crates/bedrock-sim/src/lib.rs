@@ -72,6 +72,7 @@ pub mod invoke;
 pub mod journal;
 pub mod loops;
 pub mod manner;
+pub mod mantle;
 pub mod operations;
 pub mod perform;
 pub mod request;
@@ -86,7 +87,7 @@ pub mod vendor_apis;
 
 use std::{collections::HashMap, sync::Arc};
 
-use http_body_util::Either;
+use http_body_util::{BodyExt, Either};
 use hyper::{Response, body::Bytes};
 use sha2::{Digest, Sha256};
 
@@ -95,7 +96,7 @@ use crate::{
     auth::Keyring,
     errors::Refusal,
     journal::{Entry, Journal, Watch},
-    operations::Route,
+    operations::{Operation, Route},
     request::Received,
     script::Script,
     server::Answered,
@@ -114,6 +115,8 @@ pub struct Sim {
     pub recordings: HashMap<String, Bytes>,
     /// What it was asked.
     pub journal: Journal,
+    /// The responses that bedrock-mantle stores.
+    pub stored: mantle::Stored,
 }
 
 impl Sim {
@@ -124,6 +127,9 @@ impl Sim {
         }
         let body_sha256 = signature::hex(&Sha256::digest(&request.body));
         let entry = self.journal.note(&request, body_sha256);
+        if let Some(response) = self.of_mantle(&request, &entry) {
+            return response.map(server::whole);
+        }
         match self.accept(&request) {
             Ok((asked, script)) => {
                 entry.set_verdict("ok");
@@ -136,6 +142,27 @@ impl Sim {
         }
     }
 
+    /// The answer to a request to bedrock-mantle that asks no model for anything.
+    fn of_mantle(&self, request: &Received, entry: &Entry) -> Option<Response<Bytes>> {
+        let response = self.stored.answer(&request.head, &request.body)?;
+        let checked = match self.strict {
+            true => strict::headers::check(&request.head),
+            false => Ok(()),
+        };
+        let checked = checked
+            .and_then(|()| auth::check(&request.head, &request.body, &self.keyring, clock::now()));
+        Some(match checked {
+            Ok(()) => {
+                entry.set_verdict("ok");
+                response
+            }
+            Err(refusal) => {
+                entry.set_verdict(&refusal.exception);
+                refusal.response()
+            }
+        })
+    }
+
     /// Everything that can be wrong with a request.
     fn accept(&self, request: &Received) -> Result<(Asked, Script), Refusal> {
         let route = Route::of(&request.head)?;
@@ -144,6 +171,9 @@ impl Sim {
         }
         auth::check(&request.head, &request.body, &self.keyring, clock::now())?;
         let mut asked = Asked::new(route, &request.body)?;
+        if mantle::is_for(&request.head) {
+            mantle::check(&request.head, &asked.route.model_id)?;
+        }
         if let Some(model) = self.behind.get(&asked.route.model_id) {
             asked.route.model_id.clone_from(model);
         }
@@ -169,6 +199,22 @@ impl Sim {
             std::future::pending::<()>().await;
         }
         let mut response = perform::perform(asked, script, request, &self.recordings);
+        if asked.route.operation == Operation::OpenAiResponses
+            && mantle::is_for(&request.head)
+            && !asked.streams()
+            && let Either::Left(whole) = response.body()
+        {
+            // It is in memory, so that there is nothing to wait for.
+            let bytes = whole.clone().collect().await.unwrap_or_default().to_bytes();
+            if let Ok(json) = serde_json::from_slice(&bytes)
+                && response.status().is_success()
+            {
+                let background = asked.body.get("background").is_some_and(|it| it == true);
+                let kept = self.stored.keep(json, background);
+                *response.body_mut() = server::json(&kept).map(server::whole).into_body();
+                response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
+            }
+        }
         match (response.body_mut(), watch) {
             (Either::Right(stream), Some(watch)) => stream.set_watch(watch),
             (Either::Left(_), Some(mut watch)) => watch.release(),

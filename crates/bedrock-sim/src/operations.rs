@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::{errors::Refusal, request::Head};
+use crate::{errors::Refusal, mantle, request::Head};
 
 /// An operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,13 @@ pub struct Route {
 impl Route {
     /// What a request asks for. The raw target is read, for there a `/` in an id is `%2F`.
     pub fn of(head: &Head) -> Result<Self, Refusal> {
+        if mantle::is_for(head) {
+            let operation = mantle::operation(head).ok_or_else(Refusal::unknown_operation)?;
+            return Ok(Self {
+                operation,
+                model_id: String::new(),
+            });
+        }
         let path = head.target.split('?').next().unwrap_or_default();
         let segments: Vec<&str> = path.split('/').collect();
         let (operation, id) = match segments.as_slice() {

@@ -18,6 +18,7 @@ pub fn sign(head: &Head, body: &[u8], key: &Key, region: &str, signed: &str) -> 
         key_id: &key.id,
         date,
         region,
+        service: SERVICES[0],
     };
     let signature = Calculation::new(head, body, &scope, signed, time, &key.secret).signature;
     format!(
@@ -71,6 +72,8 @@ pub struct Scope<'a> {
     pub date: &'a str,
     /// The region.
     pub region: &'a str,
+    /// The service.
+    pub service: &'a str,
 }
 
 impl<'a> Scope<'a> {
@@ -81,20 +84,25 @@ impl<'a> Scope<'a> {
                 "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.",
             ));
         };
-        if service != SERVICE || terminator != TERMINATOR {
+        if !SERVICES.contains(&service) || terminator != TERMINATOR {
             return Err(invalid(format!(
-                "Credential should be scoped to correct service: '{SERVICE}', and end in '{TERMINATOR}'."
+                "Credential should be scoped to correct service: '{}', and end in '{TERMINATOR}'.",
+                SERVICES[0]
             )));
         }
         Ok(Self {
             key_id,
             date,
             region,
+            service,
         })
     }
 
     fn text(&self) -> String {
-        format!("{}/{}/{SERVICE}/{TERMINATOR}", self.date, self.region)
+        format!(
+            "{}/{}/{}/{TERMINATOR}",
+            self.date, self.region, self.service
+        )
     }
 }
 
@@ -126,7 +134,7 @@ impl Calculation {
             hex(&Sha256::digest(&canonical_request))
         );
         let mut key = format!("AWS4{secret}").into_bytes();
-        for part in [scope.date, scope.region, SERVICE, TERMINATOR] {
+        for part in [scope.date, scope.region, scope.service, TERMINATOR] {
             key = hmac(&key, part);
         }
         let signature = hex(&hmac(&key, &string_to_sign));
@@ -202,7 +210,7 @@ pub fn invalid(message: String) -> Refusal {
 
 /// What the header's value begins with.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const SERVICE: &str = "bedrock";
+const SERVICES: [&str; 2] = ["bedrock", crate::mantle::SERVICE];
 const TERMINATOR: &str = "aws4_request";
 /// A canonical path is the path on the wire with everything else encoded, `%` included.
 const KEPT_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC

@@ -1,6 +1,9 @@
 //! The first look at a request: what is asked, of which model.
 
-use crate::bedrock::{Operation, path};
+use std::borrow::Cow;
+
+use crate::bedrock::endpoint::Service;
+use crate::bedrock::{Operation, VendorApi, path};
 use crate::dialect::{Api, anthropic, body, openai, responses, unserved};
 use crate::refusal::Refusal;
 use crate::target::{Target, path_of};
@@ -10,6 +13,8 @@ use crate::target::{Target, path_of};
 pub struct Request {
     /// What the client speaks.
     pub api: Api,
+    /// Its method.
+    pub method: Cow<'static, str>,
     /// What it wants; known from the path, or once the body has been read.
     pub operation: Option<Operation>,
     /// The model it named, decoded, before any alias.
@@ -31,24 +36,46 @@ impl Request {
     }
 }
 
+/// What a location is for, as its configuration says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Purpose {
+    /// What its clients speak; `None`: what the path shows, [`Api::of`].
+    pub api: Option<Api>,
+    /// What they speak to.
+    pub service: Service,
+}
+
+impl From<Option<Api>> for Purpose {
+    fn from(api: Option<Api>) -> Self {
+        Self {
+            api,
+            service: Service::Runtime,
+        }
+    }
+}
+
 /// Recognises a request by its target (raw path, perhaps with a query), and where that does not say all, by its `body`.
-/// The dialect is `api`, or what the path shows: [`Api::of`].
 ///
 /// Called without a body it never fails for want of one: see [`Request::needs_body`].
 ///
 /// # Errors
 /// A wrong method, a model id that cannot be decoded, a body that is not what the dialect asks for.
 pub fn inspect(
-    api: Option<Api>,
+    purpose: impl Into<Purpose>,
     method: &str,
     target: &str,
     body: Option<&[u8]>,
 ) -> Result<Request, Refusal> {
+    let Purpose { api, service } = purpose.into();
     let api = api.unwrap_or_else(|| Api::of(target));
     let target = Target::read(target);
     let path = target.path();
     let mut request = Request {
         api,
+        method: match method {
+            "POST" => Cow::Borrowed("POST"),
+            method => Cow::Owned(method.to_owned()),
+        },
         operation: None,
         requested_model: None,
         guardrail: None,
@@ -56,6 +83,14 @@ pub fn inspect(
         target: target.clone(),
         prefix: 0,
     };
+    if api == Api::Aws {
+        of_aws(&mut request);
+        return Ok(request);
+    }
+    if service == Service::Mantle {
+        let of_body = of_mantle(&mut request)?;
+        return with_body(request, of_body, body);
+    }
     if matches!(api, Api::OpenAi | Api::Responses | Api::Anthropic)
         && let Some((_, what)) = unserved::of(path)
     {
@@ -104,6 +139,7 @@ pub fn inspect(
             anthropic::Endpoint::CountTokens => Some(counting as OfBody),
             anthropic::Endpoint::Models(model) => list_models(&mut request, model)?,
         },
+        Api::Aws => None,
     };
     let methods = methods_of(api, path);
     if !methods.split(", ").any(|right| right == method) {
@@ -113,6 +149,15 @@ pub fn inspect(
             format!("This operation takes {methods} requests only."),
         ));
     }
+    with_body(request, of_body, body)
+}
+
+/// What the body says of a request, where it has to be asked.
+fn with_body(
+    mut request: Request,
+    of_body: Option<OfBody>,
+    body: Option<&[u8]>,
+) -> Result<Request, Refusal> {
     if let (Some(operation), Some(body)) = (of_body, body) {
         let asked = body::asked(body::without_mark(body))?;
         let operation = operation(asked.stream);
@@ -155,6 +200,7 @@ fn methods_of(api: Api, path: &str) -> &'static str {
     let lists_models = || matches!(openai::endpoint(path), openai::Endpoint::Models(_));
     match api {
         Api::OpenAi | Api::Anthropic if lists_models() => "GET, HEAD",
+        // Only a refusal of the gateway's asks; AWS itself answers any method.
         _ => "POST",
     }
 }
@@ -169,6 +215,46 @@ pub fn is_name(name: &str) -> bool {
 pub const SESSION_ID: &str = "x-claude-code-session-id";
 /// In bytes, as for an id of Bedrock's.
 const LONGEST_NAME: usize = 2048;
+
+/// Any of AWS's operations. Where the path is one of Bedrock's own it is known how to read the answer.
+fn of_aws(request: &mut Request) {
+    request.operation = Some(Operation::Other);
+    let Ok(Some(found)) = path::recognise(request.target.path()) else {
+        return;
+    };
+    request.operation = Some(match found.operation {
+        // What comes says whether it is a stream.
+        Operation::VendorApi { api, .. } => api.operation()(true),
+        operation => operation,
+    });
+    request.stream = found.operation.streams();
+    request.requested_model = found.model.filter(|model| is_name(model));
+}
+
+/// Any of bedrock-mantle's paths, behind any prefix.
+fn of_mantle(request: &mut Request) -> Result<Option<OfBody>, Refusal> {
+    let path = request.target.path();
+    if request.method == "POST"
+        && let Some(api) = VendorApi::of_mantle_path(path)
+    {
+        return Ok(Some(api.operation()));
+    }
+    let own = ["/openai/v1/", "/anthropic/v1/", "/v1/"];
+    let begins = own.iter().find_map(|own| path.find(own));
+    request.prefix = begins.ok_or_else(not_on_mantle)?;
+    request.operation = Some(Operation::Other);
+    Ok(None)
+}
+
+/// The refusal of what bedrock-mantle has not.
+pub(crate) fn not_on_mantle() -> Refusal {
+    Refusal::new(
+        404,
+        "UnknownOperationException",
+        "bedrock-mantle, which this gateway calls, has no such operation: it has OpenAI's APIs at /v1/ and /openai/v1/, and \
+         Anthropic's at /anthropic/v1/.",
+    )
+}
 
 /// What a request is, by whether its body asks for a stream.
 type OfBody = fn(bool) -> Operation;

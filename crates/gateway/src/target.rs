@@ -1,6 +1,6 @@
 //! What a request is sent to: its path and query, read once. What is checked, sent, signed and logged goes by this reading.
 
-use crate::bedrock::path::percent_encode;
+use crate::bedrock::path::{decode_once, percent_encode};
 
 /// The target of a request, as nginx reads it: the query begins at the first `?`, and what follows `#` is part of neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,11 @@ impl Target {
     /// The path, encoded as it came.
     pub fn path(&self) -> &str {
         self.text.get(..self.path_length).unwrap_or_default()
+    }
+
+    /// The query, without its `?`, as it came.
+    pub fn query(&self) -> Option<&str> {
+        self.text.get(self.path_length + 1..)
     }
 
     /// The path from byte `start` on, and the query as it came.
@@ -46,6 +51,17 @@ pub fn of_decoded_path(path: &str) -> String {
     target
 }
 
+/// The path of `raw`, a target as it came, from where nginx's `rewritten`, decoded path begins in it; if that is no end of it,
+/// what [`of_decoded_path`] makes of it. So a slash that was percent-encoded stays so where only a prefix was taken off.
+pub fn of_rewritten(raw: &str, rewritten: &str) -> String {
+    let path = path_of(raw);
+    let rests = path.match_indices('/').filter_map(|(at, _)| path.get(at..));
+    let mut ends =
+        rests.filter(|rest| decode_once(rest).is_some_and(|decoded| decoded == rewritten));
+    ends.next()
+        .map_or_else(|| of_decoded_path(rewritten), str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +80,22 @@ mod tests {
             let read = Target::read(target);
             assert_eq!((read.path(), path_of(target)), (path, path), "{target}");
             assert_eq!(read.from(2), rest, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_rewritten_path_keeps_what_was_encoded() {
+        for (raw, rewritten, path) in [
+            (
+                "/aws/kb/arn%3Aa%2Fb/x?q",
+                "/kb/arn:a/b/x",
+                "/kb/arn%3Aa%2Fb/x",
+            ),
+            ("/a/b", "/a/b", "/a/b"),
+            ("/a/b", "/c d", "/c%20d"),
+            ("/a/%zz", "/b", "/b"),
+        ] {
+            assert_eq!(of_rewritten(raw, rewritten), path);
         }
     }
 

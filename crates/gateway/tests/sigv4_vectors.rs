@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{self as library, SignableBody, SignableRequest, SigningSettings};
 use aws_sigv4::sign::v4;
-use gateway::Body;
 use gateway::bedrock::Operation;
-use gateway::bedrock::path::of_model;
+use gateway::bedrock::path::{of_model, spelt};
 use gateway::bedrock::signing::{Signable, sign};
+use gateway::{Body, Target};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -77,6 +77,47 @@ fn every_vector_is_reproduced() {
     }
 }
 
+#[test]
+fn every_method_and_query_is_signed_as_by_botocore() {
+    let text = include_str!("../../../fixtures/sigv4_queries.json");
+    let vectors: Vec<Value> = serde_json::from_str(text).unwrap();
+    assert_eq!(vectors.len(), 11);
+    for vector in vectors {
+        let field = |name: &str| vector[name].as_str().unwrap();
+        let headers = vector["headers"].as_object().unwrap();
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+            .collect();
+        let read = Target::read(field("target"));
+        assert_eq!(spelt(read.path(), read.query()).unwrap(), field("target"));
+        let signable = Signable {
+            method: field("method"),
+            host: field("host"),
+            target: field("target"),
+            headers: &headers,
+            body_hash: &Body::Unchanged.sha256_hex(field("body").as_bytes()),
+            region: field("region"),
+            service: field("service"),
+        };
+        let credentials = Credentials::new(
+            "AKIDEXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+            None,
+            None,
+            "test",
+        );
+        // 2026-11-28 12:00:00 UTC
+        let now = UNIX_EPOCH + Duration::from_secs(1_795_867_200);
+        let signed = sign(&signable, &credentials, now).unwrap();
+        let (_, authorization) = signed
+            .iter()
+            .find(|(name, _)| *name == "authorization")
+            .unwrap();
+        assert_eq!(authorization, field("authorization"), "{}", field("target"));
+    }
+}
+
 /// aws-sigv4's own way, by its public interface.
 fn sign_by_library(
     signable: &Signable<'_>,
@@ -141,6 +182,37 @@ proptest! {
         ours.sort();
         theirs.sort();
         prop_assert_eq!(ours, theirs);
+    }
+}
+
+proptest! {
+    /// Whatever target a client sends, as it is spelt when it goes on.
+    #[test]
+    fn every_target_is_signed_as_by_the_library(
+        method in "GET|PUT|DELETE|POST|HEAD",
+        path in "(/[a-z%:+é~ !*'();@&=,$-]{1,8}){1,4}/?",
+        query in prop::option::of("[a-z%=&+:/?é~ !*'(),.-]{0,40}"),
+    ) {
+        let Ok(target) = spelt(&path, query.as_deref()) else {
+            return Ok(());
+        };
+        let signable = Signable {
+            method: &method,
+            host: "h.example",
+            target: &target,
+            headers: &[],
+            body_hash: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            region: "us-east-1",
+            service: "bedrock-agentcore",
+        };
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let ours = sign(&signable, &credentials, UNIX_EPOCH).unwrap();
+        let mut ours: Vec<(String, String)> =
+            ours.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut theirs = sign_by_library(&signable, &credentials, UNIX_EPOCH);
+        ours.sort();
+        theirs.sort();
+        prop_assert_eq!(ours, theirs, "{}", target);
     }
 }
 

@@ -8,7 +8,8 @@ pub fn check(head: &Head) -> Result<(), Refusal> {
         let lower = name.to_ascii_lowercase();
         let is_anthropics_own =
             head.target.starts_with("/anthropic/") && ANTHROPICS.contains(&lower.as_str());
-        if is_anthropics_own {
+        let is_openais_own = lower == "openai-project" && head.target.contains("/v1/");
+        if is_anthropics_own || is_openais_own {
             continue;
         }
         if FORBIDDEN.contains(&lower.as_str())

@@ -1,14 +1,39 @@
-//! Hosts of the Bedrock runtime. <https://docs.aws.amazon.com/general/latest/gr/bedrock.html>
+//! Hosts of Bedrock's services. <https://docs.aws.amazon.com/general/latest/gr/bedrock.html>
 
 use crate::refusal::Refusal;
 
-/// The region's public endpoint, `bedrock-runtime.{region}.{suffix of its partition}`.
-pub fn host_of(region: &str) -> String {
+/// What Bedrock serves models with, by the name of the service in the signature's scope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Service {
+    /// bedrock-runtime, or another of AWS's services.
+    #[default]
+    Runtime,
+    /// bedrock-mantle: OpenAI's and Anthropic's own APIs, and no other.
+    Mantle,
+}
+
+impl Service {
+    /// By the name in the scope.
+    pub fn of(name: &str) -> Self {
+        match name {
+            MANTLE => Self::Mantle,
+            _ => Self::Runtime,
+        }
+    }
+}
+
+/// The region's public endpoint of a service, `{service}.{region}.{suffix of its partition}`; what signs as `bedrock` is
+/// bedrock-runtime, unless the operator names the host.
+pub fn host_of(service: &str, region: &str) -> String {
     let suffix = SUFFIXES
         .iter()
         .find(|(prefix, _)| region.starts_with(prefix))
         .map_or("amazonaws.com", |(_, suffix)| suffix);
-    format!("bedrock-runtime.{region}.{suffix}")
+    match service {
+        MANTLE => format!("{MANTLE}.{region}.api.aws"),
+        "bedrock" => format!("bedrock-runtime.{region}.{suffix}"),
+        service => format!("{service}.{region}.{suffix}"),
+    }
 }
 
 /// Checks a region's name, so that nothing else gets into a host or a signature's scope.
@@ -92,6 +117,9 @@ pub fn check_host(host: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Its service, and its host's first label.
+const MANTLE: &str = "bedrock-mantle";
+
 /// Partitions other than `aws` and `aws-us-gov`, by how their regions begin.
 const SUFFIXES: [(&str, &str); 6] = [
     ("cn-", "amazonaws.com.cn"),
@@ -129,7 +157,16 @@ mod tests {
                 "bedrock-runtime.eu-isoe-west-1.cloud.adc-e.uk",
             ),
         ] {
-            assert_eq!(host_of(region), host);
+            assert_eq!(host_of("bedrock", region), host);
+        }
+        for (service, host) in [
+            ("bedrock-mantle", "bedrock-mantle.eu-west-1.api.aws"),
+            (
+                "bedrock-agentcore",
+                "bedrock-agentcore.eu-west-1.amazonaws.com",
+            ),
+        ] {
+            assert_eq!(host_of(service, "eu-west-1"), host);
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Operation {
     },
     /// The models that clients may name: answered here, not by Bedrock.
     ListModels,
+    /// Any other of AWS's, which passes as it is.
+    Other,
 }
 
 impl Operation {
@@ -50,10 +52,11 @@ impl Operation {
             Self::ApplyGuardrail => "apply_guardrail",
             Self::VendorApi { api, .. } => api.as_str(),
             Self::ListModels => "list_models",
+            Self::Other => "other",
         }
     }
 
-    /// The last segment of its path; of a vendor's own API, all of it.
+    /// The last segment of its path; of a vendor's own API, all of it; empty where it may be any.
     pub fn verb(self) -> &'static str {
         match self {
             Self::Converse => "converse",
@@ -64,6 +67,7 @@ impl Operation {
             Self::ApplyGuardrail => "apply",
             Self::VendorApi { api, .. } => api.path(),
             Self::ListModels => "models",
+            Self::Other => "",
         }
     }
 

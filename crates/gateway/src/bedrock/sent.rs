@@ -5,6 +5,8 @@ use memchr::{memchr, memmem};
 /// What was signed.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
+    /// The method.
+    pub method: &'a str,
     /// Path and query.
     pub target: &'a str,
     /// `Host`
@@ -64,10 +66,11 @@ impl<'a> Head<'a> {
 /// header but `Host` is in them. Empty if nothing differs. `has_body`: the body that was signed follows.
 pub fn differences(signed: &Signed<'_>, written: &Head<'_>, has_body: bool) -> Vec<String> {
     let mut found = Vec::new();
-    if written.method != b"POST" {
+    if written.method != signed.method.as_bytes() {
         found.push(format!(
-            "the method is \"{}\" instead of \"POST\" (see proxy_method)",
-            shown(written.method)
+            "the method is \"{}\" instead of \"{}\" (see proxy_method)",
+            shown(written.method),
+            signed.method
         ));
     }
     if written.target != signed.target.as_bytes() {
@@ -212,6 +215,7 @@ mod tests {
         (b"user-agent", b"a"),
     ];
     const SIGNED: Signed<'_> = Signed {
+        method: "POST",
         target: "/model/a%3Ab/converse",
         host: "h:1",
         headers: &HEADERS,

@@ -9,7 +9,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::calculate_signature;
 use time::OffsetDateTime;
 
-use super::path::percent_encode;
+use super::path::{self, percent_encode};
 use super::signing_key;
 use crate::body::sha256_hex;
 
@@ -20,7 +20,7 @@ pub struct Signable<'a> {
     pub method: &'a str,
     /// Host as it will be sent, with its port if it has one.
     pub host: &'a str,
-    /// Path and query as they will be sent, byte for byte. No segment of the path is `.`, `..` or empty.
+    /// Path and query as they will be sent, byte for byte. No segment of the path is `.`, `..` or, but for the last, empty.
     pub target: &'a str,
     /// Headers to sign besides `host`, `x-amz-date` and `x-amz-security-token`; names in lower case, each once.
     pub headers: &'a [(&'a str, &'a str)],
@@ -88,7 +88,7 @@ pub fn sign(
 }
 
 fn canonical_request(signable: &Signable<'_>, headers: &[(&str, &str)], names: &str) -> String {
-    let (path, query) = signable
+    let (called, query) = signable
         .target
         .split_once('?')
         .unwrap_or((signable.target, ""));
@@ -96,12 +96,21 @@ fn canonical_request(signable: &Signable<'_>, headers: &[(&str, &str)], names: &
     text.push_str(signable.method);
     text.push('\n');
     // "URI-encode each path segment twice", of which what is sent has had the first.
-    percent_encode(path, "/", &mut text);
+    percent_encode(called, "/", &mut text);
     text.push('\n');
-    // Sent encoded already; only the order is to be mended.
-    let mut parameters: Vec<&str> = query.split('&').collect();
+    // Sent encoded already; only the order is to be mended: by name, then by value.
+    let mut parameters: Vec<_> = path::parameters(query)
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .collect();
     parameters.sort_unstable();
-    text.push_str(&parameters.join("&"));
+    for (index, (name, value)) in parameters.into_iter().enumerate() {
+        if index > 0 {
+            text.push('&');
+        }
+        text.push_str(name);
+        text.push('=');
+        text.push_str(value);
+    }
     text.push('\n');
     for (name, value) in headers {
         text.push_str(name);

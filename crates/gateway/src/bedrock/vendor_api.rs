@@ -11,15 +11,21 @@ pub enum VendorApi {
     OpenAiChat,
     /// OpenAI's Responses: `POST /openai/v1/responses`
     OpenAiResponses,
+    /// How many tokens a response's input has: `POST /openai/v1/responses/input_tokens`
+    OpenAiInputTokens,
     /// Anthropic's Messages: `POST /anthropic/v1/messages`
     AnthropicMessages,
+    /// How many tokens a message has: `POST /anthropic/v1/messages/count_tokens`
+    AnthropicCountTokens,
 }
 
 impl VendorApi {
-    const ALL: [Self; 3] = [
+    const ALL: [Self; 5] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
+        Self::OpenAiInputTokens,
         Self::AnthropicMessages,
+        Self::AnthropicCountTokens,
     ];
 
     /// The API that a path (without query) is of, whatever stands before Bedrock's own path.
@@ -27,12 +33,36 @@ impl VendorApi {
         Self::ALL.into_iter().find(|api| path.ends_with(api.path()))
     }
 
+    /// The same where the vendor's name may be missing before the version, as in the paths of bedrock-mantle, and of the
+    /// vendors themselves.
+    pub fn of_mantle_path(path: &str) -> Option<Self> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        Self::ALL
+            .into_iter()
+            .find(|api| path.ends_with(api.path_from_version()))
+    }
+
+    /// The path without the vendor's name: `/v1/…`
+    pub fn path_from_version(self) -> &'static str {
+        let path = self.path();
+        path.find("/v1/")
+            .and_then(|at| path.get(at..))
+            .unwrap_or_default()
+    }
+
+    /// Whether tokens are counted, and none generated.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::OpenAiInputTokens | Self::AnthropicCountTokens)
+    }
+
     /// The path at Bedrock.
     pub fn path(self) -> &'static str {
         match self {
             Self::OpenAiChat => "/openai/v1/chat/completions",
             Self::OpenAiResponses => "/openai/v1/responses",
+            Self::OpenAiInputTokens => "/openai/v1/responses/input_tokens",
             Self::AnthropicMessages => "/anthropic/v1/messages",
+            Self::AnthropicCountTokens => "/anthropic/v1/messages/count_tokens",
         }
     }
 
@@ -42,6 +72,7 @@ impl VendorApi {
             Self::OpenAiChat => "openai_chat",
             Self::OpenAiResponses => "openai_responses",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::OpenAiInputTokens | Self::AnthropicCountTokens => "count_tokens",
         }
     }
 
@@ -59,6 +90,14 @@ impl VendorApi {
             Self::AnthropicMessages => |stream| Operation::VendorApi {
                 api: Self::AnthropicMessages,
                 stream,
+            },
+            Self::OpenAiInputTokens => |_| Operation::VendorApi {
+                api: Self::OpenAiInputTokens,
+                stream: false,
+            },
+            Self::AnthropicCountTokens => |_| Operation::VendorApi {
+                api: Self::AnthropicCountTokens,
+                stream: false,
             },
         }
     }

@@ -43,6 +43,8 @@ pub enum Api {
     Responses,
     /// Anthropic's Messages.
     Anthropic,
+    /// Anything of AWS's, as its SDKs send it.
+    Aws,
 }
 
 impl Api {
@@ -78,13 +80,14 @@ impl Api {
             Self::OpenAi => "openai",
             Self::Responses => "responses",
             Self::Anthropic => "anthropic",
+            Self::Aws => "aws",
         }
     }
 
     /// The header in which this dialect's SDKs look for the request's id.
     pub fn request_id_header(self) -> Option<&'static str> {
         match self {
-            Self::Native | Self::Converse => None,
+            Self::Native | Self::Converse | Self::Aws => None,
             Self::OpenAi | Self::Responses => Some(openai::error::REQUEST_ID),
             Self::Anthropic => Some(anthropic::error::REQUEST_ID),
         }
@@ -94,7 +97,7 @@ impl Api {
     pub fn error(self, refusal: &Refusal, request_id: Option<&str>) -> ErrorAnswer {
         match self {
             // The plain Converse form has no error shape of its own.
-            Self::Native | Self::Converse => native::error::answer(refusal),
+            Self::Native | Self::Converse | Self::Aws => native::error::answer(refusal),
             Self::OpenAi | Self::Responses => openai::error::answer(refusal, request_id),
             Self::Anthropic => anthropic::error::answer(refusal, request_id),
         }

@@ -1,5 +1,7 @@
 //! What a family of models takes and refuses, as values with few legal shapes.
 
+use crate::bedrock::VendorApi;
+
 /// One family. All of it is plain data, so that a feature of the operator's changes a copy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Family {
@@ -9,6 +11,8 @@ pub struct Family {
     pub(crate) converse: bool,
     /// Whether Responses of it go to Bedrock's own API: it has more of them than Converse, or Converse has none.
     pub(crate) own_responses: bool,
+    /// Under which path bedrock-mantle serves it.
+    pub(crate) mantle: Mantle,
     /// Whether it is a Claude, with Anthropic's own fields.
     pub(crate) claude: bool,
     /// Of a Claude its version, without the dot: 4.5 is 45. Of others 0.
@@ -39,6 +43,34 @@ pub struct Family {
     pub(crate) tiers: Tiers,
     /// Where its tokens are counted.
     pub(crate) count: Count,
+}
+
+/// Under which path bedrock-mantle has a model in OpenAI's APIs; under the other it says that the model "isn't supported on this
+/// route". <https://docs.aws.amazon.com/bedrock/latest/userguide/inference-responses-api.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mantle {
+    /// Not known: as the client has it.
+    AsAsked,
+    /// `/v1/`
+    V1,
+    /// `/openai/v1/`
+    OpenAiV1,
+}
+
+impl Mantle {
+    /// The path of `api` there, where a client has asked at `asked`.
+    pub(crate) fn path(self, api: VendorApi, asked: &str) -> &'static str {
+        let is_openais = api.path().starts_with("/openai/");
+        let bare = match self {
+            Self::V1 => true,
+            Self::OpenAiV1 => false,
+            Self::AsAsked => !asked.trim_end_matches('/').ends_with(api.path()),
+        };
+        match is_openais && bare {
+            true => api.path_from_version(),
+            false => api.path(),
+        }
+    }
 }
 
 /// Media in a user's turn.

@@ -101,8 +101,9 @@ impl Relay {
         let content_type = header("content-type").unwrap_or_default();
         let coding = header("content-encoding").filter(|coding| unreadable::is_coded(coding));
         let facts = facts_of_headers(status, header);
-        let is_stream =
-            status == 200 && answer.operation.streams() && content_type.starts_with(EVENT_STREAM);
+        let is_any = answer.operation == Operation::Other;
+        let may_stream = is_any || answer.operation.streams();
+        let is_stream = status == 200 && may_stream && content_type.starts_with(EVENT_STREAM);
         let events_of = match answer.operation {
             Operation::VendorApi { api, stream: true }
                 if status == 200 && content_type.starts_with(SERVER_SENT_EVENTS) =>
@@ -132,6 +133,9 @@ impl Relay {
                 status,
                 expected,
             )))
+        } else if is_any && status < 300 && !is_json(&content_type) {
+            // AWS's errors are JSON, and this may be a stream of any kind.
+            Form::Passed(observer())
         } else if answer.own {
             Form::Screened(Screened::new(observer(), status))
         } else {
@@ -280,6 +284,11 @@ impl Relay {
             self.facts.bytes
         ))
     }
+}
+
+/// `application/json`, `application/x-amz-json-1.1`, or nothing at all, which may be either.
+fn is_json(content_type: &str) -> bool {
+    content_type.is_empty() || content_type.to_ascii_lowercase().contains("json")
 }
 
 /// What the error log is told of a stream.

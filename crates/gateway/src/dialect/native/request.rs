@@ -36,9 +36,10 @@ pub fn body(
             invoke(model.and_then(Vendor::of), settings, body)
         }
         // Nothing is generated.
-        Operation::CountTokens | Operation::ApplyGuardrail | Operation::ListModels => {
-            Ok(Body::Unchanged)
-        }
+        Operation::CountTokens
+        | Operation::ApplyGuardrail
+        | Operation::ListModels
+        | Operation::Other => Ok(Body::Unchanged),
         Operation::VendorApi { api, .. } => {
             vendor::body(api, model.unwrap_or_default(), settings, body)
         }

@@ -18,6 +18,8 @@ pub struct Observer {
     failed: bool,
     /// Whether a member of the whole has passed that no error has.
     is_models: bool,
+    /// Whether this is a response that was made in the background: what it says of its usage was not told before.
+    background: bool,
     tap: Tap,
     response_text: usize,
 }
@@ -29,6 +31,7 @@ impl Observer {
             operation,
             failed,
             is_models: false,
+            background: false,
             tap: Tap::new(VALUE_LIMIT.max(response_text)),
             response_text,
         }
@@ -40,6 +43,7 @@ impl Observer {
             operation: self.operation,
             failed: self.failed,
             is_models: &mut self.is_models,
+            background: &mut self.background,
             response_text: self.response_text,
             facts,
         };
@@ -82,6 +86,10 @@ enum Member {
     GuardrailAction,
     /// Converse's `additionalModelResponseFields`.
     ModelsFields,
+    /// Of a stored response, whether it was made in the background.
+    Background,
+    /// Of such a response.
+    BackgroundUsage,
 }
 
 impl Member {
@@ -93,6 +101,8 @@ impl Member {
             (Operation::CountTokens, "inputTokens") => Some(Self::InputTokens),
             (Operation::ApplyGuardrail, "action")
             | (Operation::Invoke, "amazon-bedrock-guardrailAction") => Some(Self::GuardrailAction),
+            (Operation::Other, "background") => Some(Self::Background),
+            (Operation::Other, "usage") => Some(Self::BackgroundUsage),
             (Operation::Converse, _) => Self::of_converse(path),
             // Nova answers an invoke as it does Converse; no other vendor has these names.
             (Operation::Invoke, _) => Self::of_converse(path).or_else(|| Self::of_vendors(path)),
@@ -119,6 +129,9 @@ impl Member {
 
     fn of_vendor_api(api: VendorApi, path: &str) -> Option<Self> {
         match (api, path) {
+            (VendorApi::OpenAiInputTokens | VendorApi::AnthropicCountTokens, "input_tokens") => {
+                Some(Self::InputTokens)
+            }
             (_, "usage") => Some(Self::Usage),
             (VendorApi::OpenAiChat | VendorApi::OpenAiResponses, "service_tier") => {
                 Some(Self::ServiceTier)
@@ -169,6 +182,7 @@ struct Heard<'f> {
     operation: Operation,
     failed: bool,
     is_models: &'f mut bool,
+    background: &'f mut bool,
     response_text: usize,
     facts: &'f mut Facts,
 }
@@ -212,7 +226,9 @@ impl Listener for Heard<'_> {
                 facts.keep_text(&beginning_of_string(text, whole), self.response_text);
             }
             _ if !whole => {}
-            Member::Usage => {
+            Member::Background => *self.background = text == b"true",
+            Member::BackgroundUsage if !*self.background => {}
+            Member::Usage | Member::BackgroundUsage => {
                 if let Some(usage) = Usage::read(&String::from_utf8_lossy(text)) {
                     usage.tell(facts);
                 }

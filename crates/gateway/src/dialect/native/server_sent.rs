@@ -33,8 +33,10 @@ impl Observer {
     pub fn new(api: VendorApi, response_text: usize) -> Self {
         let content = match api {
             VendorApi::OpenAiChat => Content::Chat(String::new()),
-            VendorApi::OpenAiResponses => Content::Responses,
-            VendorApi::AnthropicMessages => Content::Messages(Chunks::new(response_text)),
+            VendorApi::OpenAiResponses | VendorApi::OpenAiInputTokens => Content::Responses,
+            VendorApi::AnthropicMessages | VendorApi::AnthropicCountTokens => {
+                Content::Messages(Chunks::new(response_text))
+            }
         };
         Self {
             content,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use eventstream::{Error as FrameError, Frame, Message};
 
+use super::agent;
 use super::events::Events;
 use super::invoke::Chunks;
 use crate::bedrock::event::Event;
@@ -24,6 +25,8 @@ pub struct Observer {
 enum Content {
     Converse(Events),
     Invoke(Chunks),
+    /// Of any of AWS's operations.
+    Any,
 }
 
 /// How far a stream has come.
@@ -77,6 +80,7 @@ impl Observer {
     pub fn new(operation: Operation, response_text: usize, wants_deltas: bool) -> Self {
         let content = match operation {
             Operation::InvokeStream => Content::Invoke(Chunks::new(response_text)),
+            Operation::Other => Content::Any,
             _ => Content::Converse(Events::new(response_text)),
         };
         Self {
@@ -111,6 +115,10 @@ impl Observer {
                         chunks.chunk(payload, self.wants_deltas, facts)?
                     }
                     Content::Invoke(_) => Event::Other,
+                    Content::Any => {
+                        agent::event(event_type, payload, facts);
+                        Event::Other
+                    }
                 };
                 Ok(Seen::Event(Incoming {
                     name: event_type,
@@ -153,6 +161,8 @@ impl Observer {
         match &self.content {
             Content::Converse(events) => events.progress(),
             Content::Invoke(chunks) => chunks.progress(),
+            // Who knows what must come?
+            Content::Any => Progress::MayEnd,
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::request::guard;
 use crate::bedrock::VendorApi;
+use crate::bedrock::endpoint::Service;
 use crate::body::Body;
 use crate::dialect::body::{object, text, twice};
 use crate::dialect::limits::cap_member;
@@ -22,7 +23,7 @@ pub fn body(
     settings: &Settings<'_>,
     body: &[u8],
 ) -> Result<Body, Refusal> {
-    if settings.guardrail.is_some() && !takes_guardrail(api) {
+    if settings.guardrail.is_some() && !takes_guardrail(api, settings) && !api.counts() {
         return Err(Refusal::denied(
             "This gateway puts a guardrail on every request, and cannot do so here: this API takes none.",
         ));
@@ -33,6 +34,7 @@ pub fn body(
         Ok(member.and_then(|member| text.get(member.value.clone())))
     };
     if api == VendorApi::OpenAiResponses
+        && Service::of(settings.service) == Service::Runtime
         && !matches!(value("background")?, None | Some("false" | "null"))
     {
         return Err(Refusal::denied(
@@ -47,7 +49,7 @@ pub fn body(
     if named.as_deref() != Some(model) {
         edit.set("model", &Value::from(model).to_string());
     }
-    if let Some(cap) = settings.max_output_tokens {
+    if let Some(cap) = settings.max_output_tokens.filter(|_| !api.counts()) {
         let names = limits(api);
         let mut sent = Vec::new();
         for name in names {
@@ -69,9 +71,10 @@ pub fn body(
     Ok(edit.into_body(body.len()))
 }
 
-/// Whether the API is documented to take the `X-Amzn-Bedrock-Guardrail*` headers.
-pub fn takes_guardrail(api: VendorApi) -> bool {
-    api == VendorApi::OpenAiChat
+/// Whether the API is documented to take the `X-Amzn-Bedrock-Guardrail*` headers: on bedrock-runtime alone there are guardrails.
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/endpoints.html>
+pub fn takes_guardrail(api: VendorApi, settings: &Settings<'_>) -> bool {
+    api == VendorApi::OpenAiChat && Service::of(settings.service) == Service::Runtime
 }
 
 /// What the API calls its limit of output tokens: first the name that is put in where the client has none of them.
@@ -80,5 +83,6 @@ fn limits(api: VendorApi) -> &'static [&'static str] {
         VendorApi::OpenAiChat => &["max_completion_tokens", "max_tokens"],
         VendorApi::OpenAiResponses => &["max_output_tokens"],
         VendorApi::AnthropicMessages => &["max_tokens"],
+        VendorApi::OpenAiInputTokens | VendorApi::AnthropicCountTokens => &[],
     }
 }

@@ -6,6 +6,7 @@ use crate::family::facts::*;
 
 const GPT_OSS: Family = Family {
     name: "gpt-oss",
+    mantle: Mantle::V1,
     tools: Some(Tools {
         choice: Choice::Tool,
         schema: SchemaLimits::NoReferences,
@@ -25,6 +26,7 @@ const GPT_OSS: Family = Family {
 };
 const GPT_OSS_SAFEGUARD: Family = Family {
     name: "gpt-oss-safeguard",
+    mantle: Mantle::V1,
     tools: Some(TOOLS),
     structured: INSTRUCTION,
     max_tokens: up_to(16_000),
@@ -34,6 +36,7 @@ const GPT_OSS_SAFEGUARD: Family = Family {
 /// GPT-5 and later.
 const GPT: Family = Family {
     own_responses: true,
+    mantle: Mantle::OpenAiV1,
     input: IMAGES_AND_DOCUMENTS,
     tools: Some(Tools {
         choice: Choice::Tool,

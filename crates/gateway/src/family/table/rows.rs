@@ -119,6 +119,7 @@ pub const PLAIN: Family = Family {
     name: "",
     converse: true,
     own_responses: false,
+    mantle: Mantle::AsAsked,
     claude: false,
     version: 0,
     system: true,

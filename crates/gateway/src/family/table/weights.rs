@@ -117,6 +117,7 @@ const DEEPSEEK_R1: Family = Family {
 };
 const DEEPSEEK_V3: Family = Family {
     name: "deepseek-v3",
+    mantle: Mantle::V1,
     tools: Some(Tools {
         choice: Choice::Any,
         ..TOOLS
@@ -139,6 +140,7 @@ const DEEPSEEK_V3: Family = Family {
 
 const QWEN_3: Family = Family {
     name: "qwen3",
+    mantle: Mantle::V1,
     turns: ASSISTANT_FIRST,
     reasoning: Reasoning {
         switch: Switch::QwenConfig,
@@ -157,6 +159,7 @@ const QWEN_3_VL: Family = Family {
 };
 const QWEN_3_CODER: Family = Family {
     name: "qwen3-coder",
+    mantle: Mantle::V1,
     reasoning: Reasoning {
         default: ByDefault::Off,
         ..NO_REASONING
@@ -167,6 +170,7 @@ const QWEN_3_CODER: Family = Family {
 
 const KIMI_K2: Family = Family {
     name: "kimi-k2",
+    mantle: Mantle::V1,
     turns: ASSISTANT_FIRST,
     reasoning: Reasoning {
         default: ByDefault::Always,
@@ -182,6 +186,7 @@ const KIMI_K2_5: Family = Family {
 };
 const KIMI_K3: Family = Family {
     name: "kimi-k3",
+    mantle: Mantle::AsAsked,
     input: IMAGES,
     turns: ASSISTANT_FIRST,
     tools: Some(Tools {
@@ -209,6 +214,7 @@ const KIMI_K3_1: Family = Family {
 
 const MINIMAX: Family = Family {
     name: "minimax-m2",
+    mantle: Mantle::V1,
     reasoning: Reasoning {
         default: ByDefault::Always,
         back: Back::Unsigned,
@@ -220,6 +226,7 @@ const MINIMAX: Family = Family {
 
 const GLM: Family = Family {
     name: "glm",
+    mantle: Mantle::V1,
     turns: ASSISTANT_FIRST,
     tools: Some(Tools {
         choice: Choice::Any,
@@ -245,6 +252,7 @@ const GLM_4_7: Family = Family {
 };
 const GLM_5_3: Family = Family {
     name: "glm-5-3",
+    mantle: Mantle::AsAsked,
     tools: Some(Tools {
         choice: Choice::Tool,
         strict: true,
@@ -273,6 +281,7 @@ const GEMMA_4: Family = Family {
     name: "gemma-4",
     converse: false,
     own_responses: true,
+    mantle: Mantle::OpenAiV1,
     tools: Some(TOOLS),
     structured: INSTRUCTION,
     max_tokens: ANY_NUMBER,
@@ -281,6 +290,7 @@ const GEMMA_4: Family = Family {
 
 const NEMOTRON: Family = Family {
     name: "nemotron",
+    mantle: Mantle::V1,
     max_tokens: up_to(8192),
     ..NATIVELY
 };

@@ -1,10 +1,14 @@
 //! From a request and the operator's settings to what is sent to Bedrock.
 
+mod headers;
+mod passed;
+
 use std::borrow::Cow;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 
+use crate::bedrock::endpoint::Service;
 use crate::bedrock::signing::{self, Signable};
 use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
 use crate::body::{Body, Sink};
@@ -14,8 +18,12 @@ use crate::dialect::{Api, Reply, anthropic, beside, converse, native, openai, re
 use crate::family::{Family, Fitted};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
-use crate::request::{Request, SESSION_ID, is_name};
+use crate::request::{Request, SESSION_ID, is_name, not_on_mantle};
 use crate::settings::{Auth, Settings};
+use headers::{
+    OF_THE_CONNECTION, bad_header, can_be_sent, check_content_type, headers_to_send, is_signed,
+    says_json, signed_headers, takes_guardrail_headers, value,
+};
 
 /// Headers as name and value, in the order they came.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -27,6 +35,8 @@ pub struct Plan {
     pub api: Api,
     /// What is called.
     pub operation: Operation,
+    /// The method to send.
+    pub method: Cow<'static, str>,
     /// The model that is called, decoded.
     pub model: Option<String>,
     /// The family that it belongs to.
@@ -76,6 +86,9 @@ pub fn plan_large<'a>(
     let mut operation = request
         .operation
         .ok_or_else(|| Refusal::validation("The request body is missing."))?;
+    if request.api == Api::Aws || operation == Operation::Other {
+        return passed::plan(request, operation, settings, headers);
+    }
     check_content_type(is_models_own(request.api, operation), headers)?;
     let mut model = match operation {
         Operation::ApplyGuardrail => None,
@@ -88,23 +101,14 @@ pub fn plan_large<'a>(
         model.as_deref().unwrap_or_default(),
         request.requested_model.as_deref(),
     );
-    endpoint::check_region(settings.region)?;
-    endpoint::check_service(settings.service)?;
-    let host = match settings.endpoint {
-        Some(host) => {
-            endpoint::check_host(host)
-                .map_err(|what| Refusal::misconfigured(format!("bedrock_endpoint: {what}")))?;
-            host.to_owned()
-        }
-        None => endpoint::host_of(settings.region),
-    };
+    let host = checked_host(settings)?;
     let length = body.len();
     let body = match is_models_own(request.api, operation) && !says_json(headers) {
         true => body,
         false => without_mark(body),
     };
     let start = length - body.len();
-    let own = own_api(request, operation, &family, settings);
+    let own = own_api(request, operation, &family, settings)?;
     let translated =
         own.is_none() && matches!(request.api, Api::OpenAi | Api::Responses | Api::Anthropic);
     beside::check(request, translated, model.as_deref(), settings, body)?;
@@ -176,6 +180,8 @@ pub fn plan_large<'a>(
                 false => (body, Reply::Responses(Box::new(reply))),
             }
         }
+        // They have been planned.
+        Api::Aws => (Body::Unchanged, Reply::AsSent),
         Api::Anthropic => {
             let asked = anthropic::request::Asked {
                 request,
@@ -188,7 +194,12 @@ pub fn plan_large<'a>(
         }
     };
     let target = match (&model, &request.guardrail) {
-        (Some(_), _) if let Operation::VendorApi { api, .. } = operation => api.path().to_owned(),
+        (Some(_), _) if let Operation::VendorApi { api, .. } = operation => {
+            match Service::of(settings.service) {
+                Service::Runtime => api.path().to_owned(),
+                Service::Mantle => family.mantle.path(api, request.target.path()).to_owned(),
+            }
+        }
         (Some(model), _) => path::of_model(operation, model),
         (None, Some((id, version))) => {
             model_id::check(id)?;
@@ -200,6 +211,7 @@ pub fn plan_large<'a>(
     let plan = Plan {
         api: request.api,
         operation,
+        method: request.method.clone(),
         family: model.as_ref().map(|_| family),
         note: fitted.changes.line(family.name),
         model,
@@ -259,7 +271,7 @@ impl Plan {
             .collect();
         signing::sign(
             &Signable {
-                method: "POST",
+                method: &self.method,
                 host: &self.host,
                 target: &self.target,
                 headers: &headers,
@@ -302,11 +314,14 @@ impl Plan {
             ));
         };
         let changed = self.body != Body::Unchanged
-            || (settings.guardrail.is_some() && takes_guardrail_headers(self.operation))
+            || (settings.guardrail.is_some() && takes_guardrail_headers(self.operation, settings))
             || self.model != request.requested_model;
         let prefix = match self.operation {
-            Operation::VendorApi { api, .. } => {
-                let prefix = request.target.path().strip_suffix(api.path());
+            _ if request.api == Api::Aws => Some(request.prefix),
+            Operation::Other => Some(request.prefix),
+            Operation::VendorApi { .. } => {
+                let called = self.target.split('?').next().unwrap_or_default();
+                let prefix = request.target.path().strip_suffix(called);
                 prefix.map(str::len)
             }
             _ => (request.api == Api::Native).then_some(request.prefix),
@@ -366,8 +381,52 @@ fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, R
     Ok(model.to_owned())
 }
 
-/// Bedrock's own API that a request of OpenAI's goes to as it is, because its model is at home there.
+/// The host that is called.
+///
+/// # Errors
+/// 500: region, service or endpoint are not what such things are.
+fn checked_host(settings: &Settings<'_>) -> Result<String, Refusal> {
+    endpoint::check_region(settings.region)?;
+    endpoint::check_service(settings.service)?;
+    Ok(match settings.endpoint {
+        Some(host) => {
+            endpoint::check_host(host)
+                .map_err(|what| Refusal::misconfigured(format!("bedrock_endpoint: {what}")))?;
+            host.to_owned()
+        }
+        None => endpoint::host_of(settings.service, settings.region),
+    })
+}
+
+/// Bedrock's own API that a request of OpenAI's or Anthropic's goes to as it is: because its model is at home there, or because
+/// the service has no other.
+///
+/// # Errors
+/// 404: the service has no such operation.
 fn own_api(
+    request: &Request,
+    operation: Operation,
+    family: &Family,
+    settings: &Settings<'_>,
+) -> Result<Option<VendorApi>, Refusal> {
+    let counts = operation == Operation::CountTokens;
+    match (Service::of(settings.service), operation) {
+        (Service::Runtime, _) => Ok(own_api_of_runtime(request, operation, family, settings)),
+        (Service::Mantle, Operation::VendorApi { api, .. }) => Ok(Some(api)),
+        // Only now it is known which service this is.
+        (Service::Mantle, _) if operation.is_converse() || counts => match request.api {
+            Api::OpenAi => Ok(Some(VendorApi::OpenAiChat)),
+            Api::Responses if counts => Ok(Some(VendorApi::OpenAiInputTokens)),
+            Api::Responses => Ok(Some(VendorApi::OpenAiResponses)),
+            Api::Anthropic if counts => Ok(Some(VendorApi::AnthropicCountTokens)),
+            Api::Anthropic => Ok(Some(VendorApi::AnthropicMessages)),
+            Api::Native | Api::Converse | Api::Aws => Err(not_on_mantle()),
+        },
+        (Service::Mantle, _) => Err(not_on_mantle()),
+    }
+}
+
+fn own_api_of_runtime(
     request: &Request,
     operation: Operation,
     family: &Family,
@@ -407,190 +466,3 @@ fn model_named<'a>(asked: &'a str, settings: &'a Settings<'_>) -> &'a str {
 fn is_models_own(api: Api, operation: Operation) -> bool {
     api == Api::Native && operation.is_invoke()
 }
-
-/// Converse takes JSON only; invoke takes whatever the model does.
-fn check_content_type(is_models_own: bool, headers: Headers<'_>) -> Result<(), Refusal> {
-    match is_models_own || says_json(headers) {
-        true => Ok(()),
-        false => Err(Refusal::from_status(415)),
-    }
-}
-
-/// Whether the body is JSON by what the client says, or does not say.
-fn says_json(headers: Headers<'_>) -> bool {
-    value(headers, "content-type").is_none_or(|sent| {
-        let essence = sent.split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("application/json")
-    })
-}
-
-/// The only client headers that go on, and what the gateway says itself.
-fn headers_to_send(
-    api: Api,
-    operation: Operation,
-    settings: &Settings<'_>,
-    headers: Headers<'_>,
-) -> Result<Vec<(Cow<'static, str>, String)>, Refusal> {
-    let mut sent: Vec<(Cow<'static, str>, String)> = Vec::new();
-    let is_models_own = is_models_own(api, operation);
-    let content_type = match is_models_own {
-        true => to_sign(headers, "content-type")?,
-        false => None,
-    };
-    let content_type = content_type.unwrap_or("application/json").to_owned();
-    sent.push(("content-type".into(), content_type));
-    // A compressed stream would arrive in one burst, and could not be read here.
-    sent.push(("accept-encoding".into(), "identity".to_owned()));
-    let mut pass = |name: &'static str| -> Result<(), Refusal> {
-        let value = match is_signed(name) {
-            true => to_sign(headers, name)?,
-            false => to_send(headers, name)?,
-        };
-        sent.extend(value.map(|value| (name.into(), value.to_owned())));
-        Ok(())
-    };
-    pass("user-agent")?;
-    if is_models_own {
-        pass("accept")?;
-    }
-    let vendor_api = match operation {
-        Operation::VendorApi { api, .. } => Some(api),
-        _ => None,
-    };
-    let messages_over_invoke = api == Api::Anthropic && operation.is_invoke();
-    if is_models_own || messages_over_invoke || vendor_api.is_some() {
-        for name in INVOKE_HEADERS {
-            pass(name)?;
-        }
-    }
-    if vendor_api == Some(VendorApi::AnthropicMessages) {
-        pass("anthropic-version")?;
-        pass("anthropic-beta")?;
-    }
-    if vendor_api.is_some() {
-        let accept = match operation.streams() {
-            true => "text/event-stream",
-            false => "application/json",
-        };
-        sent.push(("accept".into(), accept.to_owned()));
-    }
-    if takes_guardrail_headers(operation)
-        && let Some(guardrail) = settings.guardrail
-    {
-        sent.retain(|(name, _)| !GUARDRAIL_HEADERS.contains(&name.as_ref()));
-        let [id, version, trace] = GUARDRAIL_HEADERS;
-        sent.push((id.into(), guardrail.id.clone()));
-        sent.push((version.into(), guardrail.version.clone()));
-        if let Some(value) = &guardrail.trace {
-            sent.push((trace.into(), value.to_ascii_uppercase()));
-        }
-    }
-    Ok(sent)
-}
-
-/// Whether the signature covers a header. What a proxy on the way may change stays out of it.
-fn is_signed(name: &str) -> bool {
-    name == "content-type" || name.starts_with("x-amzn-bedrock-")
-}
-
-/// The client's header `name`, which is going to be signed. Signers do not agree on what a tab, a byte above 0x7f or a second
-/// header of the name come to.
-///
-/// # Errors
-/// 400: it has one of these.
-fn to_sign<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let mut found = headers
-        .iter()
-        .filter(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| *value);
-    let first = found.next();
-    let plain = |value: &str| value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    match first.is_none_or(plain) && found.next().is_none() {
-        true => Ok(first),
-        false => Err(bad_header(name)),
-    }
-}
-
-/// The client's header `name`, which goes on without being signed.
-///
-/// # Errors
-/// 400: it holds what no header may.
-fn to_send<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let value = value(headers, name);
-    match value.is_none_or(can_be_sent) {
-        true => Ok(value),
-        false => Err(bad_header(name)),
-    }
-}
-
-/// Whether a value is text without control characters.
-fn can_be_sent(value: &str) -> bool {
-    let odd = |c: char| (c.is_control() && c != '\t') || c == char::REPLACEMENT_CHARACTER;
-    !value.contains(odd)
-}
-
-fn bad_header(name: &str) -> Refusal {
-    Refusal::validation(format!(
-        "The header {name} is given twice, or has a character that it must not have."
-    ))
-}
-
-/// Whether a guardrail is named in headers.
-fn takes_guardrail_headers(operation: Operation) -> bool {
-    match operation {
-        Operation::VendorApi { api, .. } => native::vendor::takes_guardrail(api),
-        _ => operation.is_invoke(),
-    }
-}
-
-/// The first header called `name` (in lower case).
-fn value<'a>(headers: Headers<'a>, name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| *value)
-}
-
-/// The names in the `SignedHeaders` of a SigV4 authorization; none for a bearer key.
-fn signed_headers(authorization: &str) -> impl Iterator<Item = &str> + Clone {
-    let list = authorization
-        .split_once("SignedHeaders=")
-        .and_then(|(_, rest)| rest.split([',', ' ']).next())
-        .unwrap_or_default();
-    list.split(';')
-}
-
-/// What the connection to Bedrock has its own of: never the client's, even if it signed them (which no SDK does but for
-/// `host` and `content-length`; with a `transfer-encoding` of its own a client could smuggle a second request).
-const OF_THE_CONNECTION: [&str; 12] = [
-    "connection",
-    "content-length",
-    "cookie",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Headers of InvokeModel and InvokeModelWithResponseStream.
-/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html>
-const INVOKE_HEADERS: [&str; 7] = [
-    "x-amzn-bedrock-accept",
-    "x-amzn-bedrock-trace",
-    "x-amzn-bedrock-guardrailidentifier",
-    "x-amzn-bedrock-guardrailversion",
-    "x-amzn-bedrock-performanceconfig-latency",
-    "x-amzn-bedrock-service-tier",
-    "x-amzn-bedrock-request-metadata",
-];
-
-const GUARDRAIL_HEADERS: [&str; 3] = [
-    "x-amzn-bedrock-guardrailidentifier",
-    "x-amzn-bedrock-guardrailversion",
-    "x-amzn-bedrock-trace",
-];
