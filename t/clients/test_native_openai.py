@@ -46,6 +46,13 @@ def test_chat_streamed(client, native):
     assert usage.completion_tokens == int(log["output_tokens"]) == 20
 
 
+def test_a_chat_stream_is_counted_though_the_client_does_not_ask(client, native):
+    chunks = list(client.chat.completions.create(model="any.sim.cached", messages=MESSAGES, stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == TEXT
+    log = native.next_log()
+    assert (log["stream_status"], log["input_tokens"], log["cache_read_tokens"], log["output_tokens"]) == ("complete", "10", "1000", "20")
+
+
 def test_chat_tools_streamed(client, native):
     stream = client.chat.completions.create(model="any.sim.tools", messages=MESSAGES, stream=True)
     calls = [call for chunk in stream for call in chunk.choices[0].delta.tool_calls or []]

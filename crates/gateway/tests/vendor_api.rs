@@ -12,7 +12,8 @@ mod stream;
 use common::settings;
 use gateway::bedrock::Operation;
 use gateway::{
-    Api, Auth, Body, Facts, Guardrail, Plan, Refusal, Relay, Settings, StreamStatus, inspect, plan,
+    Api, Auth, Body, End, Facts, Flow, Guardrail, Plan, Refusal, Relay, Settings, StreamStatus,
+    inspect, plan,
 };
 use planning::{JSON, header, sent};
 use stream::{Ending, fed, now};
@@ -57,7 +58,12 @@ fn the_path_passes_without_its_prefix_and_the_body_as_it_is() {
             assert_eq!((plan.api, plan.target.as_str()), (Api::Native, path));
             assert_eq!(plan.operation.as_str(), word);
             assert_eq!(plan.operation.streams(), stream);
-            assert_eq!(plan.body, Body::Unchanged);
+            if path == CHAT && stream {
+                let asks = r#" {"model" : "m.1", "stream":true,"x":1.50,"stream_options":{"include_usage":true}} "#;
+                assert_eq!(sent(&plan, &body), asks);
+            } else {
+                assert_eq!(plan.body, Body::Unchanged);
+            }
             assert_eq!(plan.model.as_deref(), Some("m.1"));
             let accepted = if stream {
                 "text/event-stream"
@@ -74,6 +80,73 @@ fn the_path_passes_without_its_prefix_and_the_body_as_it_is() {
             }
         }
     }
+}
+
+#[test]
+fn a_chat_stream_tells_the_log_its_usage_and_the_client_what_it_asked_for() {
+    let told = |options: &str| {
+        let body = format!(r#"{{"model":"m","stream":true{options}}}"#);
+        let plan = natively(CHAT, &settings(), &[JSON], &body).unwrap();
+        let wanted = sent(&plan, &body);
+        let events = [
+            r#"data: {"choices":[{"delta":{"content":"Hi"}}],"usage":null}"#,
+            ": a comment\r\nevent: x\r\n:one within\r\ndata: {}",
+            r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#,
+            r#"data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}"#,
+            "data: [DONE]",
+        ];
+        let stream: String = events.iter().map(|event| format!("{event}\n\n")).collect();
+        let mut answers = Vec::new();
+        for cut in [1, 2, 3, 7, 50, 1000] {
+            let header = |name: &str| (name == "content-type").then(|| "text/event-stream".into());
+            let mut relay = plan.relay(200, header, now());
+            let rewrites = relay.rewrites_as().is_some();
+            let mut out = Vec::new();
+            for bytes in stream.as_bytes().chunks(cut) {
+                let flow = relay.push(bytes, &mut out);
+                if !rewrites && flow == Flow::Go {
+                    out.extend_from_slice(bytes);
+                }
+            }
+            assert_eq!(relay.finish(true, &mut out), End::Clean);
+            assert_eq!(
+                (relay.facts().input_tokens, relay.facts().output_tokens),
+                (Some(5), Some(7))
+            );
+            if rewrites {
+                answers.push(String::from_utf8(out).unwrap());
+            }
+        }
+        (wanted, stream, answers)
+    };
+    for options in [
+        "",
+        r#","stream_options":null"#,
+        r#","stream_options":{"include_usage":false}"#,
+    ] {
+        let (wanted, stream, answers) = told(options);
+        assert!(wanted.contains(r#""include_usage":true"#), "{wanted}");
+        let usage = stream.find(r#"data: {"choices":[],"#).unwrap();
+        let expected = format!("{}data: [DONE]\n\n", &stream[..usage]);
+        let expected = expected
+            .replace(": a comment\r\n", "")
+            .replace(":one within\r\n", "");
+        assert_eq!(answers, vec![expected; 6]);
+    }
+    let (wanted, _, answers) = told(r#","stream_options":{"include_usage":true}"#);
+    assert_eq!(
+        wanted,
+        r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#
+    );
+    assert_eq!(answers, Vec::<String>::new());
+    // What a client has signed stays as it is.
+    let own = Settings {
+        auth: Auth::Client,
+        ..settings()
+    };
+    let body = r#"{"model":"m","stream":true}"#;
+    let plan = natively(CHAT, &own, &[JSON, ("authorization", "Bearer k")], body).unwrap();
+    assert_eq!(plan.body, Body::Unchanged);
 }
 
 #[test]
@@ -248,7 +321,19 @@ fn relay(
     status: u16,
     content_type: &str,
 ) -> Relay {
-    let body = format!(r#"{{"model":"m","stream":{stream}}}"#);
+    let asks = r#""stream_options":{"include_usage":true}"#;
+    relay_asked(path, stream, asks, settings, status, content_type)
+}
+
+fn relay_asked(
+    path: &str,
+    stream: bool,
+    asks: &str,
+    settings: &Settings<'_>,
+    status: u16,
+    content_type: &str,
+) -> Relay {
+    let body = format!(r#"{{"model":"m","stream":{stream},{asks}}}"#);
     let header = |name: &str| (name == "content-type").then(|| content_type.to_owned());
     natively(path, settings, &[JSON], &body)
         .unwrap()
@@ -659,7 +744,26 @@ fn an_event_that_is_an_array_counts_nothing() {
 
 /// Whether any of it reached the client, however the answer was cut.
 fn leaks(target: &str, before: &str, bad: &str, cut: usize) -> (bool, Ending, Option<String>) {
-    let relay = || relay(target, true, &settings(), 200, "text/event-stream");
+    let asked = leaks_asked(
+        target,
+        r#""stream_options":{"include_usage":true}"#,
+        before,
+        bad,
+        cut,
+    );
+    // Where the gateway has asked for the usage, and writes the events anew.
+    assert_eq!(leaks_asked(target, r#""x":1"#, before, bad, cut), asked);
+    asked
+}
+
+fn leaks_asked(
+    target: &str,
+    asks: &str,
+    before: &str,
+    bad: &str,
+    cut: usize,
+) -> (bool, Ending, Option<String>) {
+    let relay = || relay_asked(target, true, asks, &settings(), 200, "text/event-stream");
     let text = format!("{before}{bad}");
     let seen = fed(relay(), text.as_bytes().chunks(cut), true);
     let sent = String::from_utf8_lossy(&seen.sent);

@@ -109,6 +109,8 @@ impl Api {
 pub(crate) enum Reply {
     /// As Bedrock sends it.
     AsSent,
+    /// The same, but for the event in which a chat completion tells its usage: the client has not asked for that.
+    WithoutUsage,
     /// Converse's events as SSE, whole answers as they are.
     ConverseEvents,
     /// A chat completion.
@@ -138,7 +140,9 @@ impl Reply {
     /// What writes the events of a stream; `None` if they go on as they are.
     pub fn events(&self, shape: Shape, meta: &Meta) -> Option<Box<dyn EventWriter>> {
         let writer: Box<dyn EventWriter> = match self {
-            Self::AsSent | Self::Embeddings(_) | Self::InputTokens => return None,
+            Self::AsSent | Self::WithoutUsage | Self::Embeddings(_) | Self::InputTokens => {
+                return None;
+            }
             Self::ConverseEvents => Box::new(converse::stream::Stream),
             Self::OpenAi(reply) => Box::new(openai::stream::Stream::new(reply.clone(), meta)),
             Self::Responses(reply) => {
@@ -161,7 +165,7 @@ impl Reply {
     /// Whether an answer that is no stream goes on in another form; `expected`: it is one of the kind that was asked for.
     pub fn rewrites_whole(&self, shape: Shape, expected: bool) -> bool {
         match self {
-            Self::AsSent | Self::ConverseEvents => false,
+            Self::AsSent | Self::WithoutUsage | Self::ConverseEvents => false,
             Self::OpenAi(_) | Self::Embeddings(_) | Self::Responses(_) | Self::InputTokens => true,
             Self::Anthropic(_) => {
                 !self.is_models_own() || !expected || shape.text != AnswerText::Texts
@@ -199,7 +203,7 @@ impl Reply {
 
     fn write_whole(&self, meta: &Meta, body: &str, out: &mut Vec<u8>) -> Result<(), Unwritable> {
         match self {
-            Self::AsSent | Self::ConverseEvents => {
+            Self::AsSent | Self::WithoutUsage | Self::ConverseEvents => {
                 out.extend_from_slice(body.as_bytes());
                 Ok(())
             }

@@ -121,10 +121,7 @@ pub fn plan_large<'a>(
     let (body, reply) = match request.api {
         _ if let Some(api) = own => {
             let model = model.as_deref().unwrap_or_default();
-            (
-                native::vendor::body(api, model, settings, body)?,
-                Reply::AsSent,
-            )
+            native::vendor::translate(api, model, request.stream, settings, body)?
         }
         Api::Native => (
             native::request::body(operation, model.as_deref(), settings, body)?,
@@ -411,8 +408,8 @@ fn own_api(
 ) -> Result<Option<VendorApi>, Refusal> {
     let counts = operation == Operation::CountTokens;
     match (Service::of(settings.service), operation) {
+        (_, Operation::VendorApi { api, .. }) => Ok(Some(api)),
         (Service::Runtime, _) => Ok(own_api_of_runtime(request, operation, family, settings)),
-        (Service::Mantle, Operation::VendorApi { api, .. }) => Ok(Some(api)),
         // Only now it is known which service this is.
         (Service::Mantle, _) if operation.is_converse() || counts => match request.api {
             Api::OpenAi => Ok(Some(VendorApi::OpenAiChat)),

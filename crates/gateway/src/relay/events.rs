@@ -4,9 +4,13 @@ use memchr::memmem;
 
 use super::{Answer, End, Flow, Log};
 use crate::bedrock::VendorApi;
+use crate::bedrock::invoke::First;
+use crate::bedrock::openai::ChatChunk;
 use crate::bedrock::verdict;
+use crate::dialect::Reply;
 use crate::dialect::native::server_sent::Observer;
 use crate::facts::{Facts, StreamStatus};
+use crate::json::strict::Object;
 use crate::refusal::Refusal;
 
 /// The events of one answer.
@@ -18,6 +22,34 @@ pub struct Events {
     own: bool,
     /// Whether the answer's header still waits for the first event.
     holding: bool,
+    /// Where events are written anew, what has not gone on yet; `None` where all bytes pass.
+    rewritten: Option<Rewritten>,
+}
+
+/// Events that are written anew.
+#[derive(Debug, Default)]
+struct Rewritten {
+    /// Of the event that has begun.
+    begun: Vec<u8>,
+    /// Of those that are whole.
+    whole: Vec<u8>,
+}
+
+impl Rewritten {
+    /// The event that has begun ends with these bytes; it goes on, or not. Comments say nothing to anybody, and do not.
+    fn end(&mut self, bytes: &[u8], goes_on: bool) {
+        self.begun.extend_from_slice(bytes);
+        let mut returned = false;
+        for line in self.begun.split_inclusive(ends_line).filter(|_| goes_on) {
+            let is_rest = returned && line == b"\n";
+            let is_comment = line.starts_with(b":");
+            if !is_comment && !is_rest {
+                self.whole.extend_from_slice(line);
+            }
+            returned = is_comment && line.ends_with(b"\r");
+        }
+        self.begun.clear();
+    }
 }
 
 impl Events {
@@ -29,6 +61,7 @@ impl Events {
             own: answer.own,
             // Who speaks a vendor's own API knows its errors in the stream, too; but what is hidden has to be an answer.
             holding: answer.own && answer.hold,
+            rewritten: (answer.reply == Reply::WithoutUsage).then(Rewritten::default),
         }
     }
 
@@ -37,14 +70,54 @@ impl Events {
         self.holding
     }
 
-    /// Takes the next bytes.
-    pub fn push(&mut self, bytes: &[u8], facts: &mut Facts, log: &mut Log<'_>) -> Flow {
+    /// Whether events are written anew.
+    pub fn rewrites(&self) -> bool {
+        self.rewritten.is_some()
+    }
+
+    /// Writes that the stream is alive, as [`Frames`](super::frames::Frames) does. False where bytes pass as they are.
+    pub fn ping(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.rewrites() {
+            out.extend_from_slice(b":\n\n");
+            self.holding = false;
+        }
+        self.rewrites()
+    }
+
+    /// Takes the next bytes, and writes events where they do not pass as they are.
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        facts: &mut Facts,
+        log: &mut Log<'_>,
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        let flow = self.follow(bytes, facts, log);
+        if let Some(rewritten) = &mut self.rewritten
+            && !self.holding
+        {
+            out.append(&mut rewritten.whole);
+        }
+        flow
+    }
+
+    fn follow(&mut self, bytes: &[u8], facts: &mut Facts, log: &mut Log<'_>) -> Flow {
         let comments = self.own.then(|| self.hidden_in_comment(bytes)).flatten();
         let mut rest = bytes;
         let (intact, hidden) = loop {
             let intact = bytes.len() - rest.len();
             match self.decoder.next(&mut rest) {
-                Ok(None) => break (intact, self.hidden_in_unfinished()),
+                Ok(None) => {
+                    let comments_alone = self.decoder.unfinished().is_empty();
+                    if let Some(rewritten) = &mut self.rewritten {
+                        let bytes = bytes.get(intact..).unwrap_or_default();
+                        rewritten.begun.extend_from_slice(bytes);
+                        if comments_alone {
+                            rewritten.begun.clear();
+                        }
+                    }
+                    break (intact, self.hidden_in_unfinished());
+                }
                 Ok(Some(event)) => {
                     self.observer.event(&event, facts);
                     let hidden = self.own.then(|| hidden(&event, facts)).flatten();
@@ -52,6 +125,10 @@ impl Events {
                         break (intact, hidden);
                     }
                     let read = bytes.len() - rest.len();
+                    if let Some(rewritten) = &mut self.rewritten {
+                        let bytes = bytes.get(intact..read).unwrap_or_default();
+                        rewritten.end(bytes, !is_usage_alone(&event));
+                    }
                     self.holding &= comments.as_ref().is_some_and(|(at, _)| *at < read);
                 }
                 Err(error) => {
@@ -111,8 +188,11 @@ impl Events {
     }
 
     /// Without its last event, or an error, a stream must not look whole.
-    pub fn finish(&mut self, clean: bool, facts: &mut Facts) -> End {
+    pub fn finish(&mut self, clean: bool, facts: &mut Facts, out: &mut Vec<u8>) -> End {
         self.holding = false;
+        if let Some(rewritten) = &mut self.rewritten {
+            out.append(&mut rewritten.whole);
+        }
         facts.stream.get_or_insert(StreamStatus::Truncated);
         let decided = matches!(
             facts.stream,
@@ -123,6 +203,14 @@ impl Events {
             false => End::Cut,
         }
     }
+}
+
+/// Whether an event of a chat completion tells its usage, and nothing else.
+fn is_usage_alone(event: &sse::Event<'_>) -> bool {
+    let Ok(Object(chunk)) = serde_json::from_slice::<Object<ChatChunk<'_>>>(&event.data) else {
+        return false;
+    };
+    chunk.usage.is_some() && chunk.error.is_none() && matches!(chunk.choices, Some(First(None)))
 }
 
 /// What a client gets in place of a stream with this event.

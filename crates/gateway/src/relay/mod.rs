@@ -176,7 +176,8 @@ impl Relay {
     pub fn rewrites_as(&self) -> Option<&'static str> {
         match &self.form {
             Form::Frames(frames) => frames.rewrites().then_some("text/event-stream"),
-            Form::Passed(_) | Form::Screened(_) | Form::Unreadable(_) | Form::Events(_) => None,
+            Form::Events(events) => events.rewrites().then_some("text/event-stream"),
+            Form::Passed(_) | Form::Screened(_) | Form::Unreadable(_) => None,
             Form::Collected(collected) => Some(collected.content_type()),
         }
     }
@@ -198,7 +199,7 @@ impl Relay {
                     fault: &mut self.fault,
                     verdict: &mut self.verdict,
                 };
-                events.push(bytes, &mut self.facts, &mut log)
+                events.push(bytes, &mut self.facts, &mut log, out)
             }
             Form::Passed(observer) => {
                 observer.push(bytes, &mut self.facts);
@@ -215,6 +216,7 @@ impl Relay {
     pub fn ping(&mut self, out: &mut Vec<u8>) -> bool {
         match &mut self.form {
             Form::Frames(frames) if self.facts.stream.is_none() => frames.ping(out),
+            Form::Events(events) if self.facts.stream.is_none() => events.ping(out),
             _ => false,
         }
     }
@@ -223,7 +225,7 @@ impl Relay {
     pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> End {
         match &mut self.form {
             Form::Frames(frames) => frames.finish(clean, &mut self.facts, &mut self.fault, out),
-            Form::Events(events) => events.finish(clean, &mut self.facts),
+            Form::Events(events) => events.finish(clean, &mut self.facts, out),
             Form::Passed(_) if clean => End::Clean,
             Form::Passed(_) => End::Cut,
             Form::Screened(screened) => screened.finish(clean, &self.facts),

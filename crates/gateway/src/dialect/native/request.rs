@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::vendor;
 use crate::bedrock::Operation;
 use crate::bedrock::model_id::Vendor;
 use crate::body::Body;
@@ -39,10 +38,9 @@ pub fn body(
         Operation::CountTokens
         | Operation::ApplyGuardrail
         | Operation::ListModels
-        | Operation::Other => Ok(Body::Unchanged),
-        Operation::VendorApi { api, .. } => {
-            vendor::body(api, model.unwrap_or_default(), settings, body)
-        }
+        | Operation::Other
+        // These have a room of their own: `vendor`.
+        | Operation::VendorApi { .. } => Ok(Body::Unchanged),
     }
 }
 

@@ -1,28 +1,31 @@
 //! Requests to the vendors' own APIs that Bedrock has: what the operator's rules change in them.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::request::guard;
 use crate::bedrock::VendorApi;
 use crate::bedrock::endpoint::Service;
 use crate::body::Body;
+use crate::dialect::Reply;
 use crate::dialect::body::{object, text, twice};
 use crate::dialect::limits::cap_member;
 use crate::dialect::{fields, thinking};
 use crate::json::edit::Edit;
 use crate::refusal::Refusal;
-use crate::settings::Settings;
+use crate::settings::{Auth, Settings};
 
-/// The body of a request that calls `model`, with the operator's model and limits put in.
+/// The body of a request that calls `model`, with the operator's model and limits put in, and how the answer goes on. A stream
+/// of chat that would not tell what it cost is asked to.
 ///
 /// # Errors
 /// 400 where the body is no JSON object; 403 where a rule cannot be enforced.
-pub fn body(
+pub(crate) fn translate(
     api: VendorApi,
     model: &str,
+    stream: bool,
     settings: &Settings<'_>,
     body: &[u8],
-) -> Result<Body, Refusal> {
+) -> Result<(Body, Reply), Refusal> {
     if settings.guardrail.is_some() && !takes_guardrail(api, settings) && !api.counts() {
         return Err(Refusal::denied(
             "This gateway puts a guardrail on every request, and cannot do so here: this API takes none.",
@@ -68,8 +71,30 @@ pub fn body(
         }
         fields::refuse(fields::excess(&object, text, cap, &sent))?;
     }
-    Ok(edit.into_body(body.len()))
+    let mut reply = Reply::AsSent;
+    // What a client has signed stays as it is.
+    if api == VendorApi::OpenAiChat && stream && settings.auth != Auth::Client {
+        let options = value(STREAM_OPTIONS)?.unwrap_or("null");
+        if let Some(options) = with_usage(options) {
+            edit.set(STREAM_OPTIONS, &options);
+            reply = Reply::WithoutUsage;
+        }
+    }
+    Ok((edit.into_body(body.len()), reply))
 }
+
+/// `stream_options` with which a stream ends with its usage; `None` if it does anyway, or if they are none.
+fn with_usage(options: &str) -> Option<String> {
+    let mut options = match serde_json::from_str(options).ok()? {
+        Value::Null => Map::new(),
+        Value::Object(options) => options,
+        _ => return None,
+    };
+    let asked = options.insert("include_usage".to_owned(), Value::Bool(true));
+    (asked != Some(Value::Bool(true))).then(|| Value::Object(options).to_string())
+}
+
+const STREAM_OPTIONS: &str = "stream_options";
 
 /// Whether the API is documented to take the `X-Amzn-Bedrock-Guardrail*` headers: on bedrock-runtime alone there are guardrails.
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/endpoints.html>
