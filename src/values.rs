@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gateway::family::{self, Family, Feature};
+use gateway::family::{self, Directed, Feature};
 use gateway::settings::{Anthropic, ResponsesVia, Via};
 use gateway::{Guardrail, Refusal, Settings};
 
@@ -18,8 +18,8 @@ pub struct Values {
     service: String,
     model: Option<String>,
     aliases: Arc<Vec<(String, String)>>,
-    alias_families: Arc<Vec<(String, Family)>>,
-    model_families: Arc<Vec<(String, Family)>>,
+    alias_families: Arc<Vec<(String, Directed)>>,
+    model_families: Arc<Vec<(String, Directed)>>,
     model_features: Arc<Vec<Feature>>,
     allow_models: Arc<Vec<String>>,
     max_output_tokens: Option<u64>,

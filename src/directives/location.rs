@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::bedrock::endpoint::Service;
-use gateway::family::{Family, Feature};
+use gateway::family::{Directed, Feature};
 use gateway::request::Purpose;
 use gateway::settings::{self, ResponsesVia, Via};
 use gateway::{Api, Guardrail};
@@ -36,9 +36,9 @@ pub struct LocationConf {
     /// `bedrock_alias`: name, and model id or ARN.
     pub aliases: Option<Arc<Vec<(String, String)>>>,
     /// `as=` of `bedrock_alias`: name, and the family of its model.
-    pub alias_families: Option<Arc<Vec<(String, Family)>>>,
+    pub alias_families: Option<Arc<Vec<(String, Directed)>>>,
     /// `bedrock_model_family`: pattern, and the family of the models that fit it.
-    pub model_families: Option<Arc<Vec<(String, Family)>>>,
+    pub model_families: Option<Arc<Vec<(String, Directed)>>>,
     /// `bedrock_model_feature`
     pub model_features: Option<Arc<Vec<Feature>>>,
     /// `bedrock_allow_models`

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateway::bedrock::model_id;
-use gateway::family::{self, Family, Feature};
+use gateway::family::{Directed, Feature};
 
 use super::location::LocationConf;
 use crate::nginx::conf::Conf;
@@ -65,8 +65,8 @@ fn pattern(text: &str) -> Result<String, String> {
     }
 }
 
-fn family(name: &str) -> Result<Family, String> {
-    family::named(name).ok_or_else(|| {
+fn family(name: &str) -> Result<Directed, String> {
+    Directed::read(name).ok_or_else(|| {
         format!("has model \"{name}\": it must be the id of a model whose family is known, or a family's name")
     })
 }

@@ -1,7 +1,7 @@
 //! The values of the directives for one request, variables already filled in.
 
 use crate::bedrock::model_id;
-use crate::family::{self, Family};
+use crate::family::{self, Directed, Family};
 
 /// What the operator asked for in this location.
 #[derive(Clone, Debug)]
@@ -53,8 +53,8 @@ impl Settings<'_> {
         family::of(id, requested, self.rules())
     }
 
-    /// The family that the operator says this model is of, whatever its id shows.
-    pub fn directed_family(&self, id: &str, requested: Option<&str>) -> Option<Family> {
+    /// What the operator says that this model is, whatever its id shows.
+    pub fn directed(&self, id: &str, requested: Option<&str>) -> Option<&Directed> {
         family::directed(id, requested, self.rules())
     }
 

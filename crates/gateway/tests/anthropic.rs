@@ -475,7 +475,7 @@ fn where_nothing_counts_tokens_that_is_said() {
 #[test]
 fn what_the_operator_says_is_claude_goes_by_invoke() {
     let profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1";
-    let named = |name: &str| family::named(name).unwrap();
+    let named = |name: &str| family::Directed::read(name).unwrap();
     let aliases = [
         ("claude-sonnet-4-6".to_owned(), profile.to_owned()),
         ("smart".to_owned(), profile.to_owned()),

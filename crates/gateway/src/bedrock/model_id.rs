@@ -93,21 +93,20 @@ impl Vendor {
     }
 }
 
+/// The id of a model or of a system-defined profile, in an id or ARN; other ARNs end in a name that anyone may choose.
+pub fn profile_or_model(id: &str) -> Option<&str> {
+    let Some(arn) = id.strip_prefix("arn:") else {
+        return Some(id);
+    };
+    // arn:partition:service:region:account:resource, of which `arn:` is gone.
+    let resource = arn.splitn(5, ':').nth(4)?;
+    let (kind, id) = resource.split_once('/')?;
+    matches!(kind, "foundation-model" | "inference-profile").then_some(id)
+}
+
 /// The model's own id in an id or ARN; an application profile's or an imported model's ARN shows none.
 pub fn foundation_model(id: &str) -> Option<&str> {
-    // A foundation-model ARN and a system-defined profile's end in the id; others end in a name anyone may choose.
-    let id = match id.strip_prefix("arn:") {
-        None => id,
-        Some(arn) => {
-            // arn:partition:service:region:account:resource, of which `arn:` is gone.
-            let resource = arn.splitn(5, ':').nth(4)?;
-            let (kind, id) = resource.split_once('/')?;
-            if !matches!(kind, "foundation-model" | "inference-profile") {
-                return None;
-            }
-            id
-        }
-    };
+    let id = profile_or_model(id)?;
     // A profile id carries a group of regions first: `us.anthropic.…`. There are new ones now and then.
     let is_label = |text: &str| {
         text.bytes()

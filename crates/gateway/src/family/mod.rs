@@ -24,11 +24,33 @@ use crate::bedrock::model_id;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules<'a> {
     /// `as=` on `bedrock_alias`: names, and the family of the model that each stands for.
-    pub aliases: &'a [(String, Family)],
+    pub aliases: &'a [(String, Directed)],
     /// `bedrock_model_family`: patterns on ids, and the family that each is; the first that fits counts.
-    pub families: &'a [(String, Family)],
+    pub families: &'a [(String, Directed)],
     /// `bedrock_model_feature`: of several that say the same thing, the first counts.
     pub features: &'a [Feature],
+}
+
+/// What a directive says that a model is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Directed {
+    /// Its family.
+    pub family: Family,
+    /// The id of the model, where the directive gives that and no family's name: by this it is priced.
+    pub id: Option<String>,
+}
+
+impl Directed {
+    /// What a directive calls a model: a family's name in the table, or the id of one of its models. `None` is unknown.
+    pub fn read(name: &str) -> Option<Self> {
+        let by_name = table::named(name).map(|family| Self { family, id: None });
+        by_name.or_else(|| {
+            Some(Self {
+                family: of_id(name)?,
+                id: Some(name.to_owned()),
+            })
+        })
+    }
 }
 
 /// The family of the model that is called by `id`, an id or ARN.
@@ -37,6 +59,7 @@ pub struct Rules<'a> {
 /// itself; then, if that shows no vendor, `requested`, the name that the client used; then the kind of ARN.
 pub fn of(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Family {
     let mut family = directed(id, requested, rules)
+        .map(|directed| directed.family)
         .or_else(|| of_id(id))
         .or_else(|| requested.filter(|_| !shows_vendor(id)).and_then(of_name))
         .unwrap_or_else(|| of_kind(id));
@@ -49,20 +72,20 @@ pub fn of(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Family {
     family
 }
 
-/// What a directive calls a family: by its name in the table, or by the id of one of its models. `None` is unknown.
+/// The family that a directive may call so.
 pub fn named(name: &str) -> Option<Family> {
-    table::named(name).or_else(|| of_id(name))
+    Directed::read(name).map(|directed| directed.family)
 }
 
-/// The family that the operator says a model is of.
-pub fn directed(id: &str, requested: Option<&str>, rules: Rules<'_>) -> Option<Family> {
+/// What the operator says that a model is.
+pub fn directed<'r>(id: &str, requested: Option<&str>, rules: Rules<'r>) -> Option<&'r Directed> {
     let by_alias = || {
         let mut aliases = rules.aliases.iter();
         aliases.find(|(alias, _)| Some(alias.as_str()) == requested)
     };
     let by_pattern = || rules.families.iter().find(|(pattern, _)| fits(pattern, id));
-    let (_, family) = by_alias().or_else(by_pattern)?;
-    Some(*family)
+    let (_, directed) = by_alias().or_else(by_pattern)?;
+    Some(directed)
 }
 
 /// Whether a pattern is meant for this id, with its region or without.
@@ -212,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_operators_word_counts_most() {
-        let rule = |pattern: &str, family| (pattern.to_owned(), named(family).unwrap());
+        let rule = |pattern: &str, said| (pattern.to_owned(), Directed::read(said).unwrap());
         let families = [
             rule("*profile/abc*", "anthropic.claude-sonnet-4-6"),
             rule("anthropic.claude-opus-5*", "unknown"),
@@ -224,10 +247,7 @@ mod tests {
         second.add("cache=messages").unwrap();
         second.add("stop=off").unwrap();
         let features = [first, second];
-        let aliases = [
-            ("as-glm".to_owned(), named("glm").unwrap()),
-            ("as-claude".to_owned(), named("claude-4-5").unwrap()),
-        ];
+        let aliases = [rule("as-glm", "glm"), rule("as-claude", "claude-4-5")];
         let rules = Rules {
             aliases: &aliases,
             families: &families,
@@ -243,6 +263,10 @@ mod tests {
         let claude = of("anthropic.claude-sonnet-4-5", Some("as-claude"), rules);
         assert_eq!((claude.cache, claude.stop), (facts::Cache::None, 0));
         assert_eq!(of(PROFILE, None, rules).cache, facts::Cache::Messages);
+        assert_eq!(
+            directed(PROFILE, None, rules).and_then(|directed| directed.id.as_deref()),
+            Some("anthropic.claude-sonnet-4-6")
+        );
         assert_eq!(named("claude-17"), None);
         assert_eq!(
             named("us.amazon.nova-lite-v1:0").map(|family| family.name),

@@ -41,6 +41,8 @@ pub struct Plan {
     pub model: Option<String>,
     /// The family that it belongs to.
     pub family: Option<Family>,
+    /// The id of the model that the operator says it is; an application profile's ARN shows none.
+    pub directed_id: Option<String>,
     /// Signing region.
     pub region: String,
     /// `Host` to send.
@@ -101,6 +103,11 @@ pub fn plan_large<'a>(
         model.as_deref().unwrap_or_default(),
         request.requested_model.as_deref(),
     );
+    let directed = settings.directed(
+        model.as_deref().unwrap_or_default(),
+        request.requested_model.as_deref(),
+    );
+    let directed_id = directed.and_then(|directed| directed.id.clone());
     let host = checked_host(settings)?;
     let length = body.len();
     let body = match is_models_own(request.api, operation) && !says_json(headers) {
@@ -210,6 +217,7 @@ pub fn plan_large<'a>(
         operation,
         method: request.method.clone(),
         family: model.as_ref().map(|_| family),
+        directed_id,
         note: fitted.changes.line(family.name),
         model,
         region: settings.region.to_owned(),
@@ -235,6 +243,15 @@ pub fn plan_large<'a>(
 }
 
 impl Plan {
+    /// The id by which the model is priced: of the one that a prompt router chose, as the answer says; else what the operator says;
+    /// else its own, without the ARN around it. An application profile's ARN has none.
+    pub fn priced_id<'p>(&'p self, invoked: Option<&'p str>) -> Option<&'p str> {
+        let invoked = invoked.and_then(model_id::profile_or_model);
+        invoked
+            .or(self.directed_id.as_deref())
+            .or_else(|| model_id::profile_or_model(self.model.as_deref()?))
+    }
+
     /// Whether the gateway authorizes the request, so that what AWS says of that is not for the client.
     pub fn is_authorized_by_gateway(&self) -> bool {
         self.answer.own

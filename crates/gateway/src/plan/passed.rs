@@ -52,6 +52,7 @@ pub fn plan(
             .requested_model
             .as_deref()
             .map(|model| settings.family(model, None)),
+        directed_id: None,
         note: None,
         region: settings.region.to_owned(),
         host,

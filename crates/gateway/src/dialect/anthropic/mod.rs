@@ -71,8 +71,8 @@ fn invokes(called: &str, requested: Option<&str>, settings: &Settings<'_>) -> bo
     match settings.anthropic.via {
         Via::Invoke => true,
         Via::Converse => false,
-        Via::Auto => match settings.directed_family(called, requested) {
-            Some(family) => family.claude,
+        Via::Auto => match settings.directed(called, requested) {
+            Some(directed) => directed.family.claude,
             None => Vendor::of(called) == Some(Vendor::Anthropic),
         },
     }
