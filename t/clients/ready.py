@@ -68,11 +68,11 @@ def certificate(directory):
         check=True, capture_output=True)
 
 
-def configuration_test(home):
-    """nginx -t"""
+def configuration_test(home, environment=None):
+    """nginx -t, with these variables beside PATH."""
     return subprocess.run(
         [NGINX, "-t", "-p", f"{home}/", "-e", "logs/error.log", "-c", "conf/nginx.conf"],
-        capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+        capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **(environment or {})})
 
 
 class Running:
