@@ -45,7 +45,7 @@ const fn variable(
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 30] = [
+static VARIABLES: [Variable; 31] = [
     Variable { name: "bedrock_version", get: Get::Constant(VERSION) },
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
@@ -62,6 +62,7 @@ static VARIABLES: [Variable; 30] = [
     variable("bedrock_cache_write_tokens",  |context, _| number(context, |facts| facts.cache_write_tokens)),
     variable("bedrock_cache_write_1h_tokens", |context, _| number(context, |facts| facts.cache_write_1h_tokens)),
     variable("bedrock_reasoning_tokens",    |context, _| number(context, |facts| facts.reasoning_tokens)),
+    variable("bedrock_search_units",        |context, _| number(context, |facts| facts.search_units)),
     variable("bedrock_service_tier",        |context, _| text(facts(context).and_then(|facts| facts.service_tier.as_deref()))),
     variable("bedrock_invoked_model",       |context, _| text(facts(context).and_then(|facts| facts.invoked_model.as_deref()))),
     variable("bedrock_guardrail_action",    |context, _| text(facts(context).and_then(|facts| facts.guardrail_action))),

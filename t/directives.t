@@ -129,7 +129,7 @@ qr{\[emerg\] .*"bedrock" directive has value "maybe": it must be "on" or "off" i
 
 === bedrock_api: not known
 --- config: bedrock_api grpc;
---- refused: "bedrock_api" directive has value "grpc": it must be "auto", "converse", "openai", "responses", "anthropic", "native" or "aws"
+--- refused: "bedrock_api" directive has value "grpc": it must be "auto", "converse", "openai", "responses", "anthropic", "cohere", "native" or "aws"
 
 === bedrock_api: twice
 --- config: bedrock_api auto; bedrock_api auto;

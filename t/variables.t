@@ -124,11 +124,11 @@ qr{^invoke\|anthropic\|claude\|anthropic\.claude-x\|/model/anthropic\.claude-x/i
                    '$bedrock_cache_write_tokens$bedrock_stop_reason$bedrock_time_to_first_token$bedrock_latency'
                    '$bedrock_stream_status$bedrock_exception$bedrock_request_id$bedrock_tool_calls$bedrock_response_text$bedrock_session_id'
                    '$bedrock_credentials$bedrock_credentials_expire$bedrock_cache_write_1h_tokens$bedrock_reasoning_tokens'
-                   '$bedrock_service_tier$bedrock_invoked_model$bedrock_guardrail_action';
+                   '$bedrock_service_tier$bedrock_invoked_model$bedrock_guardrail_action$bedrock_search_units';
 --- config
     location / { return 200; access_log logs/access.log own; }
 --- access_log eval
-qr/^-{28}$/
+qr/^-{29}$/
 
 === a refused request has those about the request
 --- config

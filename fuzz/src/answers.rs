@@ -10,7 +10,7 @@ use crate::server::{Ending, Outcome, fed, now};
 
 /// Who asks (target and body), what the answer says it is, and whether it is written anew. What is not goes to Bedrock's own
 /// path of that name.
-const CLIENTS: [(&str, &str, &str, bool); 7] = [
+const CLIENTS: [(&str, &str, &str, bool); 8] = [
     (
         "/v1/chat/completions",
         r#"{"model":"m","messages":[]}"#,
@@ -52,6 +52,12 @@ const CLIENTS: [(&str, &str, &str, bool); 7] = [
         r#"{"model":"m","stream":true,"max_tokens":9,"messages":[]}"#,
         SSE,
         false,
+    ),
+    (
+        "/v1/rerank",
+        r#"{"model":"amazon.rerank-v1:0","query":"q","documents":["a",{"text":"b"}],"return_documents":true}"#,
+        JSON,
+        true,
     ),
 ];
 const JSON: &str = "application/json";
@@ -131,6 +137,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "event: response.created\ndata: {\"type\":\"response.created\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}\n\n",
         "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n",
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+        r#"{"results":[{"index":1,"relevance_score":0.5},{"index":0,"relevance_score":1e-3}]}"#,
     ];
     (0..)
         .zip(bodies)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::location::settings;
 
 /// What may be asked, by API and path; a new dialect is one more line. The empty path is taken from the input.
-const CALLS: [(Option<Api>, &str); 22] = [
+const CALLS: [(Option<Api>, &str); 24] = [
     (None, ""),
     (Some(Api::Native), ""),
     (Some(Api::Converse), ""),
@@ -33,6 +33,8 @@ const CALLS: [(Option<Api>, &str); 22] = [
     (Some(Api::Anthropic), "/v1/messages/count_tokens"),
     (Some(Api::Responses), "/v1/responses"),
     (Some(Api::Responses), "/v1/responses/input_tokens"),
+    (Some(Api::Cohere), "/v1/rerank"),
+    (Some(Api::Native), "/model/amazon.rerank-v1:0/invoke"),
 ];
 
 /// Any request.

@@ -329,10 +329,11 @@ fn api(cf: &Conf) -> Result<Option<Api>, String> {
         "openai" => Ok(Some(Api::OpenAi)),
         "responses" => Ok(Some(Api::Responses)),
         "anthropic" => Ok(Some(Api::Anthropic)),
+        "cohere" => Ok(Some(Api::Cohere)),
         "native" => Ok(Some(Api::Native)),
         "aws" => Ok(Some(Api::Aws)),
         other => Err(format!(
-            "has value \"{other}\": it must be \"auto\", \"converse\", \"openai\", \"responses\", \"anthropic\", \"native\" or \"aws\""
+            "has value \"{other}\": it must be \"auto\", \"converse\", \"openai\", \"responses\", \"anthropic\", \"cohere\", \"native\" or \"aws\""
         )),
     }
 }

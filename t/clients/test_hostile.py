@@ -251,6 +251,7 @@ DIALECTS = {
     "anthropic": ("/v1/messages", b'{"model":"a.model","max_tokens":9,%s%s}'),
     "anthropic over invoke": ("/v1/messages", b'{"model":"anthropic.a","max_tokens":9,%s%s}'),
     "embeddings": ("/v1/embeddings", b'{"model":"amazon.titan-embed-text-v2:0","input":"Hi"%.0s%s}'),
+    "rerank": ("/v2/rerank", b'{"model":"amazon.rerank-v1:0","query":"Hi","documents":["Hi"]%.0s%s}'),
     "plain": ("/chat", b'{"model":"a.model",%s%s}'),
 }
 ATTACKS = {
@@ -285,7 +286,7 @@ def test_json_that_means_harm_in_dialects(worker, sim, dialect, attack):
     if attack in ALWAYS_REFUSED or (dialect, attack) in REFUSED:
         assert (status, sim.requests()) == (400, [])
         error = json.loads(answer)
-        assert (error if dialect == "plain" else error["error"])["message"]
+        assert (error if dialect in ("plain", "rerank") else error["error"])["message"]
     else:
         assert len(sim.requests()) == 1 and json.loads(answer)
     assert memory(worker, "VmHWM") - before < 8 * len(body) + 4 * MIB

@@ -119,10 +119,12 @@ DIALECTS = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": PROMPT}]},
     "/v1/messages": {"max_tokens": 9, "messages": [{"role": "user", "content": PROMPT}]},
     "/v1/embeddings": {"input": PROMPT},
+    "/v2/rerank": {"query": PROMPT, "documents": [PROMPT]},
 }
+INVOKED = {"/v1/embeddings": "amazon.titan-embed-text-v2:0", "/v2/rerank": "amazon.rerank-v1:0"}
 ANSWERS = {
     "whole": {"output": {"message": {"role": "assistant", "content": [{"text": ANSWER}]}}, "stopReason": "end_turn"},
-    "not understood": {"output": ANSWER, "embedding": ANSWER, "embeddings": ANSWER},
+    "not understood": {"output": ANSWER, "embedding": ANSWER, "embeddings": ANSWER, "results": ANSWER},
     "an error": {"message": ANSWER},
 }
 
@@ -130,7 +132,7 @@ ANSWERS = {
 @pytest.mark.parametrize("path", DIALECTS)
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_whole_answers_in_dialects(gateway, upstream, path, kind):
-    model = "amazon.titan-embed-text-v2:0" if "embed" in path else "a.model"
+    model = INVOKED.get(path, "a.model")
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
     connection.request("POST", path, json.dumps({"model": model, **DIALECTS[path]}), JSON)
     exchange = upstream.take()
@@ -140,7 +142,7 @@ def test_whole_answers_in_dialects(gateway, upstream, path, kind):
     exchange.send(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}")
     answer = connection.getresponse()
     answer.read()
-    expected = {"whole": 502 if "embed" in path else 200, "not understood": 502, "an error": 400}[kind]
+    expected = {"whole": 502 if path in INVOKED else 200, "not understood": 502, "an error": 400}[kind]
     assert answer.status == expected
     gateway.next_log()
 
@@ -176,6 +178,7 @@ def test_whole_answers(gateway, upstream, prefix, status):
         ("/v1/messages", b'{"model":"a","max_tokens":9,"messages":[' + PROMPT.encode()),
         ("/v1/embeddings", b'{"model":"amazon.titan-embed-text-v2:0","input":{"' + PROMPT.encode() + b'":1}}'),
         ("/v1/embeddings", b'{"model":"nobodys.embedder","input":"' + PROMPT.encode() + b'"}'),
+        ("/v2/rerank", b'{"model":"amazon.rerank-v1:0","query":"' + PROMPT.encode() + b'","documents":[{"' + PROMPT.encode() + b'":1}]}'),
     ],
 )
 def test_refusals(gateway, upstream, path, text):

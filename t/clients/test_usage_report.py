@@ -176,10 +176,11 @@ def test_what_is_not_known_is_not_zero(tmp_path):
         line(operation="list_models", model=""),
         line(operation="count_tokens", input_tokens="500"),
         line(operation=""),
+        line(operation="invoke", search_units="2", input_tokens="", output_tokens=""),
         used(0, 3),
     )
     (row,) = rows(usage("--csv", "--by", "team", path))
-    assert (row["requests"], row["errors"], row["unknown"]) == ("9", "4", "3")
+    assert (row["requests"], row["errors"], row["unknown"]) == ("10", "4", "3")
     assert (row["input_tokens"], row["output_tokens"], row["cache_read_tokens"]) == ("0", "3", "")
 
 

@@ -3,12 +3,11 @@
 use serde_json::Value;
 
 use crate::{
-    converse,
-    embeddings::Family,
+    converse, embeddings,
     errors::Refusal,
     invoke::Vendor,
     operations::{Operation, Route},
-    vendor_apis,
+    reranking, vendor_apis,
 };
 
 /// A route and the body sent to it, read and checked.
@@ -39,10 +38,16 @@ impl Asked {
             Operation::Converse | Operation::ConverseStream => {
                 converse::check(&body, &route.model_id)?
             }
-            Operation::Invoke | Operation::InvokeStream => match Family::of(&route.model_id) {
-                Some(family) => family.check(&body)?,
-                None => Vendor::of(&route.model_id).check(&body)?,
-            },
+            Operation::Invoke | Operation::InvokeStream => {
+                let id = &route.model_id;
+                if let Some(family) = embeddings::Family::of(id) {
+                    family.check(&body)?;
+                } else if let Some(family) = reranking::Family::of(id) {
+                    family.check(&body)?;
+                } else {
+                    Vendor::of(id).check(&body)?;
+                }
+            }
             operation if operation.is_vendor_api() => {
                 vendor_apis::check(operation, &body)?;
                 let model = body.get("model").and_then(Value::as_str);

@@ -76,6 +76,7 @@ pub mod mantle;
 pub mod operations;
 pub mod perform;
 pub mod request;
+pub mod reranking;
 pub mod script;
 pub mod server;
 pub mod signature;

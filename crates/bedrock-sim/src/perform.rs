@@ -18,6 +18,7 @@ use crate::{
     manner,
     operations::Operation,
     request::Received,
+    reranking,
     script::{Delivery, Fault, FaultKind, Http, Kind, Outcome, Script},
     server::{self, Answered},
     stream::{self, Frames, Step, Steps, StreamBody},
@@ -92,18 +93,16 @@ pub fn perform(
         }
         Operation::Converse => server::json(&converse::json(&answer, &asked.body)),
         Operation::Invoke if kind == Kind::Echo => echo(request),
-        Operation::Invoke => match embeddings::Family::of(&asked.route.model_id) {
-            Some(family) => {
-                let (json, tokens) = family.answer(&asked.body);
-                let mut response = server::json(&json);
-                let name = HeaderName::from_static("x-amzn-bedrock-input-token-count");
-                response
-                    .headers_mut()
-                    .insert(name, HeaderValue::from(tokens));
-                response
+        Operation::Invoke => {
+            let id = &asked.route.model_id;
+            if let Some(family) = embeddings::Family::of(id) {
+                embedded(family, &asked.body)
+            } else if reranking::Family::of(id).is_some() {
+                server::json(&reranking::answer(&asked.body))
+            } else {
+                with_counts(server::json(&vendor.json(&answer)), &answer)
             }
-            None => with_counts(server::json(&vendor.json(&answer)), &answer),
-        },
+        }
         Operation::CountTokens => server::json(&json!({"inputTokens": 42})),
         Operation::ApplyGuardrail => server::json(&guardrail()),
         Operation::GuardrailChecks => server::json(&json!({"results": []})),
@@ -209,6 +208,16 @@ fn echo(request: &Received) -> Response<Bytes> {
     if let Some(Ok(value)) = content_type.map(HeaderValue::from_bytes) {
         response.headers_mut().insert(CONTENT_TYPE, value);
     }
+    response
+}
+
+fn embedded(family: embeddings::Family, body: &Value) -> Response<Bytes> {
+    let (json, tokens) = family.answer(body);
+    let mut response = server::json(&json);
+    let name = HeaderName::from_static("x-amzn-bedrock-input-token-count");
+    response
+        .headers_mut()
+        .insert(name, HeaderValue::from(tokens));
     response
 }
 

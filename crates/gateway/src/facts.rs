@@ -17,6 +17,8 @@ pub struct Facts {
     pub cache_write_1h_tokens: Option<u64>,
     /// Of the generated tokens, those of reasoning.
     pub reasoning_tokens: Option<u64>,
+    /// Search units that ranking the documents is billed by.
+    pub search_units: Option<u64>,
     /// Why generation ended, in the service's own word.
     pub stop_reason: Option<String>,
     /// Bedrock's own latency in milliseconds.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::bedrock::endpoint::Service;
 use crate::bedrock::{Operation, VendorApi, path};
-use crate::dialect::{Api, anthropic, body, openai, responses, unserved};
+use crate::dialect::{Api, anthropic, body, cohere, openai, responses, unserved};
 use crate::refusal::Refusal;
 use crate::target::{Target, path_of};
 
@@ -91,10 +91,15 @@ pub fn inspect(
         let of_body = of_mantle(&mut request)?;
         return with_body(request, of_body, body);
     }
-    if matches!(api, Api::OpenAi | Api::Responses | Api::Anthropic)
-        && let Some((_, what)) = unserved::of(path)
-    {
-        return Err(unserved::refusal(what));
+    if api.is_translated() {
+        if let Some((_, what)) = unserved::of(path) {
+            return Err(unserved::refusal(what));
+        }
+        if api != Api::Cohere && cohere::is_path(path) {
+            return Err(unserved::refusal(
+                "rerank where bedrock_api names another API than cohere",
+            ));
+        }
     }
     // A browser, a probe, a client that looks whether there is anybody: nothing is there for them.
     if api == Api::Converse && matches!(method, "GET" | "HEAD") {
@@ -139,6 +144,7 @@ pub fn inspect(
             anthropic::Endpoint::CountTokens => Some(counting as OfBody),
             anthropic::Endpoint::Models(model) => list_models(&mut request, model)?,
         },
+        Api::Cohere => Some((|_| Operation::Invoke) as OfBody),
         Api::Aws => None,
     };
     let methods = methods_of(api, path);

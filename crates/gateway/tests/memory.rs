@@ -886,6 +886,67 @@ fn embeddings() {
 }
 
 #[test]
+fn documents_to_rank() {
+    let model = r#"{"model":"cohere.rerank-v3-5:0","query":"q","documents":["#;
+    let object = r#"{"text":"a"}"#;
+    check(
+        "/v1/rerank",
+        &settings(),
+        vec![
+            ("texts", true, many(model, same(r#""a""#), "]}")),
+            ("objects", true, many(model, same(object), "]}")),
+            (
+                "objects by their fields",
+                true,
+                many(model, same(object), r#"],"rank_fields":["text","b"]}"#),
+            ),
+            (
+                "objects that come back",
+                true,
+                many(model, same(object), r#"],"return_documents":true}"#),
+            ),
+            (
+                "members",
+                false,
+                many(
+                    &format!("{model}{{"),
+                    |index| format!("\"k{index}\":\"\""),
+                    "}]}",
+                ),
+            ),
+            (
+                "fields",
+                false,
+                many(
+                    r#"{"model":"amazon.rerank-v1:0","query":"q","documents":["a"],"rank_fields":["#,
+                    same(r#""a""#),
+                    "]}",
+                ),
+            ),
+            (
+                "one text",
+                true,
+                format!(r#"{model}"{}"]}}"#, "a".repeat(SIZE)),
+            ),
+            (
+                "one text of escapes",
+                true,
+                format!(r#"{model}"{}"]}}"#, "\\n".repeat(SIZE / 2)),
+            ),
+        ],
+    );
+    check(
+        "/model/amazon.rerank-v1:0/invoke",
+        &settings(),
+        vec![(
+            "texts",
+            true,
+            many(r#"{"query":"q","documents":["#, same(r#""a""#), "]}"),
+        )],
+    );
+}
+
+#[test]
 fn bedrocks_own_forms() {
     let guardrail = Guardrail {
         id: "g".into(),

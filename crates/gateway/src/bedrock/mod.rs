@@ -9,6 +9,7 @@ pub mod model_id;
 pub mod openai;
 pub mod operation;
 pub mod path;
+pub mod rerank;
 pub mod sent;
 pub mod signing;
 mod signing_key;

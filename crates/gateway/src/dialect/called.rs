@@ -2,6 +2,7 @@
 
 use super::limits::{keep_to_limit, limit_request};
 use crate::bedrock::converse::ConverseRequest;
+use crate::bedrock::model_id;
 use crate::family::{self, Family, Fitted, Purpose};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -37,4 +38,16 @@ impl Called<'_> {
         keep_to_limit(request, settings);
         Ok(fitted)
     }
+}
+
+/// The model's own id in an id or ARN, for what has a form of its own for each vendor.
+///
+/// # Errors
+/// 400: it is an ARN that does not show it.
+pub(crate) fn shown(called: &str) -> Result<&str, Refusal> {
+    model_id::foundation_model(called).ok_or_else(|| {
+        let what = "is an ARN that does not show whose model it is, so its request format is not known: call the \
+                    foundation model or a system-defined inference profile";
+        Refusal::parameter("model", what)
+    })
 }

@@ -5,6 +5,7 @@ pub mod anthropic;
 pub mod beside;
 pub mod body;
 pub mod called;
+pub mod cohere;
 pub mod converse;
 mod count;
 mod custom;
@@ -43,6 +44,8 @@ pub enum Api {
     Responses,
     /// Anthropic's Messages.
     Anthropic,
+    /// Cohere's Rerank.
+    Cohere,
     /// Anything of AWS's, as its SDKs send it.
     Aws,
 }
@@ -69,6 +72,9 @@ impl Api {
         if anthropic::is_path(path) {
             return Self::Anthropic;
         }
+        if cohere::is_path(path) {
+            return Self::Cohere;
+        }
         unserved::of(path).map_or(Self::Converse, |(api, _)| api)
     }
 
@@ -80,14 +86,21 @@ impl Api {
             Self::OpenAi => "openai",
             Self::Responses => "responses",
             Self::Anthropic => "anthropic",
+            Self::Cohere => "cohere",
             Self::Aws => "aws",
         }
+    }
+
+    /// Whether it is a vendor's, whose requests and answers are written anew.
+    pub(crate) fn is_translated(self) -> bool {
+        !matches!(self, Self::Native | Self::Converse | Self::Aws)
     }
 
     /// The header in which this dialect's SDKs look for the request's id.
     pub fn request_id_header(self) -> Option<&'static str> {
         match self {
-            Self::Native | Self::Converse | Self::Aws => None,
+            // Cohere has it in the body.
+            Self::Native | Self::Converse | Self::Cohere | Self::Aws => None,
             Self::OpenAi | Self::Responses => Some(openai::error::REQUEST_ID),
             Self::Anthropic => Some(anthropic::error::REQUEST_ID),
         }
@@ -100,6 +113,7 @@ impl Api {
             Self::Native | Self::Converse | Self::Aws => native::error::answer(refusal),
             Self::OpenAi | Self::Responses => openai::error::answer(refusal, request_id),
             Self::Anthropic => anthropic::error::answer(refusal, request_id),
+            Self::Cohere => cohere::error::answer(refusal, request_id),
         }
     }
 }
@@ -123,6 +137,8 @@ pub(crate) enum Reply {
     InputTokens,
     /// A message.
     Anthropic(anthropic::Reply),
+    /// Documents in the order of their relevance.
+    Rerank(cohere::Reply),
 }
 
 /// What an answer's own form says about it.
@@ -134,13 +150,19 @@ pub(crate) struct Meta {
     pub created: u64,
     /// The prompt's tokens, if its headers tell them.
     pub input_tokens: Option<u64>,
+    /// What ranking the documents is billed by, if that was asked for.
+    pub search_units: Option<u64>,
 }
 
 impl Reply {
     /// What writes the events of a stream; `None` if they go on as they are.
     pub fn events(&self, shape: Shape, meta: &Meta) -> Option<Box<dyn EventWriter>> {
         let writer: Box<dyn EventWriter> = match self {
-            Self::AsSent | Self::WithoutUsage | Self::Embeddings(_) | Self::InputTokens => {
+            Self::AsSent
+            | Self::WithoutUsage
+            | Self::Embeddings(_)
+            | Self::Rerank(_)
+            | Self::InputTokens => {
                 return None;
             }
             Self::ConverseEvents => Box::new(converse::stream::Stream),
@@ -166,7 +188,11 @@ impl Reply {
     pub fn rewrites_whole(&self, shape: Shape, expected: bool) -> bool {
         match self {
             Self::AsSent | Self::WithoutUsage | Self::ConverseEvents => false,
-            Self::OpenAi(_) | Self::Embeddings(_) | Self::Responses(_) | Self::InputTokens => true,
+            Self::OpenAi(_)
+            | Self::Embeddings(_)
+            | Self::Responses(_)
+            | Self::InputTokens
+            | Self::Rerank(_) => true,
             Self::Anthropic(_) => {
                 !self.is_models_own() || !expected || shape.text != AnswerText::Texts
             }
@@ -214,6 +240,9 @@ impl Reply {
             Self::Responses(reply) => responses::response::write(reply, meta, body, out),
             Self::InputTokens => responses::response::write_count(body, out),
             Self::Anthropic(reply) => anthropic::response::write(reply, meta, body, out),
+            Self::Rerank(reply) => {
+                cohere::response::write(reply, meta, body, out).map_err(Unwritable::from)
+            }
         }
     }
 }

@@ -51,7 +51,7 @@ const ANTHROPIC: [&str; 6] = [
 ];
 
 /// <https://platform.openai.com/docs/api-reference>, and what others serve in its form.
-const OPENAI: [&str; 27] = [
+const OPENAI: [&str; 25] = [
     "/v1/conversations",
     "/v1/completions",
     "/v1/images/generations",
@@ -76,8 +76,6 @@ const OPENAI: [&str; 27] = [
     "/v1/chatkit",
     "/v1/organization",
     "/v1/engines",
-    "/v1/rerank",
-    "/v2/rerank",
     "/v1/score",
 ];
 
@@ -91,7 +89,7 @@ mod tests {
             ("/v1/images/generations", Api::OpenAi),
             ("/llm/v1/audio/speech/", Api::OpenAi),
             ("/v1/completions", Api::OpenAi),
-            ("/v2/rerank", Api::OpenAi),
+            ("/v1/score", Api::OpenAi),
             ("/v1/v1/files/file-1", Api::OpenAi),
             ("/v1/messages/batches", Api::Anthropic),
             ("/v1/messages/batches/b1/results", Api::Anthropic),
@@ -108,6 +106,8 @@ mod tests {
             "/v1/messages",
             "/v1/messages/count_tokens",
             "/v1/embeddings",
+            "/v1/rerank",
+            "/v2/rerank",
             "/v1/models/a",
             "/chat",
             "/",

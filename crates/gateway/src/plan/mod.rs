@@ -10,11 +10,11 @@ use aws_credential_types::Credentials;
 
 use crate::bedrock::endpoint::Service;
 use crate::bedrock::signing::{self, Signable};
-use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path};
+use crate::bedrock::{Operation, VendorApi, endpoint, model_id, path, rerank};
 use crate::body::{Body, Sink};
 use crate::dialect::body::{text, without_mark};
 use crate::dialect::called::Called;
-use crate::dialect::{Api, Reply, anthropic, beside, converse, native, openai, responses};
+use crate::dialect::{Api, Reply, anthropic, beside, cohere, converse, native, openai, responses};
 use crate::family::{Family, Fitted};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
@@ -116,12 +116,12 @@ pub fn plan_large<'a>(
     };
     let start = length - body.len();
     let own = own_api(request, operation, &family, settings)?;
-    let translated =
-        own.is_none() && matches!(request.api, Api::OpenAi | Api::Responses | Api::Anthropic);
+    let translated = own.is_none() && request.api.is_translated();
     beside::check(request, translated, model.as_deref(), settings, body)?;
     let accepts_sse = value(headers, "accept")
         .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
     let mut fitted = Fitted::default();
+    let mut search_units = None;
     if let Some(api) = own {
         operation = api.operation()(request.stream);
     }
@@ -130,10 +130,17 @@ pub fn plan_large<'a>(
             let model = model.as_deref().unwrap_or_default();
             native::vendor::translate(api, model, request.stream, settings, body)?
         }
-        Api::Native => (
-            native::request::body(operation, model.as_deref(), settings, body)?,
-            Reply::AsSent,
-        ),
+        Api::Native => {
+            if operation == Operation::Invoke
+                && let (Some(model), Ok(body)) = (model.as_deref(), std::str::from_utf8(body))
+            {
+                search_units = rerank::units_of(model, body);
+            }
+            (
+                native::request::body(operation, model.as_deref(), settings, body)?,
+                Reply::AsSent,
+            )
+        }
         Api::Converse => (
             converse::request::body(model.as_deref(), settings, body)?,
             match request.stream && accepts_sse {
@@ -196,6 +203,14 @@ pub fn plan_large<'a>(
             (operation, model, fitted) = (message.operation, Some(message.model), message.fitted);
             (message.body, Reply::Anthropic(message.reply))
         }
+        Api::Cohere => {
+            let called = model.as_deref().unwrap_or_default();
+            let path = request.target.path();
+            let ranked = cohere::request::translate(text(body)?, path, called, sink)?;
+            fitted.changes = ranked.changes;
+            search_units = Some(ranked.search_units);
+            (ranked.body, Reply::Rerank(ranked.reply))
+        }
     };
     let target = match (&model, &request.guardrail) {
         (Some(_), _) if let Operation::VendorApi { api, .. } = operation => {
@@ -233,6 +248,7 @@ pub fn plan_large<'a>(
             max_frame_size: settings.max_frame_size,
             response_text: settings.response_text,
             hold: settings.hold_headers,
+            search_units,
             own: settings.auth != Auth::Client,
         },
     };
@@ -434,7 +450,7 @@ fn own_api(
             Api::Responses => Ok(Some(VendorApi::OpenAiResponses)),
             Api::Anthropic if counts => Ok(Some(VendorApi::AnthropicCountTokens)),
             Api::Anthropic => Ok(Some(VendorApi::AnthropicMessages)),
-            Api::Native | Api::Converse | Api::Aws => Err(not_on_mantle()),
+            Api::Native | Api::Converse | Api::Cohere | Api::Aws => Err(not_on_mantle()),
         },
         (Service::Mantle, _) => Err(not_on_mantle()),
     }

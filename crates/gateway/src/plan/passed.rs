@@ -67,6 +67,7 @@ pub fn plan(
             max_frame_size: settings.max_frame_size,
             response_text: settings.response_text,
             hold: settings.hold_headers,
+            search_units: None,
             own: settings.auth != Auth::Client,
         },
     };

@@ -91,7 +91,7 @@ impl Collected {
     /// The upstream has ended cleanly, and the answer has more than `size` bytes: gives it away, to be written elsewhere.
     pub fn take(&mut self, size: usize, facts: &Facts) -> Option<Whole> {
         let mut whole = self.whole.take_if(|whole| whole.body.len() > size)?;
-        whole.exception.clone_from(&facts.exception);
+        whole.learn(facts);
         Some(whole)
     }
 
@@ -103,7 +103,7 @@ impl Collected {
         if !clean && whole.status < 400 {
             return End::Fail(broken("Bedrock's answer ended early."));
         }
-        whole.exception.clone_from(&facts.exception);
+        whole.learn(facts);
         match whole.write() {
             Ok(mut written) => {
                 out.append(&mut written);
@@ -116,6 +116,12 @@ impl Collected {
 }
 
 impl Whole {
+    /// Takes what its own body has told by its end.
+    fn learn(&mut self, facts: &Facts) {
+        self.exception.clone_from(&facts.exception);
+        self.meta.search_units = facts.search_units;
+    }
+
     /// The answer in the client's form.
     ///
     /// # Errors

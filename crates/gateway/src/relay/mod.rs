@@ -31,6 +31,8 @@ pub(crate) struct Answer {
     pub max_frame_size: usize,
     pub response_text: usize,
     pub hold: bool,
+    /// What a good answer is billed by, as far as the request tells it.
+    pub search_units: Option<u64>,
     /// Whether the gateway authorized the request, so that what AWS says of that is not for the client.
     pub own: bool,
 }
@@ -100,7 +102,10 @@ impl Relay {
     ) -> Self {
         let content_type = header("content-type").unwrap_or_default();
         let coding = header("content-encoding").filter(|coding| unreadable::is_coded(coding));
-        let facts = facts_of_headers(status, header);
+        let facts = Facts {
+            search_units: answer.search_units.filter(|_| status < 300),
+            ..facts_of_headers(status, header)
+        };
         let is_any = answer.operation == Operation::Other;
         let may_stream = is_any || answer.operation.streams();
         let is_stream = status == 200 && may_stream && content_type.starts_with(EVENT_STREAM);
@@ -307,6 +312,7 @@ fn meta(facts: &Facts, now: SystemTime) -> Meta {
         id: id.map_or_else(|| format!("{:x}", now.as_nanos()), Clone::clone),
         created: now.as_secs(),
         input_tokens: facts.input_tokens,
+        search_units: facts.search_units,
     }
 }
 

@@ -77,6 +77,7 @@ enum Member {
     Metrics,
     InputTokens,
     OutputTokens,
+    SearchUnits,
     ServiceTier,
     /// What a prompt router chose.
     InvokedModel,
@@ -173,6 +174,7 @@ impl Member {
             // Cohere
             "text" => Some(Self::Text),
             "finish_reason" => Some(Self::StopReason),
+            "meta.billed_units.search_units" => Some(Self::SearchUnits),
             _ => None,
         }
     }
@@ -273,6 +275,7 @@ impl Listener for Heard<'_> {
             Member::OutputTokens => {
                 keep(&mut facts.output_tokens, serde_json::from_slice(text).ok());
             }
+            Member::SearchUnits => keep(&mut facts.search_units, serde_json::from_slice(text).ok()),
             Member::Exception => {
                 facts.exception = serde_json::from_slice::<String>(text)
                     .ok()

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::value::RawValue;
 
-use crate::bedrock::model_id;
 use crate::body::Body;
 use crate::dialect::Meta;
+use crate::dialect::called::shown;
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::parameter::{self, Path};
 use crate::json::text::{Literal, Text};
@@ -54,12 +54,7 @@ enum Form {
 
 impl Form {
     fn of(model: &str) -> Result<Self, Refusal> {
-        let not_shown = || {
-            let what = "is an ARN that does not show whose model it is, so its request format is not known: call \
-                        the foundation model or a system-defined inference profile";
-            Refusal::parameter("model", what)
-        };
-        let id = model_id::foundation_model(model).ok_or_else(not_shown)?;
+        let id = shown(model)?;
         FORMS
             .iter()
             .find(|(prefix, _)| id.starts_with(prefix))
