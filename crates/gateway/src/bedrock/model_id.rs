@@ -1,5 +1,7 @@
 //! Model ids and ARNs: what is a legal one, who made the model, and which patterns it matches.
 
+pub use patterns::{is_pattern, matches};
+
 use crate::refusal::Refusal;
 
 /// Checks an id before it becomes part of a path that is signed.
@@ -26,41 +28,6 @@ pub fn check(id: &str) -> Result<(), Refusal> {
             "The provided model identifier is invalid.",
         ))
     }
-}
-
-/// Whether `id` matches `pattern`, in which `*` stands for any characters and `?` for one.
-pub fn matches(pattern: &str, id: &str) -> bool {
-    let (pattern, id) = (pattern.as_bytes(), id.as_bytes());
-    let (mut p, mut i) = (0, 0);
-    // Where to go on if what follows the last `*` turns out not to fit: one byte further.
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(byte) = id.get(i) {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((p + 1, i));
-                p += 1;
-            }
-            Some(wanted) if *wanted == b'?' || wanted == byte => {
-                p += 1;
-                i += 1;
-            }
-            _ => {
-                let Some((after_star, from)) = retry else {
-                    return false;
-                };
-                retry = Some((after_star, from + 1));
-                p = after_star;
-                i = from + 1;
-            }
-        }
-    }
-    pattern.iter().skip(p).all(|byte| *byte == b'*')
-}
-
-/// Whether some id could match this pattern.
-pub fn is_pattern(pattern: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/*?".contains(&byte);
-    !pattern.is_empty() && pattern.bytes().all(legal)
 }
 
 /// Whose request format an id or foundation-model ARN takes on invoke.
@@ -203,28 +170,6 @@ mod tests {
             &"x".repeat(2049),
         ] {
             assert_eq!(check(id).unwrap_err().status, 400, "{id:?}");
-        }
-    }
-
-    #[test]
-    fn patterns() {
-        for (pattern, id, fits) in [
-            ("anthropic.*", "anthropic.claude", true),
-            ("anthropic.*", "us.anthropic.claude", false),
-            ("*anthropic.*", "us.anthropic.claude", true),
-            ("*", "", true),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("abc", "abcd", false),
-            (
-                "*haiku*v1:0",
-                "anthropic.claude-3-haiku-20240307-v1:0",
-                true,
-            ),
-            ("*b*b", "abab", true),
-            ("*b*c", "abab", false),
-        ] {
-            assert_eq!(matches(pattern, id), fits, "{pattern} {id}");
         }
     }
 

@@ -46,7 +46,7 @@ fn names<'a>(settings: &Settings<'a>) -> Vec<&'a str> {
         .allow_models
         .iter()
         .map(String::as_str)
-        .filter(|pattern| !pattern.contains(['*', '?']));
+        .filter(|pattern| patterns::is_exact(pattern));
     let mut names: Vec<&str> = Vec::new();
     for name in aliases.chain(ids) {
         if !names.contains(&name) {
