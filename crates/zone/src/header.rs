@@ -1,0 +1,66 @@
+//! What a zone's memory begins with.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use crate::key::Seed;
+
+/// What a zone's memory begins with: one line of the cache that hardly changes.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct Header {
+    seed: [AtomicU64; 2],
+    /// The bucket in which an entry is being given to another key, and one; 0 if there is none.
+    at_work: AtomicU64,
+    /// The second in which somebody looked for the dead.
+    looked: AtomicU64,
+    /// How many keys have been forgotten that still counted.
+    forgotten: AtomicU64,
+}
+
+impl Header {
+    /// What the hashes depend on.
+    pub fn seed(&self) -> Seed {
+        let [low, high] = &self.seed;
+        Seed(low.load(Relaxed), high.load(Relaxed))
+    }
+
+    /// Sets that, once, before anybody else sees the memory.
+    pub fn set_seed(&self, seed: Seed) {
+        let [low, high] = &self.seed;
+        low.store(seed.0, Relaxed);
+        high.store(seed.1, Release);
+    }
+
+    /// How many keys have been forgotten that still counted.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Relaxed)
+    }
+
+    pub(crate) fn forget_one(&self) {
+        self.forgotten.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn begin_work(&self, bucket: usize) {
+        self.at_work.store(bucket as u64 + 1, Release);
+    }
+
+    pub(crate) fn end_work(&self) {
+        self.at_work.store(0, Release);
+    }
+
+    /// The bucket in which somebody died at work.
+    pub(crate) fn at_work(&self) -> Option<usize> {
+        usize::try_from(self.at_work.load(Acquire).checked_sub(1)?).ok()
+    }
+
+    /// True for one of all processes that ask in the same second.
+    pub fn is_turn_to_look(&self, second: u64) -> bool {
+        let last = self.looked.load(Relaxed);
+        last != second
+            && self
+                .looked
+                .compare_exchange(last, second, AcqRel, Relaxed)
+                .is_ok()
+    }
+}

@@ -1,0 +1,71 @@
+//! What stands for a key: a hash that nobody can foresee who does not know the zone's seed.
+
+use siphasher::sip128::{Hash128, SipHasher13};
+
+/// What the hashes of a zone depend on; random, and the same for all processes and as long as the zone lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub u64, pub u64);
+
+/// A key's hash, never all zero. Two keys with the same one are not met with in practice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub(crate) low: u64,
+    pub(crate) high: u64,
+}
+
+impl Key {
+    /// The hash of these bytes (SipHash-1-3 with 128 bits).
+    pub fn new(seed: Seed, bytes: &[u8]) -> Self {
+        let Hash128 { h1, h2 } = SipHasher13::new_with_keys(seed.0, seed.1).hash(bytes);
+        Self::of(h1, h2)
+    }
+
+    /// The key that these halves are. Zero stands for no key, so one that is takes the next number.
+    pub fn of(low: u64, high: u64) -> Self {
+        match (low, high) {
+            (0, 0) => Self { low: 1, high: 0 },
+            _ => Self { low, high },
+        }
+    }
+
+    /// Its two halves.
+    pub fn halves(self) -> (u64, u64) {
+        (self.low, self.high)
+    }
+
+    /// Which of so many buckets it belongs to.
+    pub(crate) fn bucket(self, buckets: usize) -> usize {
+        let scaled = (u128::from(self.high) * buckets as u128) >> 64;
+        usize::try_from(scaled).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_depend_on_the_seed_and_on_every_byte() {
+        let seed = Seed(1, 2);
+        let key = Key::new(seed, b"team");
+        assert_eq!(key, Key::new(seed, b"team"));
+        assert_ne!(key, Key::new(Seed(1, 3), b"team"));
+        assert_ne!(key, Key::new(seed, b"teal"));
+        assert_ne!(key, Key::new(seed, b"team\0"));
+        assert_ne!(Key::new(seed, b"").halves(), (0, 0));
+    }
+
+    #[test]
+    fn every_bucket_is_some_keys() {
+        let seed = Seed(7, 7);
+        let mut met = [0_u32; 5];
+        for number in 0..1000_u32 {
+            met[Key::new(seed, &number.to_be_bytes()).bucket(5)] += 1;
+        }
+        assert!(
+            met.iter().all(|count| (150..250).contains(count)),
+            "{met:?}"
+        );
+        assert_eq!(Key::of(0, u64::MAX).bucket(5), 4);
+    }
+}

@@ -1,0 +1,38 @@
+//! What nginx's workers know together: keys, and what is counted for each.
+//!
+//! All of it is plain integers in shared memory, and zero means "empty". Any process may be killed at any instruction, and the
+//! memory is right a moment later: nobody but the dead one's own request is lost, and nothing is counted for ever.
+//!
+//! ```text
+//! owner    who took a place: a process, by its place in a table of the living
+//! key      128 bits of a keyed hash
+//! entry    one key: how many requests use it, and words for what is counted
+//! ledger   one slot for each request that uses an entry, so that the living can settle for the dead
+//! table    keys -> entries: buckets of eight, found without a lock, filled and emptied under one
+//! zone     the three together: enter, leave, heal, move into a larger memory
+//! ```
+//!
+//! What is counted in an entry's words, and what it means, is not known here.
+
+#![forbid(unsafe_code)]
+
+mod entry;
+mod forced;
+mod header;
+mod key;
+mod ledger;
+mod lock;
+mod owner;
+mod table;
+mod zone;
+
+pub use entry::{Entry, MOST_USERS, WORDS};
+#[cfg(feature = "forced-deaths")]
+pub use forced::on_reaching;
+pub use header::Header;
+pub use key::{Key, Seed};
+pub use ledger::Slot;
+pub use lock::{Before, Lock};
+pub use owner::Owner;
+pub use table::{Bucket, Tenant};
+pub use zone::{Asks, Lost, NotEntered, Parts, Place, Sizes, Zone};

@@ -1,0 +1,386 @@
+//! A zone: keys, what is counted for each, and who uses them now.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::entry::{Entry, MOST_SLOTS, Shut, TURNS};
+use crate::forced::reached;
+use crate::header::Header;
+use crate::key::Key;
+use crate::ledger::{Ledger, Slip, Slot, State};
+use crate::lock::{Before, Lock};
+use crate::owner::Owner;
+use crate::table::{Bucket, Table, Tenant};
+
+/// How much of what there is in a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// How many requests can be in it.
+    pub slots: usize,
+    /// How many buckets of eight keys.
+    pub buckets: usize,
+}
+
+impl Sizes {
+    /// In so many bytes, behind the header: a sixteenth of them for slots.
+    pub fn of(bytes: usize) -> Self {
+        let lines = (bytes / 16 / LINE).min(MOST_SLOTS * size_of::<Slot>() / LINE);
+        Self {
+            slots: lines * LINE / size_of::<Slot>(),
+            buckets: (bytes - lines * LINE) / size_of::<Bucket>(),
+        }
+    }
+}
+
+/// A zone's memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'m> {
+    /// What it begins with.
+    pub header: &'m Header,
+    /// For requests.
+    pub slots: &'m [Slot],
+    /// For keys.
+    pub buckets: &'m [Bucket],
+}
+
+/// A zone as a process sees it.
+#[derive(Debug)]
+pub struct Zone<'m, L> {
+    table: Table<'m>,
+    ledger: Ledger<'m>,
+    lock: L,
+    /// Where this process looks for a slot first.
+    next: AtomicUsize,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asks<'a> {
+    /// The key.
+    pub key: Key,
+    /// What it was made from; its beginning is kept.
+    pub label: &'a [u8],
+    /// How many requests may use it, this one included.
+    pub most: u32,
+    /// The moment, in milliseconds of a clock that all processes share.
+    pub now: u64,
+}
+
+/// A request that has entered. It is to leave once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(Slip);
+
+/// Why a request has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotEntered {
+    /// So many others use the key.
+    Busy(u32),
+    /// There are as many requests in the zone as it has slots.
+    NoSlot,
+    /// There are as many keys in use as there is room for.
+    NoRoom,
+    /// The lock is broken.
+    Broken,
+}
+
+/// What a smaller memory has no room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Keys that still counted.
+    pub keys: usize,
+    /// Requests that are under way.
+    pub requests: usize,
+}
+
+impl<'m, L: Lock> Zone<'m, L> {
+    /// The zone in this memory, for a process that has this lock.
+    pub fn new(parts: Parts<'m>, lock: L) -> Self {
+        Self {
+            table: Table {
+                header: parts.header,
+                buckets: parts.buckets,
+            },
+            ledger: Ledger(parts.slots),
+            lock,
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// What the memory begins with.
+    pub fn header(&self) -> &'m Header {
+        self.table.header
+    }
+
+    /// The key that these bytes are here.
+    pub fn key(&self, bytes: &[u8]) -> Key {
+        Key::new(self.header().seed(), bytes)
+    }
+
+    /// Where `owner` is to look for slots first, so that processes do not meet there.
+    pub fn begin_at(&self, owner: Owner) {
+        let (place, _) = owner.place().unwrap_or_default();
+        self.next.store(place * APART, Relaxed);
+    }
+
+    /// Lets a request in, if fewer than `most` use its key.
+    ///
+    /// # Errors
+    /// Why not; then nothing has changed.
+    pub fn enter(
+        &self,
+        asks: Asks<'_>,
+        owner: Owner,
+        tenant: &impl Tenant,
+    ) -> Result<Place, NotEntered> {
+        let from = self.next.load(Relaxed);
+        let (slot, turn) = self.ledger.take(owner, from).ok_or(NotEntered::NoSlot)?;
+        self.next.store(slot as usize, Relaxed);
+        reached("enter: slot taken");
+        let entered = self.enter_with(slot, turn, asks, tenant);
+        if entered.is_err() {
+            self.ledger.give_back(slot);
+        }
+        entered
+    }
+
+    fn enter_with(
+        &self,
+        slot: u32,
+        mut turn: u32,
+        asks: Asks<'_>,
+        tenant: &impl Tenant,
+    ) -> Result<Place, NotEntered> {
+        for _ in 0..TRIES {
+            let number = self.find_or_place(asks, tenant)?;
+            let entry = self.table.entry(number).ok_or(NotEntered::NoRoom)?;
+            let slip = Slip {
+                slot,
+                turn,
+                entry: number,
+            };
+            self.ledger.set(slip, State::Entering);
+            reached("enter: entering");
+            match entry.users.enter(self.ledger, slip, asks.most) {
+                Ok(()) => {
+                    reached("enter: entered");
+                    self.ledger.change(slip, State::Entering, State::Inside);
+                    reached("enter: inside");
+                    // Now that it is in use, it stays its key's.
+                    if entry.is(asks.key) {
+                        entry.touch(asks.now);
+                        return Ok(Place(slip));
+                    }
+                    self.ledger.change(slip, State::Inside, State::Leaving);
+                    self.go(slip);
+                }
+                Err(shut) => {
+                    self.ledger.set(slip, State::Free);
+                    match shut {
+                        Shut::Busy(others) if entry.is(asks.key) => {
+                            return Err(NotEntered::Busy(others));
+                        }
+                        Shut::Busy(_) => {}
+                        // Whoever closed it has the lock, or died.
+                        Shut::Closed => self.alone(|| ()).ok_or(NotEntered::Broken)?,
+                    }
+                }
+            }
+            turn = (turn + 1) % TURNS;
+        }
+        Err(NotEntered::NoRoom)
+    }
+
+    /// The number of the key's entry, which may be another one's by now.
+    fn find_or_place(&self, asks: Asks<'_>, tenant: &impl Tenant) -> Result<u64, NotEntered> {
+        if let Some(found) = self.table.find(asks.key) {
+            return Ok(found);
+        }
+        let Asks {
+            key, label, now, ..
+        } = asks;
+        self.alone(|| {
+            self.table
+                .find_or_place(self.ledger, key, label, now, tenant)
+        })
+        .ok_or(NotEntered::Broken)?
+        .ok_or(NotEntered::NoRoom)
+    }
+
+    /// What a request that is in uses.
+    pub fn entry(&self, place: Place) -> Option<&'m Entry> {
+        self.table.entry(place.0.entry)
+    }
+
+    /// Lets a request out. False if it was out already.
+    pub fn leave(&self, place: Place) -> bool {
+        let Place(slip) = place;
+        if !self.ledger.change(slip, State::Inside, State::Leaving) {
+            return false;
+        }
+        self.go(slip);
+        self.ledger.give_back(slip.slot);
+        true
+    }
+
+    /// Goes on with a request that is leaving, until its slot is free.
+    fn go(&self, slip: Slip) {
+        reached("leave: leaving");
+        if let Some(entry) = self.table.entry(slip.entry) {
+            entry.users.leave(self.ledger, slip);
+        }
+        reached("leave: left");
+        self.ledger.change(slip, State::Leaving, State::Free);
+        reached("leave: free");
+    }
+
+    /// Lets out all requests of processes that are dead: how many slots they had.
+    pub fn heal(&self, is_dead: impl Fn(Owner) -> bool) -> usize {
+        let dead = self.ledger.taken().filter(|(owner, ..)| is_dead(*owner));
+        dead.filter(|(owner, _, slip)| {
+            // Nobody else settles for the same one now.
+            self.alone(|| self.settle_for(*owner, slip.slot)) == Some(true)
+        })
+        .count()
+    }
+
+    fn settle_for(&self, dead: Owner, slot: u32) -> bool {
+        let Some((_, state, slip)) = self.ledger.read(slot).filter(|(owner, ..)| *owner == dead)
+        else {
+            return false;
+        };
+        let entry = self.table.entry(slip.entry);
+        let entered = match state {
+            State::Free => false,
+            State::Entering => entry.is_some_and(|entry| {
+                let entered = entry.users.has_entered(self.ledger, slip);
+                let state = if entered { State::Inside } else { State::Free };
+                self.ledger.change(slip, State::Entering, state);
+                entered
+            }),
+            State::Inside | State::Leaving => true,
+        };
+        reached("heal: known");
+        if entered {
+            self.ledger.change(slip, State::Inside, State::Leaving);
+            self.go(slip);
+        }
+        self.ledger.give_back(slot);
+        true
+    }
+
+    /// Lets out all requests of a process that ends: how many there were.
+    pub fn leave_all(&self, owner: Owner) -> usize {
+        let taken = self.ledger.taken();
+        let own = taken.filter(|(of, state, _)| *of == owner && *state == State::Inside);
+        own.filter(|(_, _, slip)| self.leave(Place(*slip))).count()
+    }
+
+    /// The keys there are.
+    pub fn entries(&self) -> impl Iterator<Item = &'m Entry> {
+        let entries = self.table.entries().map(|(_, entry)| entry);
+        entries.filter(|entry| entry.key().is_some())
+    }
+
+    /// How many requests are in.
+    pub fn requests(&self) -> usize {
+        self.ledger.taken().count()
+    }
+
+    /// Takes over what is in another memory, which stays as it is. This one is empty, has the seed of the other, and is seen by
+    /// nobody else. A request that is under way is in both; here it stays until its owner is dead, because it leaves the other.
+    pub fn take_over<O: Lock>(&self, other: &Zone<'_, O>, now: u64, tenant: &impl Tenant) -> Lost {
+        let rank = |entry: &Entry| match entry.in_flight() {
+            0 if tenant.is_idle(entry, now) => 2,
+            0 => 1,
+            _ => 0,
+        };
+        let mut ranked: Vec<_> = other
+            .table
+            .entries()
+            .filter_map(|(number, entry)| Some((rank(entry), number, entry, entry.key()?)))
+            .collect();
+        ranked.sort_by_key(|(rank, _, entry, _)| (*rank, Reverse(entry.touched())));
+        let mut lost = Lost::default();
+        let mut moved = HashMap::new();
+        for (rank, number, from, key) in ranked {
+            match self.table.put(key, now) {
+                Some((to, entry)) => {
+                    entry.copy_counts(from);
+                    moved.insert(number, (to, entry, 0));
+                }
+                None => lost.keys += usize::from(rank < 2),
+            }
+        }
+        let under_way = other.ledger.taken();
+        let under_way =
+            under_way.filter(|(_, state, _)| matches!(state, State::Entering | State::Inside));
+        for (owner, _, slip) in under_way {
+            let Some((entry, _, count)) = moved.get_mut(&slip.entry) else {
+                lost.requests += 1;
+                continue;
+            };
+            let Some((slot, turn)) = self.ledger.take(owner, self.next.fetch_add(1, Relaxed))
+            else {
+                lost.requests += 1;
+                continue;
+            };
+            let entry = *entry;
+            self.ledger.set(Slip { slot, turn, entry }, State::Inside);
+            *count += 1;
+        }
+        for (_, entry, count) in moved.into_values() {
+            entry.users.open(count);
+        }
+        lost
+    }
+
+    /// Does something that nobody else does at the same time. `None`: the lock is broken.
+    fn alone<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        self.lock.alone(|before| {
+            if before == Before::Died {
+                self.table.repair();
+            }
+            work()
+        })
+    }
+}
+
+/// A line of the cache, in bytes.
+const LINE: usize = 64;
+/// How far from each other processes begin to look for slots.
+const APART: usize = 64;
+/// How often an entry that was taken from under us is looked for again.
+const TRIES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_divided_by_its_size() {
+        assert_eq!(
+            Sizes::of(254 * 4096 - 512),
+            Sizes {
+                slots: 4060,
+                buckets: 952
+            }
+        );
+        assert_eq!(
+            Sizes::of(15 * 4096 - 512),
+            Sizes {
+                slots: 236,
+                buckets: 55
+            }
+        );
+        assert_eq!(
+            Sizes::of(0),
+            Sizes {
+                slots: 0,
+                buckets: 0
+            }
+        );
+        assert!(Sizes::of(1 << 40).slots <= MOST_SLOTS);
+    }
+}
