@@ -364,7 +364,7 @@ unknown "no_such" variable
 
 === bedrock_model_feature: no such feature
 --- config: bedrock_model_feature a.model colour=red;
---- refused: "bedrock_model_feature" directive has no feature "colour": it must be one of system, stream_tools, tool_choice, tool_ids, tool_result, cache, cache_ttl, effort, reasoning_back, structured, strict, sampling, top_k, stop, max_tokens, tier
+--- refused: "bedrock_model_feature" directive has no feature "colour": it must be one of system, stream_tools, tool_choice, tool_ids, tool_result, cache, cache_ttl, effort, reasoning_back, structured, strict, web_search, sampling, top_k, stop, max_tokens, tier
 
 === bedrock_model_feature: no such value
 --- config: bedrock_model_feature a.model cache=on;

@@ -140,3 +140,28 @@ POST /v1/messages
 {"model":"smart","max_tokens":9,"messages":[{"role":"user","content":"Hello"}]}
 --- error_code: 400
 --- response_body_like: "model\\" is not served by Converse
+
+=== a search of the web, where the model has it
+--- said: bedrock_alias smart us.amazon.nova-2-lite-v1:0.sim.grounded;
+--- request
+POST /v1/responses
+{"model":"smart","input":"How high?","tools":[{"type":"web_search"}]}
+--- sent_body: {"messages":[{"role":"user","content":[{"text":"How high?"}]}],"toolConfig":{"tools":[{"systemTool":{"name":"nova_grounding"}}]}}
+--- response_body_like: "type":"url_citation","start_index":0,"end_index":16,"url":"https://www\.toureiffel\.paris/en"
+
+=== and where the operator does not want it
+--- said: bedrock_alias smart us.amazon.nova-2-lite-v1:0; bedrock_model_feature * web_search=off;
+--- request
+POST /v1/responses
+{"model":"smart","input":"How high?","tools":[{"type":"web_search"}]}
+--- sent_body: {"messages":[{"role":"user","content":[{"text":"How high?"}]}]}
+--- error_log
+left out tools.web_search
+
+=== and where the model has none and must
+--- said: bedrock_alias smart us.amazon.nova-pro-v1:0;
+--- request
+POST /v1/chat/completions
+{"model":"smart","messages":[{"role":"user","content":"How high?"}],"web_search_options":{}}
+--- error_code: 400
+--- response_body_like: which Bedrock does not have for models of the family nova-1.*"param":"web_search_options"

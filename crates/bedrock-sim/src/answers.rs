@@ -41,6 +41,19 @@ pub enum Block {
         /// The input's JSON.
         input: Text,
     },
+    /// What Bedrock's own search of the web leaves in an answer of Converse's.
+    Search(Search),
+}
+
+/// What Bedrock's own search of the web leaves in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// Its call: what was looked for.
+    Call(&'static str),
+    /// What it found, which is hidden.
+    Result,
+    /// The pages that the text before them is from: address and site.
+    Sources(&'static [(&'static str, &'static str)]),
 }
 
 /// Text in the pieces it is streamed in.
@@ -239,6 +252,11 @@ impl Answer {
                     ..plain
                 }
             }
+            Kind::Grounded if searches(request.body) => Self {
+                blocks: grounded(),
+                ..plain
+            },
+            Kind::Grounded => plain,
             Kind::UnknownEvent => Self {
                 unknown_event: true,
                 ..plain
@@ -250,7 +268,7 @@ impl Answer {
     pub fn text_pieces(self) -> impl Iterator<Item = String> + Send {
         self.blocks.into_iter().flat_map(|block| match block {
             Block::Text(text) => text.pieces(),
-            Block::Reasoning(..) | Block::Redacted(_) | Block::Tool { .. } => {
+            Block::Reasoning(..) | Block::Redacted(_) | Block::Tool { .. } | Block::Search(_) => {
                 Text::Pieces(Vec::new()).pieces()
             }
         })
@@ -320,6 +338,36 @@ fn time() -> Block {
         name: "get_time".to_owned(),
         input,
     }
+}
+
+/// Whether the model is offered a search of the web.
+fn searches(body: &Value) -> bool {
+    let tools = body.pointer("/toolConfig/tools").and_then(Value::as_array);
+    let is_search = |tool: &Value| {
+        tool.pointer("/systemTool/name")
+            .is_some_and(|name| name == "nova_grounding")
+    };
+    tools.is_some_and(|tools| tools.iter().any(is_search))
+}
+
+/// An answer of Nova 2's after a search, as Bedrock has given them: sources stand in blocks of their own, behind the text.
+fn grounded() -> Vec<Block> {
+    let text = |pieces: &[&str]| Block::Text(Text::new(pieces));
+    vec![
+        Block::Search(Search::Call("height of the Eiffel Tower")),
+        Block::Search(Search::Result),
+        text(&["It is ", "330\u{a0}m", " high"]),
+        Block::Search(Search::Sources(&[
+            ("https://www.toureiffel.paris/en", "toureiffel.paris"),
+            ("https://example.org/tower?a=1&b=2", "example.org"),
+        ])),
+        text(&[". It opened", " in 1889"]),
+        Block::Search(Search::Sources(&[(
+            "https://www.toureiffel.paris/en",
+            "toureiffel.paris",
+        )])),
+        text(&["."]),
+    ]
 }
 
 /// What proves reasoning, and what hides it.

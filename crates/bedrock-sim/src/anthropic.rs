@@ -54,6 +54,8 @@ fn content(block: &Block) -> Value {
             let input: Value = serde_json::from_str(&input.whole()).unwrap_or_default();
             json!({"type": "tool_use", "id": id, "name": name, "input": input})
         }
+        // Only Converse's answers have that.
+        Block::Search(_) => Value::Null,
     }
 }
 
@@ -124,6 +126,7 @@ fn block_chunks(index: u64, block: Block) -> Chunks {
             });
             Box::new(std::iter::once(start).chain(deltas).chain([stop]))
         }
+        Block::Search(_) => Box::new(std::iter::empty()),
     }
 }
 

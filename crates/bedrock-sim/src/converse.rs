@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    answers::{Answer, Block, Usage},
+    answers::{Answer, Block, Search, Usage},
     errors::Refusal,
     stream::{Event, Events},
 };
@@ -110,6 +110,12 @@ fn block_events(index: u64, block: Block) -> Events {
             &json!({"contentBlockIndex": index, "delta": delta}),
         )
     };
+    let start = |start: Value| {
+        Event::new(
+            "contentBlockStart",
+            &json!({"contentBlockIndex": index, "start": start}),
+        )
+    };
     let stop = Event::new("contentBlockStop", &json!({"contentBlockIndex": index}));
     match block {
         Block::Text(text) => {
@@ -132,14 +138,27 @@ fn block_events(index: u64, block: Block) -> Events {
         }
         Block::Tool { id, name, input } => {
             let tool = json!({"toolUse": {"toolUseId": id, "name": name}});
-            let start = Event::new(
-                "contentBlockStart",
-                &json!({"contentBlockIndex": index, "start": tool}),
-            );
             let deltas = input
                 .pieces()
                 .map(move |piece| delta(json!({"toolUse": {"input": piece}})));
-            Box::new(std::iter::once(start).chain(deltas).chain([stop]))
+            Box::new(std::iter::once(start(tool)).chain(deltas).chain([stop]))
+        }
+        Block::Search(Search::Call(query)) => {
+            let input = json!({"query": query}).to_string();
+            let tool = json!({"toolUse": {"toolUseId": SEARCH, "name": "nova_grounding", "type": "server_tool_use"}});
+            let input = delta(json!({"toolUse": {"input": input}}));
+            Box::new([start(tool), input, stop].into_iter())
+        }
+        Block::Search(Search::Result) => {
+            let result = json!({"toolResult": {"toolUseId": SEARCH, "status": "success", "type": "nova_grounding_result"}});
+            let hidden = delta(json!({"toolResult": [{"text": "[HIDDEN]"}]}));
+            Box::new([start(result), hidden, stop].into_iter())
+        }
+        Block::Search(Search::Sources(pages)) => {
+            let deltas = pages
+                .iter()
+                .map(move |page| delta(json!({"citation": source(page)})));
+            Box::new(deltas.chain([stop]))
         }
     }
 }
@@ -160,8 +179,25 @@ fn content(block: &Block) -> Value {
             let input: Value = serde_json::from_str(&input.whole()).unwrap_or_default();
             json!({"toolUse": {"toolUseId": id, "name": name, "input": input}})
         }
+        Block::Search(Search::Call(query)) => json!({"toolUse": {
+            "toolUseId": SEARCH, "name": "nova_grounding", "input": {"query": query}, "type": "server_tool_use",
+        }}),
+        Block::Search(Search::Result) => json!({"toolResult": {
+            "toolUseId": SEARCH, "content": [{"text": "[HIDDEN]"}], "status": "success", "type": "nova_grounding_result",
+        }}),
+        Block::Search(Search::Sources(pages)) => {
+            let sources: Vec<Value> = pages.iter().map(source).collect();
+            json!({"citationsContent": {"citations": sources}})
+        }
     }
 }
+
+fn source((url, domain): &(&str, &str)) -> Value {
+    json!({"location": {"web": {"url": url, "domain": domain}}})
+}
+
+/// The id of Bedrock's own search.
+const SEARCH: &str = "tooluse_Sim0006";
 
 /// The stop sequence, for a request that asks for it.
 fn additional_fields(answer: &Answer, request: &Value) -> Option<(String, Value)> {

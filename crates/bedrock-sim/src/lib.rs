@@ -31,6 +31,7 @@
 //! | `long-call` (`frames-N`, 1000) | a tool call whose input comes in N deltas, and one before and after them |
 //! | `big` (`kib-N`, 1024) | one delta of N KiB |
 //! | `echo` | the request's top-level keys; `invoke` gives the body back |
+//! | `grounded` | where the request has the `systemTool` `nova_grounding`: a search, and text with its sources |
 //! | `unknown-event` | an event of an unknown type after the first |
 //! | `throttled` | 429 with `Retry-After: 1` |
 //! | `http-STATUS-NAME` (`retry-N`, `coral`) | that HTTP status and exception (`http-424-modelerror`); `html` and `empty` are bodies |

@@ -69,6 +69,8 @@ pub enum Kind {
     Big(usize),
     /// The request's top-level keys.
     Echo,
+    /// A search of the web, where the request offers one, and text with its sources.
+    Grounded,
     /// Events nobody knows among the others.
     UnknownEvent,
 }
@@ -207,6 +209,7 @@ impl Outcome {
                 Kind::Big(usize::try_from(options.number("kib", 1024, 16_384)?).unwrap_or_default())
             }
             "echo" => Kind::Echo,
+            "grounded" => Kind::Grounded,
             "unknown-event" => Kind::UnknownEvent,
             "recorded" => return Self::recorded(options),
             "throttled" => {

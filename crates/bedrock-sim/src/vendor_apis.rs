@@ -335,7 +335,7 @@ fn response_events(answer: &Answer, model: &str) -> Frames {
 fn calls(answer: &Answer) -> impl Iterator<Item = (&str, &str, String)> {
     answer.blocks.iter().filter_map(|block| match block {
         Block::Tool { id, name, input } => Some((id.as_str(), name.as_str(), input.whole())),
-        Block::Text(_) | Block::Reasoning(..) | Block::Redacted(_) => None,
+        Block::Text(_) | Block::Reasoning(..) | Block::Redacted(_) | Block::Search(_) => None,
     })
 }
 

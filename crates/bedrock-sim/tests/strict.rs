@@ -12,6 +12,7 @@ const SONNET_4_5: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const OPUS_4_7: &str = "anthropic.claude-opus-4-7";
 const OPUS_5_5: &str = "us.anthropic.claude-opus-5-5";
 const NOVA: &str = "us.amazon.nova-pro-v1:0";
+const NOVA_2: &str = "us.amazon.nova-2-lite-v1:0";
 const LLAMA: &str = "us.meta.llama3-3-70b-instruct-v1:0";
 const MISTRAL: &str = "mistral.mistral-large-2402-v1:0";
 const KIMI: &str = "moonshotai.kimi-k2-thinking";
@@ -307,6 +308,17 @@ fn tools_and_choices() {
         json!({"toolConfig": config})
     };
     let any = || choice(json!({"any": {}}));
+    let grounding = |choice: Value, more: &[Value]| {
+        let search = json!({"systemTool": {"name": "nova_grounding"}});
+        let tools = [std::slice::from_ref(&search), more].concat();
+        let mut config = json!({"tools": tools});
+        if choice != Value::Null {
+            config["toolChoice"] = choice;
+        }
+        json!({"toolConfig": config})
+    };
+    let spec_of_bash =
+        json!({"toolSpec": {"name": "bash", "inputSchema": {"json": {"type": "object"}}}});
     converse(&[
         (
             GPT_OSS,
@@ -346,6 +358,33 @@ fn tools_and_choices() {
                 json!({"inputSchema": {"json": {"type": "object", "properties": {"x": {"pattern": "(?!a)"}}}}}),
             ),
             "lookaround",
+        ),
+        (NOVA_2, grounding(Value::Null, &[]), ""),
+        (NOVA_2, grounding(json!({"auto": {}}), &[]), ""),
+        (
+            NOVA_2,
+            grounding(json!({"any": {}}), std::slice::from_ref(&spec_of_bash)),
+            "",
+        ),
+        (
+            NOVA_2,
+            grounding(json!({"any": {}}), &[]),
+            "toolConfig.toolChoice.any",
+        ),
+        (
+            NOVA_2,
+            grounding(json!({"tool": {"name": "nova_grounding"}}), &[]),
+            "toolConfig.toolChoice.tool",
+        ),
+        (
+            NOVA,
+            grounding(Value::Null, &[]),
+            "toolConfig.tools.systemTool",
+        ),
+        (
+            SONNET_4_6,
+            grounding(Value::Null, &[]),
+            "toolConfig.tools.systemTool",
         ),
         (NOVA, any(), ""),
         (NOVA, choice(json!({"tool": {"name": "bash"}})), ""),

@@ -16,6 +16,8 @@ pub struct Family {
     pub input: Input,
     pub turns: Turns,
     pub tool_result: ToolResult,
+    #[serde(default)]
+    pub web_search: bool,
     pub tools: Tools,
     pub cache: Cache,
     pub reasoning: Reasoning,

@@ -31,9 +31,7 @@ pub fn check(conversation: &Conversation<'_>, faults: &mut Faults) {
     for (number, tool) in tools.iter().enumerate() {
         match tool.kind {
             "toolSpec" => spec(family, number, tool.value, faults),
-            "systemTool" if !family.name.starts_with("nova-") => {
-                faults.unsupported("toolConfig.tools.systemTool")
-            }
+            "systemTool" if !family.web_search => faults.unsupported("toolConfig.tools.systemTool"),
             _ => continue,
         }
         let name = text(tool.value, "name");
@@ -93,6 +91,11 @@ fn choice(conversation: &Conversation<'_>, names: &[&str], faults: &mut Faults) 
     let Some(choice) = conversation.tool_choice() else {
         return;
     };
+    // What Bedrock runs itself cannot be forced.
+    let tools = conversation.tools();
+    if choice != "auto" && tools.iter().all(|tool| tool.kind == "systemTool") {
+        faults.unsupported(format!("toolConfig.toolChoice.{choice}"));
+    }
     if !family.tools.choice.iter().any(|allowed| allowed == choice) {
         if family.is_claude() {
             faults

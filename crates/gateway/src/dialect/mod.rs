@@ -20,6 +20,7 @@ mod requests;
 pub mod responses;
 mod shaped;
 mod shown;
+pub(crate) mod source;
 pub(crate) mod thinking;
 pub mod unserved;
 

@@ -25,6 +25,8 @@ pub struct Family {
     pub(crate) turns: Turns,
     /// What a tool's result may hold.
     pub(crate) result: ToolResult,
+    /// Whether Bedrock searches the web for it.
+    pub(crate) web_search: bool,
     /// `None`: no tools at all.
     pub(crate) tools: Option<Tools>,
     /// Where a `cachePoint` may stand, and how long it may last.

@@ -25,6 +25,7 @@ enum Change {
     Back(Back),
     Structured(Structured),
     Strict(bool),
+    WebSearch(bool),
     Sampling(Samples),
     TopK(TopK),
     Stop(u32),
@@ -94,6 +95,7 @@ impl Change {
             Self::ToolIds(ids) => offered(family).ids = ids,
             Self::Strict(on) => offered(family).strict = on,
             Self::System(on) => family.system = on,
+            Self::WebSearch(on) => family.web_search = on,
             Self::BesideResult(beside) => family.turns.beside_result = beside,
             Self::Cache(cache) => family.cache = cache,
             Self::CacheHour(on) => {
@@ -126,7 +128,7 @@ fn offered(family: &mut Family) -> &mut Tools {
 
 /// Every feature, with the values that it may have.
 #[rustfmt::skip]
-const LEGAL: [(&str, &str); 16] = [
+const LEGAL: [(&str, &str); 17] = [
     ("system",         "\"on\" or \"off\""),
     ("stream_tools",   "\"on\" or \"off\""),
     ("tool_choice",    "\"auto\", \"any\" or \"tool\""),
@@ -140,6 +142,7 @@ const LEGAL: [(&str, &str); 16] = [
     ("reasoning_back", "\"none\", \"signed\" or \"unsigned\""),
     ("structured",     "\"native\", \"tool\" or \"prompt\""),
     ("strict",         "\"on\" or \"off\""),
+    ("web_search",     "\"on\" or \"off\""),
     ("sampling",       "\"on\", \"one\" or \"off\""),
     ("top_k",          "\"off\", \"claude\" or \"nova\""),
     ("stop",           "\"on\", \"off\" or the largest number of sequences"),
@@ -178,6 +181,7 @@ fn read(key: &str, value: &str) -> Option<Change> {
         ("structured", "tool") => structured(Native::No, Fallback::Tool),
         ("structured", "prompt") => structured(Native::No, Fallback::Instruction),
         ("strict", _) => Change::Strict(on()?),
+        ("web_search", _) => Change::WebSearch(on()?),
         ("sampling", "one") => Change::Sampling(Samples::One),
         ("sampling", _) => Change::Sampling(match on()? {
             true => Samples::Both,
@@ -296,6 +300,7 @@ mod tests {
             "reasoning_back=unsigned",
             "structured=native",
             "strict=on",
+            "web_search=on",
             "sampling=one",
             "top_k=nova",
             "stop=off",

@@ -102,6 +102,11 @@ fn columns(facts: &Value, found: &Family) -> Vec<(&'static str, Value, Value)> {
         ),
         ("system", at("system"), json!(found.system)),
         (
+            "web_search",
+            json!(at("web_search") == true),
+            json!(found.web_search),
+        ),
+        (
             "input",
             at("input"),
             json!({"image": found.input.image, "document": found.input.document,

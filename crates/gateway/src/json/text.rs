@@ -48,6 +48,15 @@ impl Literal<'_> {
 }
 
 impl<'a> Literal<'a> {
+    /// How many characters the string has that it stands for.
+    pub fn characters(self) -> usize {
+        let inside = self.inside();
+        match memchr(b'\\', inside.as_bytes()) {
+            None => inside.chars().count(),
+            Some(_) => self.decode().chars().count(),
+        }
+    }
+
     /// What stands between the quotes.
     pub fn inside(self) -> &'a str {
         self.0
@@ -211,6 +220,10 @@ mod tests {
             assert_eq!(
                 Literal::decode_inside(Literal(literal).inside()).is_some(),
                 decoded.is_ok()
+            );
+            assert_eq!(
+                Literal(literal).characters(),
+                decoded.map_or(0, |text| text.chars().count())
             );
         }
     }

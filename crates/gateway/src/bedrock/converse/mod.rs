@@ -39,6 +39,10 @@ pub struct ConverseRequest<'a> {
     pub tools: Vec<Cached<Tool>>,
     /// Tools of Anthropic's own, which only its models know: each as JSON.
     pub anthropic_tools: Vec<&'a str>,
+    /// Whether the web is to be searched. Each family that can is told so by a tool of Bedrock's own.
+    pub web_search: Option<WebSearch>,
+    /// `systemTool`: a tool that Bedrock runs itself.
+    pub system_tool: Option<&'static str>,
     /// `toolConfig.toolChoice`
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether the model is to call one tool at a time.
@@ -224,6 +228,17 @@ pub struct Tool {
     pub strict: bool,
 }
 
+/// A search of the web that a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebSearch {
+    /// The member that asks for it, as the log names it.
+    pub name: &'static str,
+    /// The parameter by which the model must search; `None`: it decides.
+    pub must: Option<&'static str>,
+    /// Whether it must keep to some sites, or to what is known of them already.
+    pub narrowed: bool,
+}
+
 /// `toolChoice`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolChoice<'a> {
@@ -292,6 +307,17 @@ impl<'a> ConverseRequest<'a> {
             strings: Strings::new(source),
             ..Self::default()
         })
+    }
+
+    /// The model must search the web, by what the parameter `must` says; `false` if that is not offered.
+    pub fn must_search(&mut self, must: &'static str) -> bool {
+        match &mut self.web_search {
+            Some(search) => {
+                search.must = Some(must);
+                true
+            }
+            None => false,
+        }
     }
 }
 

@@ -57,7 +57,7 @@ impl<'a> ConverseRequest<'a> {
     }
 
     fn write_tools(&self, w: &mut Writer<'a>) {
-        if self.tools.is_empty() {
+        if self.tools.is_empty() && self.system_tool.is_none() {
             return;
         }
         w.key("toolConfig").open('{');
@@ -66,6 +66,13 @@ impl<'a> ConverseRequest<'a> {
             w.item();
             self.write_tool(&tool.item, w);
             write_point(tool.point, w);
+        }
+        if let Some(name) = self.system_tool {
+            w.item().open('{');
+            w.key("systemTool").open('{');
+            w.key("name").value(name);
+            w.close('}');
+            w.close('}');
         }
         w.close(']');
         if let Some(choice) = self

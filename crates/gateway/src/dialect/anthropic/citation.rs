@@ -53,6 +53,8 @@ struct Span {
 struct Web<'a> {
     #[serde(borrow)]
     url: Option<Literal<'a>>,
+    #[serde(borrow)]
+    domain: Option<Literal<'a>>,
 }
 
 /// Writes a citation as the next element; false, and nothing, if it says of no place that Anthropic has a form for.
@@ -96,7 +98,9 @@ pub fn write<'a>(raw: &'a RawValue, w: &mut Writer<'a>) -> bool {
             let url = web.as_ref().and_then(|web| web.url);
             w.key("type").value("web_search_result_location");
             w.key("url").json(url.map_or("\"\"", |url| url.0));
-            w.key("title").json(null_or(citation.title));
+            // Nova tells no titles.
+            let site = web.as_ref().and_then(|web| web.domain);
+            w.key("title").json(null_or(citation.title.or(site)));
             w.key("encrypted_index").value("");
         }
     }
@@ -175,6 +179,10 @@ mod tests {
             (
                 r#"{"source":"s","title":"t","sourceContent":[{"text":"x"}],"location":{"searchResultLocation":{"searchResultIndex":4,"start":0,"end":1}}}"#,
                 r#"{"type":"search_result_location","source":"s","title":"t","search_result_index":4,"start_block_index":0,"end_block_index":1,"cited_text":"x"}"#,
+            ),
+            (
+                r#"{"location":{"web":{"url":"https://e.com","domain":"e.com"}}}"#,
+                r#"{"type":"web_search_result_location","url":"https://e.com","title":"e.com","encrypted_index":"","cited_text":""}"#,
             ),
             (
                 r#"{"title":"t","sourceContent":[{"text":"x"}],"location":{"web":{"url":"https://e.com","domain":"e.com"}}}"#,

@@ -1,6 +1,7 @@
 //! OpenAI's Chat Completions, translated to Converse and back, and its embeddings, through InvokeModel.
 //! <https://platform.openai.com/docs/api-reference/chat>
 
+mod citation;
 pub mod embeddings;
 pub mod error;
 pub mod request;

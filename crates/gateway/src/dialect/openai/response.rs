@@ -1,6 +1,9 @@
 //! Whole answers of Converse as a `chat.completion`.
 //! <https://platform.openai.com/docs/api-reference/chat/object>
 
+use serde_json::value::RawValue;
+
+use super::citation::{self, Cited};
 use super::{Reply, finish_reason, write_service_tier, write_usage};
 use crate::bedrock::converse::answer::{ContentBlock, ConverseAnswer, Media, ReasoningContent};
 use crate::bedrock::stop::Stop;
@@ -46,6 +49,7 @@ pub(crate) fn write(
         w.key("reasoning_content");
         write_joined(blocks.iter().filter_map(reasoning), &mut w);
     }
+    write_annotations(blocks, &mut w);
     write_thinking_blocks(blocks, &mut w);
     write_images(blocks, &mut w);
     write_audio(meta, blocks, &mut w);
@@ -106,6 +110,37 @@ fn write_joined<'a>(texts: impl Iterator<Item = Literal<'a>>, w: &mut Writer<'a>
             w.json(&format!("\"{joined}\""));
         }
     }
+}
+
+/// Pages that are cited, with what of the message each is cited for.
+fn write_annotations<'a>(blocks: &[ContentBlock<'a>], w: &mut Writer<'a>) {
+    if !blocks.iter().any(|block| block.citations_content.is_some()) {
+        return;
+    }
+    let (mut cited, mut annotations) = (Cited::default(), Writer::new(""));
+    let mut some = false;
+    for (number, block) in (0..).zip(blocks) {
+        let said: usize = texts(block).map(Literal::characters).sum();
+        // Sources that stand alone are those of the text before them.
+        if said > 0 {
+            cited.say(number, said);
+        }
+        for source in sources(block) {
+            some |= citation::write(source.get(), &cited.range(), None, &mut annotations);
+        }
+    }
+    if some {
+        w.key("annotations").open('[');
+        w.json(&annotations.into_text());
+        w.close(']');
+    }
+}
+
+fn sources<'a>(block: &ContentBlock<'a>) -> Vec<&'a RawValue> {
+    let cited = block.citations_content.as_ref();
+    cited
+        .and_then(|cited| serde_json::from_str(cited.citations?.get()).ok())
+        .unwrap_or_default()
 }
 
 /// What a client has to send back with the results of tools, or Claude refuses them: the reasoning and its signature, in

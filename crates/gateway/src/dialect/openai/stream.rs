@@ -1,6 +1,7 @@
 //! Converse's events as `chat.completion.chunk`s in server-sent events: one pass, nothing kept but a few numbers.
 //! <https://platform.openai.com/docs/api-reference/chat-streaming>
 
+use super::citation::{self, Cited};
 use super::response::write_image;
 use super::{Reply, finish_reason, write_service_tier, write_usage};
 use crate::bedrock::event::{
@@ -40,6 +41,10 @@ pub(crate) struct Stream {
     pictures: Pictures,
     /// Pictures that the client has.
     shown: usize,
+    /// What a source would be cited for.
+    cited: Cited,
+    /// Sources so far.
+    sources: u64,
     /// The last block of a kind that is not known.
     unknown: Option<u64>,
     /// The chunk that tells the usage, once that is known.
@@ -86,6 +91,8 @@ impl Stream {
             open: Vec::new(),
             pictures: Pictures::default(),
             shown: 0,
+            cited: Cited::default(),
+            sources: 0,
             unknown: None,
             usage: None,
         }
@@ -159,8 +166,11 @@ impl Stream {
 
     fn block_delta(&mut self, event: &ContentBlockDelta<'_>, out: &mut Vec<u8>) {
         let delta = &event.delta;
-        if let Some(Literal(text)) = delta.text.filter(|text| !text.is_empty()) {
-            self.delta(out, &[b"\"content\":", text.as_bytes()]);
+        if let Some(text) = delta.text.filter(|text| !text.is_empty()) {
+            self.say(event.content_block_index, text, out);
+        }
+        if let Some(source) = delta.citation {
+            self.cite(source.get(), out);
         }
         if let Some(input) = delta.tool_input.filter(|input| !input.is_empty()) {
             self.input(event.content_block_index, input, out);
@@ -174,13 +184,31 @@ impl Stream {
         if delta.unknown
             && self.unknown.replace(event.content_block_index) != Some(event.content_block_index)
         {
-            self.delta(out, &[b"\"content\":", UNKNOWN.0.as_bytes()]);
+            self.say(event.content_block_index, UNKNOWN, out);
         }
     }
 
-    fn picture(&mut self, whole: &Whole, out: &mut Vec<u8>) {
+    fn say(&mut self, block: u64, text: Literal<'_>, out: &mut Vec<u8>) {
+        self.cited.say(block, text.characters());
+        self.delta(out, &[b"\"content\":", text.0.as_bytes()]);
+    }
+
+    fn cite(&mut self, source: &str, out: &mut Vec<u8>) {
+        let mut w = Writer::new("");
+        w.key("annotations").open('[');
+        if !citation::write(source, &self.cited.range(), Some(self.sources), &mut w) {
+            return;
+        }
+        w.close(']');
+        self.sources += 1;
+        let mut members = Vec::new();
+        w.write_to(&mut members);
+        self.delta(out, &[&members]);
+    }
+
+    fn picture(&mut self, block: u64, whole: &Whole, out: &mut Vec<u8>) {
         let Some(picture) = whole.picture() else {
-            self.delta(out, &[b"\"content\":", NO_PICTURE.0.as_bytes()]);
+            self.say(block, NO_PICTURE, out);
             return;
         };
         let mut w = Writer::new("");
@@ -196,7 +224,7 @@ impl Stream {
     fn block_stop(&mut self, block: u64, out: &mut Vec<u8>) {
         self.close_call(block, out);
         if let Some(whole) = self.pictures.stop(block) {
-            self.picture(&whole, out);
+            self.picture(block, &whole, out);
         }
     }
 
@@ -307,7 +335,7 @@ impl Stream {
             self.close_call(block, out);
         }
         while let Some(whole) = self.pictures.stop_any() {
-            self.picture(&whole, out);
+            self.picture(u64::MAX, &whole, out);
         }
         self.begin(out);
         self.stopped = true;

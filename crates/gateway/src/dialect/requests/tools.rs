@@ -92,6 +92,12 @@ impl<'a> Choice<'a> {
     /// # Errors
     /// 400: it asks for a tool that there is not.
     pub fn put_into(self, request: &mut ConverseRequest<'a>) -> Result<(), Refusal> {
+        let declined = self.choice == Some(ToolChoice::None);
+        let allows = |allowed: &Allowed| allowed.search;
+        if declined || !self.allowed.as_ref().is_none_or(allows) {
+            // What must be searched is asked for elsewhere.
+            request.web_search.take_if(|search| search.must.is_none());
+        }
         if let Some(allowed) = self.allowed {
             let strings = &request.strings;
             request
@@ -100,6 +106,7 @@ impl<'a> Choice<'a> {
         }
         if request.tools.is_empty() {
             return match self.choice {
+                Some(ToolChoice::Any) if request.must_search("tool_choice") => Ok(()),
                 Some(ToolChoice::Any | ToolChoice::Tool(_)) => Err(Refusal::parameter(
                     "tool_choice",
                     "asks for a tool, but \"tools\" has none",
@@ -121,21 +128,35 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// The tools that may be called, in the order of their names.
+/// The tools that may be called.
 #[derive(Debug)]
-pub struct Allowed(Vec<Str>);
+pub struct Allowed {
+    /// In the order of their names.
+    names: Vec<Str>,
+    /// Whether the web may be searched.
+    search: bool,
+}
 
 impl Allowed {
     /// Those with these names, as Bedrock has them.
     pub fn new(mut names: Vec<Str>, strings: &Strings<'_>) -> Self {
         names.sort_unstable_by(|one, other| strings.text(*one).cmp(&strings.text(*other)));
-        Self(names)
+        Self {
+            names,
+            search: false,
+        }
+    }
+
+    /// The same, and the web if that may be searched.
+    #[must_use]
+    pub fn and_search(self, search: bool) -> Self {
+        Self { search, ..self }
     }
 
     fn has(&self, name: Str, strings: &Strings<'_>) -> bool {
         let name = strings.text(name);
         let found = self
-            .0
+            .names
             .binary_search_by(|known| strings.text(*known).cmp(&name));
         found.is_ok()
     }

@@ -9,6 +9,7 @@ pub(crate) mod ids;
 mod parameters;
 pub(crate) mod reasoning;
 pub(crate) mod schema;
+mod search;
 pub(crate) mod structured;
 pub(crate) mod tools;
 pub(crate) mod turns;
@@ -77,12 +78,16 @@ pub(crate) fn fit(
         family,
         &mut changes,
     );
+    search::fit(request, family, &mut changes)?;
     tools::fit(request, family, &calls, said.reasons, &mut changes)?;
     let around = structured::Around {
         streams,
         reasons: said.reasons,
         cites: calls.cites,
-        tools: !calls.none() || !request.tools.is_empty() || !request.anthropic_tools.is_empty(),
+        tools: !calls.none()
+            || !request.tools.is_empty()
+            || !request.anthropic_tools.is_empty()
+            || request.system_tool.is_some(),
     };
     let text = structured::fit(request, family, around, &mut changes);
     parameters::fit(request, family, &said, &mut changes);

@@ -180,6 +180,7 @@ fn choice(
     changes: &mut Changes,
 ) {
     if request.tools.is_empty() && request.anthropic_tools.is_empty() {
+        // What Bedrock runs itself is the model's own choice.
         request.tool_choice = None;
         return;
     }

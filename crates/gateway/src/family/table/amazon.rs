@@ -38,6 +38,7 @@ const NOVA_LITE: Family = Family {
     ..NOVA_1
 };
 const NOVA_PREMIER: Family = Family {
+    web_search: true,
     tiers: Tiers::Priority,
     ..NOVA_1
 };
@@ -55,6 +56,7 @@ const NOVA_MICRO: Family = Family {
 
 const NOVA_2: Family = Family {
     name: "nova-2",
+    web_search: true,
     reasoning: Reasoning {
         switch: Switch::NovaConfig,
         levels: [Quiet, LOW, LOW, MEDIUM, HIGH, HIGH, HIGH],

@@ -126,6 +126,7 @@ pub const PLAIN: Family = Family {
     input: DOCUMENTS,
     turns: STRICT_TURNS,
     result: TEXT_RESULT,
+    web_search: false,
     tools: None,
     cache: Cache::None,
     reasoning: NO_REASONING,

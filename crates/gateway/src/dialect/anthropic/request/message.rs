@@ -123,6 +123,11 @@ pub struct Tool<'a> {
     pub strict: Option<bool>,
     #[serde(borrow, default)]
     pub cache_control: Option<Object<CacheControl<'a>>>,
+    /// Of a search of the web: the only sites, and those that it must pass over.
+    #[serde(borrow, default)]
+    pub allowed_domains: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub blocked_domains: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,20 +1,21 @@
 //! Tools, and which of them the model may or must call.
 
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::message::{MessagesRequest, Tool as ClientTool};
 use super::messages::cache_point;
-use super::wants::{is_tool_search, server_tool};
+use super::wants::{SEARCHES, is_tool_search, server_tool};
 use crate::bedrock::converse::names::{Names, name_for_bedrock};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::Strings;
-use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice};
+use crate::bedrock::converse::{Cached, ConverseRequest, Tool, ToolChoice, WebSearch};
 use crate::dialect::forms::{Elements, Given};
 use crate::dialect::parameter::{self, Path};
 use crate::family::Changes;
 use crate::json::object;
 use crate::json::strict::Object;
-use crate::json::text::Text;
+use crate::json::text::{Literal, Text};
 use crate::refusal::Refusal;
 
 /// Puts the tools into the request.
@@ -27,6 +28,7 @@ pub fn translate<'a>(
     request: &mut ConverseRequest<'a>,
     changes: &mut Changes,
 ) -> Result<(), Refusal> {
+    let mut searches = None;
     if let Some(tools) = asked.tools {
         let body = Path::Body;
         let at = body.member("tools");
@@ -39,8 +41,14 @@ pub fn translate<'a>(
                     changes.leave_out("tools[].tool_search_tool");
                     return Ok(());
                 }
-                kind if server_tool(kind).is_some() => {
-                    server_tool(kind).into_iter().for_each(|name| changes.leave_out(name));
+                kind if let Some(name) = server_tool(kind) => {
+                    match name == SEARCHES {
+                        true => {
+                            search(&tool, request);
+                            searches = Some(tool.name.0);
+                        }
+                        false => changes.leave_out(name),
+                    }
                     return Ok(());
                 }
                 kind if OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
@@ -78,7 +86,19 @@ pub fn translate<'a>(
             ));
         }
     };
-    if request.tools.is_empty() && request.anthropic_tools.is_empty() {
+    let others = !request.tools.is_empty() || !request.anthropic_tools.is_empty();
+    match &wanted {
+        ToolChoice::None => request.web_search = None,
+        ToolChoice::Any if !others && request.must_search("tool_choice") => return Ok(()),
+        ToolChoice::Tool(name)
+            if searches.is_some_and(|known: Literal<'_>| known.decode() == *name)
+                && request.must_search("tool_choice") =>
+        {
+            return Ok(());
+        }
+        _ => {}
+    }
+    if !others {
         return match wanted {
             ToolChoice::Auto | ToolChoice::None => Ok(()),
             _ => Err(Refusal::parameter(
@@ -99,6 +119,19 @@ pub fn translate<'a>(
     request.tool_choice = Some(wanted);
     request.one_at_a_time = choice.disable_parallel_tool_use == Some(true);
     Ok(())
+}
+
+/// A search of the web. It may be told which sites to keep to, and which to pass over.
+fn search(tool: &ClientTool<'_>, request: &mut ConverseRequest<'_>) {
+    let says = |domains: Option<&RawValue>| {
+        let list = domains.map(|domains| serde_json::from_str::<Vec<IgnoredAny>>(domains.get()));
+        list.is_some_and(|list| list.map_or(true, |list| !list.is_empty()))
+    };
+    request.web_search = Some(WebSearch {
+        name: SEARCHES,
+        must: None,
+        narrowed: says(tool.allowed_domains) || says(tool.blocked_domains),
+    });
 }
 
 fn kind<'t>(tool: &'t ClientTool<'_>) -> &'t str {

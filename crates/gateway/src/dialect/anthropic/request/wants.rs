@@ -147,8 +147,10 @@ pub fn is_left_by_server_tool(kind: &str) -> bool {
 /// How the log names such blocks.
 pub const LEFT_BY_SERVER_TOOLS: &str = "what a tool of Anthropic's own left in the messages";
 
+/// How the log names a search of the web.
+pub const SEARCHES: &str = "tools[].web_search";
 const SERVER_TOOLS: [(&str, &str); 5] = [
-    ("web_search_", "tools[].web_search"),
+    ("web_search_", SEARCHES),
     ("web_fetch_", "tools[].web_fetch"),
     ("code_execution_", "tools[].code_execution"),
     ("advisor_", "tools[].advisor"),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::chat::{ChatRequest, ResponseFormat};
-use crate::bedrock::converse::{ConverseRequest, Schema};
+use crate::bedrock::converse::{ConverseRequest, Schema, WebSearch};
 use crate::dialect::forms::{Given, OneOf};
 use crate::dialect::limits::stop_sequences;
 use crate::dialect::parameter::Path;
@@ -44,6 +44,11 @@ pub fn translate<'a>(
     request.reasoning = parameters::reasoning("reasoning_effort", chat.reasoning_effort.as_ref())?;
     request.service_tier = parameters::service_tier(chat.service_tier.as_ref())?;
     request.metadata = parameters::metadata(chat.metadata)?;
+    request.web_search = chat.web_search_options.map(|_| WebSearch {
+        name: "web_search_options",
+        must: Some("web_search_options"),
+        narrowed: false,
+    });
     let own = Own {
         guardrail: chat.guardrail,
         performance: chat.performance,
@@ -87,11 +92,6 @@ fn refuse_what_cannot_be_done(chat: &ChatRequest<'_>) -> Result<(), Refusal> {
             "function_call",
             chat.function_call.is_some(),
             "is no longer supported: use \"tool_choice\"",
-        ),
-        (
-            "web_search_options",
-            chat.web_search_options.is_some(),
-            "is not supported: Bedrock does not search the web",
         ),
     ] {
         if asked {

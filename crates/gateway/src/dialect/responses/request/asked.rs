@@ -182,6 +182,10 @@ pub struct Tool<'a> {
     pub tools: Option<Elements<'a>>,
     #[serde(borrow, default)]
     pub execution: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub filters: Option<&'a RawValue>,
+    #[serde(default)]
+    pub external_web_access: Option<bool>,
 }
 
 /// `format` of a tool whose input is text.

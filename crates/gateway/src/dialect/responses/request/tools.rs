@@ -1,15 +1,18 @@
 //! Tools, and which of them the model may or must call.
 
+use serde_json::value::RawValue;
+
 use super::super::tools::{Offer, Place, SEARCH, full_name};
 use super::asked::{AllowedTool, Tool, ToolChoice as ClientChoice};
 use crate::bedrock::converse::names::{name_for_bedrock, name_in_request};
 use crate::bedrock::converse::runs::grow;
 use crate::bedrock::converse::strings::{Str, Strings};
-use crate::bedrock::converse::{Cached, ConverseRequest, ToolChoice};
+use crate::bedrock::converse::{Cached, ConverseRequest, ToolChoice, WebSearch};
 use crate::dialect::forms::{Elements, Given, OneOf};
 use crate::dialect::parameter::Path;
 use crate::dialect::requests::tools::{self, Allowed, Choice, mode, word};
 use crate::family::Changes;
+use crate::json::object;
 use crate::json::strict::Object;
 use crate::refusal::Refusal;
 
@@ -82,6 +85,10 @@ fn add_tool<'a>(
             put(tool, (None, name), from, into, at)
         }
         kind => match hosted(kind) {
+            Some(SEARCHES) => {
+                search(tool, into.request);
+                Ok(())
+            }
             Some(name) => {
                 into.changes.leave_out(name);
                 Ok(())
@@ -89,6 +96,18 @@ fn add_tool<'a>(
             None => Err(no_such_tool(kind, at)),
         },
     }
+}
+
+/// A search of the web. It may be told which sites to keep to, and to look at none anew.
+fn search(tool: &Tool<'_>, request: &mut ConverseRequest<'_>) {
+    let filters = tool.filters.map_or("{}", RawValue::get);
+    let filtered = object::parse(filters).map_or(true, |filters| !filters.members.is_empty());
+    let search = request.web_search.get_or_insert(WebSearch {
+        name: SEARCHES,
+        must: None,
+        narrowed: false,
+    });
+    search.narrowed |= filtered || tool.external_web_access == Some(false);
 }
 
 fn put<'a>(
@@ -134,7 +153,8 @@ fn put<'a>(
     Ok(())
 }
 
-/// Tools that OpenAI runs itself. Bedrock has none of them: a client that lets the model choose does without.
+/// Tools that OpenAI runs itself. Of them Bedrock has but the search of the web, for some models: a client that lets the model
+/// choose does without.
 fn hosted(kind: &str) -> Option<&'static str> {
     let known = HOSTED
         .iter()
@@ -143,8 +163,9 @@ fn hosted(kind: &str) -> Option<&'static str> {
     known.filter(|_| !kind.ends_with("_call"))
 }
 
+const SEARCHES: &str = "tools.web_search";
 const HOSTED: [(&str, &str); 7] = [
-    ("web_search", "tools.web_search"),
+    ("web_search", SEARCHES),
     ("file_search", "tools.file_search"),
     ("code_interpreter", "tools.code_interpreter"),
     ("image_generation", "tools.image_generation"),
@@ -179,7 +200,7 @@ pub fn choose<'a>(
     let (choice, allowed) = match given {
         None => (None, None),
         Some(OneOf::Short(Given(text))) => (Some(word(&text.decode(), &at)?), None),
-        Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, &mut request.strings, &at)?,
+        Some(OneOf::Long(choice)) => long_choice(choice.object(&at)?, request, &at)?,
     };
     let choice = Choice {
         choice,
@@ -191,9 +212,10 @@ pub fn choose<'a>(
 
 fn long_choice<'a>(
     choice: ClientChoice<'a>,
-    strings: &mut Strings<'a>,
+    request: &mut ConverseRequest<'a>,
     at: &Path<'_>,
 ) -> Result<(Option<ToolChoice<'a>>, Option<Allowed>), Refusal> {
+    let strings = &mut request.strings;
     match choice.kind.0.as_ref() {
         "function" | "custom" => {
             let name = choice.name.ok_or_else(|| at.missing("name"))?;
@@ -206,20 +228,28 @@ fn long_choice<'a>(
             let tools = choice.tools.ok_or_else(|| at.missing("tools"))?;
             let how = choice.mode.ok_or_else(|| at.missing("mode"))?;
             let how = mode(&how.0, &at.member("mode"))?;
-            let mut allowed = Vec::new();
+            let (mut allowed, mut searches) = (Vec::new(), false);
             tools.each(&at.member("tools"), |Object(tool): Object<AllowedTool<'_>>, _| {
                 let name = match (tool.kind.as_ref().map(|kind| kind.0.as_ref()), tool.name) {
                     (Some(SEARCH), _) => strings.constant(SEARCH),
                     (_, Some(name)) => named(tool.namespace, name, strings),
-                    // One that OpenAI runs itself is not there.
-                    (_, None) => return Ok(()),
+                    // One that OpenAI runs itself.
+                    (kind, None) => {
+                        searches |= kind.and_then(hosted) == Some(SEARCHES);
+                        return Ok(());
+                    }
                 };
                 grow(&mut allowed);
                 allowed.push(name_in_request(name, strings));
                 Ok(())
             })?;
-            Ok((Some(how), Some(Allowed::new(allowed, strings))))
+            let allowed = Allowed::new(allowed, strings).and_search(searches);
+            Ok((Some(how), Some(allowed)))
         }
+        kind if hosted(kind) == Some(SEARCHES) => match request.must_search("tool_choice") {
+            true => Ok((None, None)),
+            false => Err(at.refuse("asks for a web search, but \"tools\" has none")),
+        },
         kind if hosted(kind).is_some() => Err(at.refuse(
             "asks for a tool that OpenAI runs itself, and Bedrock has none of these: let the model choose, or offer a function",
         )),
