@@ -24,6 +24,7 @@ mod exports;
 mod filter;
 mod models;
 mod nginx;
+mod prices;
 mod resolve;
 mod rewrite;
 mod room;

@@ -5,7 +5,9 @@ use std::ptr;
 use std::time::SystemTime;
 
 use gateway::{Facts, Plan, StreamStatus};
+use quota::Cost;
 
+use crate::attempt::Followed;
 use crate::context::{self, Context};
 use crate::main_conf;
 use crate::nginx::conf::Conf;
@@ -45,7 +47,7 @@ const fn variable(
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 31] = [
+static VARIABLES: [Variable; 33] = [
     Variable { name: "bedrock_version", get: Get::Constant(VERSION) },
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
@@ -76,6 +78,8 @@ static VARIABLES: [Variable; 31] = [
     variable("bedrock_credentials",         source),
     variable("bedrock_credentials_expire",  |context, _| seconds_left(context)),
     variable("bedrock_response_text",       |context, _| response_text(context)),
+    variable("bedrock_cost",                cost),
+    variable("bedrock_price",               price),
     variable("bedrock_session_id",          |context, _| text(context.asked.session_id.as_deref())),
 ];
 
@@ -203,6 +207,23 @@ fn seconds_left(context: &Context) -> Text<'_> {
 fn latency(context: &Context) -> Text<'_> {
     let milliseconds = facts(context)?.latency_ms?;
     Some(format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000).into())
+}
+
+/// In USD, where all prices and counts that it takes are known.
+fn cost(context: &Context, request: Request) -> Text<'_> {
+    let pricing = main_conf(request)?.prices.as_ref()?;
+    let cost = match &context.attempt.followed {
+        Some(Followed::FromCache(_)) => Cost::ZERO,
+        _ => pricing.cost(plan(context)?, facts(context)?)?,
+    };
+    Some(cost.to_string().into())
+}
+
+/// The rule of the price file.
+fn price(context: &Context, request: Request) -> Text<'_> {
+    let pricing = main_conf(request)?.prices.as_ref()?;
+    let rule = pricing.rule(plan(context)?, facts(context))?;
+    Some(rule.pattern().into())
 }
 
 fn response_text(context: &Context) -> Text<'_> {

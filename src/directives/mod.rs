@@ -6,6 +6,7 @@ pub mod location;
 pub mod merge;
 mod models;
 pub mod observed;
+mod prices;
 pub mod rules;
 pub mod upstream;
 
@@ -33,6 +34,7 @@ use crate::nginx::ffi::{
 use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::value::Value;
+use crate::prices::Pricing;
 use crate::resolve::Following;
 use location::{Auth, Betas, ClientAbort, LocationConf, Switch};
 use rules::{AllowModels, MaxOutputTokens};
@@ -63,6 +65,8 @@ pub struct MainConf {
     pub handlers: Vec<ContentHandler>,
     /// What upstreams with `bedrock_resolve` have looked up.
     pub following: Option<Following>,
+    /// `bedrock_prices`
+    pub prices: Option<Pricing>,
     /// Names of blocks in `bedrock_auth` as they were read: name, and where it stands.
     pub named_sources: Vec<(String, String)>,
 }
@@ -94,6 +98,7 @@ impl MainConf {
             large_bodies: None,
             handlers: Vec::new(),
             following: None,
+            prices: None,
             named_sources: Vec::new(),
         }
     }
@@ -148,7 +153,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 25] = [
+static DIRECTIVES: [Directive; 26] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -172,6 +177,7 @@ static DIRECTIVES: [Directive; 25] = [
     location(c"bedrock_ping",              NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.ping, ping(cf)?)),
     location(c"bedrock_response_text",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.response_text, size(cf)?)),
     Directive { name: c"bedrock_large_bodies", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.large_bodies, large_bodies(cf)?)) },
+    Directive { name: c"bedrock_prices", arguments: NGX_CONF_TAKE1, set: Set::Http(prices::read) },
     Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
     Directive { name: c"bedrock_resolve", arguments: NGX_CONF_NOARGS | NGX_CONF_TAKE12, set: Set::Upstream(upstream::resolve) },
 ];

@@ -1,7 +1,7 @@
 //! Limits and prices, as arithmetic on integers: no nginx, no I/O, no clock. Time is a parameter.
 //!
 //! ```text
-//! lines of bedrock_prices ── PriceFile ──> Prices ── find(model) ──> Rule
+//! text of bedrock_prices ── grammar::directives ── PriceFile ──> Prices ── find(model) ──> Rule
 //! Rule + Counts + region + tier ── Rule::cost ──> Cost                 exact until it is printed
 //!
 //! words of bedrock_limit_zone ── Parameters::read, limit ──> Limit     Rate, Budget or Concurrency, of some Unit
@@ -18,6 +18,7 @@
 mod budget;
 mod counts;
 mod decimal;
+pub mod grammar;
 mod limit;
 mod money;
 mod percent;
