@@ -6,7 +6,8 @@
 use std::num::NonZeroU64;
 
 use crate::percent::Percent;
-use crate::window::Calendar;
+use crate::standing::Standing;
+use crate::window::{Calendar, Window};
 
 /// So many units in each window.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,15 @@ impl Budget {
         self.amount
             .get()
             .saturating_sub(spent.in_window(window).used)
+    }
+
+    /// How a key stands in this window at `now` (seconds since 1970).
+    pub fn standing(&self, spent: Spent, window: Window, now: u64) -> Standing {
+        Standing {
+            limit: self.amount.get(),
+            remaining: self.remaining(spent, window.number),
+            reset: window.rest(now),
+        }
     }
 
     /// Whether this part of the budget, or more, is used.

@@ -15,6 +15,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::percent::Percent;
+use crate::standing::Standing;
 
 /// So many units for each period, and so many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,9 +143,13 @@ impl Rate {
         u64::try_from(units).map_or(self.burst(), |units| units.min(self.burst()))
     }
 
-    /// How long until the bucket is full, if nobody takes.
-    pub fn reset(&self, arrival: u64, now: u64) -> Duration {
-        Duration::from_nanos(arrival.saturating_sub(now))
+    /// How a key stands at `now`.
+    pub fn standing(&self, arrival: u64, now: u64) -> Standing {
+        Standing {
+            limit: self.burst(),
+            remaining: self.remaining(arrival, now),
+            reset: Duration::from_nanos(arrival.saturating_sub(now)),
+        }
     }
 
     /// Whether this part of the burst, or more, is taken.

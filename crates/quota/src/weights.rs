@@ -18,7 +18,8 @@ pub enum Weights {
         cache_write: u32,
     },
     /// As AWS counts for its quotas of tokens a minute: input and cache writes once, cache reads not at all, output as often as the price
-    /// file's `burndown` for the model says.
+    /// file's `burndown` for the model says. (Before the answer AWS takes input and the request's limit of output, once: a reservation
+    /// as AWS makes it is weighed with a burndown of 1.)
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/quotas-token-burndown.html>
     Aws,
 }
@@ -76,8 +77,7 @@ impl Weights {
         })
     }
 
-    /// How many tokens `counts` are, rounded up; `burndown` is the price rule's, 1 without one. What is not said counts as 0: whether
-    /// enough is known is decided where the charge is .
+    /// How many tokens `counts` are, rounded up; `burndown` is the price rule's, 1 without one. What is not said counts as 0.
     pub fn weigh(self, counts: &Counts, burndown: u64) -> u64 {
         let (input, output, cache_read, cache_write) = match self {
             Self::Linear {

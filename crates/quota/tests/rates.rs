@@ -60,7 +60,7 @@ fn what_comes_back_comes_at_the_rate() {
     let now = 5 * SECOND;
     let empty = rate.admit(0, now, 10, Percent::ZERO).unwrap();
     assert_eq!(rate.remaining(empty, now), 0);
-    assert_eq!(rate.reset(empty, now), Duration::from_secs(10));
+    assert_eq!(rate.standing(empty, now).reset, Duration::from_secs(10));
     assert_eq!(
         rate.admit(empty, now, 1, Percent::ZERO),
         Err(Duration::from_secs(1))
@@ -84,7 +84,7 @@ fn what_comes_back_comes_at_the_rate() {
         Err(Duration::from_secs(2))
     );
     assert_eq!(rate.remaining(0, now), 10);
-    assert_eq!(rate.reset(0, now), Duration::ZERO);
+    assert_eq!(rate.standing(0, now).reset, Duration::ZERO);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_is_larger_than_the_burst_passes_when_the_bucket_is_full() {
     let rate = rate(60, Per::Minute, 10);
     let now = SECOND;
     let debt = rate.admit(0, now, 100, Percent::ZERO).unwrap();
-    assert_eq!(rate.reset(debt, now), Duration::from_secs(100));
+    assert_eq!(rate.standing(debt, now).reset, Duration::from_secs(100));
     assert_eq!(
         rate.admit(debt, now, 1, Percent::ZERO),
         Err(Duration::from_secs(91))
@@ -145,7 +145,7 @@ fn settling_gives_back_or_leaves_a_debt() {
     let late = now + 1000 * SECOND;
     let full = rate.settle(reserved, late, 80, 0);
     assert_eq!(
-        (rate.remaining(full, late), rate.reset(full, late)),
+        (rate.remaining(full, late), rate.standing(full, late).reset),
         (100, Duration::ZERO)
     );
     // Nor does a debt begin in the past.
@@ -159,7 +159,10 @@ fn slow_and_fast_rates_both_fit() {
     // 27,000 years come to 100.
     let debt = slow.admit(0, SECOND, 10_000_000, Percent::ZERO).unwrap();
     let back = slow.settle(debt, SECOND, 10_000_000, 10);
-    assert_eq!(slow.reset(debt, SECOND).as_secs() / 86_400 / 365, 100);
+    assert_eq!(
+        slow.standing(debt, SECOND).reset.as_secs() / 86_400 / 365,
+        100
+    );
     assert_eq!(slow.charge(u64::MAX, SECOND, u64::MAX), u64::MAX);
     assert_eq!(slow.remaining(back, SECOND), 36_489);
     // 25 dollars a day, in pico-dollars, and 1,000,000 dollars a second.
@@ -348,7 +351,7 @@ proptest! {
             prop_assert!(rate.charge(arrival, now, one) >= arrival);
             let _ = rate.settle(arrival, now, one, other);
             prop_assert!(rate.remaining(arrival, now) <= burst);
-            let _ = (rate.reset(arrival, now), rate.is_past(arrival, now, keep));
+            let _ = (rate.standing(arrival, now).reset, rate.is_past(arrival, now, keep));
         }
     }
 }
