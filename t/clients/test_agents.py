@@ -59,6 +59,7 @@ class Agent:
 class Copilot(Agent):
     program = "@github/copilot-*/copilot"
     streamed = True
+    wire = "completions"
 
     def ask(self, model):
         self.session = self.session or str(uuid.uuid4())
@@ -69,6 +70,7 @@ class Copilot(Agent):
             "COPILOT_PROVIDER_TYPE": self.api,
             "COPILOT_PROVIDER_BASE_URL": self.url + ("/v1" if self.api == "openai" else ""),
             "COPILOT_PROVIDER_API_KEY": "any",
+            "COPILOT_PROVIDER_WIRE_API": self.wire,
             "COPILOT_MODEL": model,
         }
         return self._run([*arguments, "--stream", "on" if self.streamed else "off"], environment)
@@ -76,6 +78,13 @@ class Copilot(Agent):
 
 class CopilotWhole(Copilot):
     streamed = False
+
+
+class CopilotResponses(Copilot):
+    """GPT-6 has Responses of its own at Bedrock, where the stand-in calls no tools."""
+
+    wire = "responses"
+    models = [model for model in Copilot.models if "gpt-6" not in model]
 
 
 class OpenCode(Agent):
@@ -148,6 +157,7 @@ WAYS = [
     (Copilot, "openai"),
     (Copilot, "anthropic"),
     (CopilotWhole, "openai"),
+    (CopilotResponses, "openai"),
     (CopilotWhole, "anthropic"),
     (OpenCode, "openai-compatible"),
     (OpenCode, "anthropic"),
