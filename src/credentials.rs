@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::SystemTime;
 
 use bedrock_credentials::{
-    Credential, Current, Environment, Failure, Given, Keeper, Kind, Source, Update,
+    Credential, Current, Environment, Failure, Given, Keeper, Kept, Kind, Source, Update,
 };
 use gateway::Refusal;
 
@@ -193,11 +193,16 @@ pub fn start<A: Fn() + Send + Sync + 'static>(
     if slots.is_empty() {
         return;
     }
-    let fetched: Vec<Source> = slots
+    let fetched: Vec<Kept> = slots
         .iter()
-        .filter_map(|slot| Some(sources.list.get(slot.index)?.source.clone()))
+        .filter_map(|slot| {
+            Some(Kept {
+                source: sources.list.get(slot.index)?.source.clone(),
+                board: None,
+            })
+        })
         .collect();
-    if fetched.iter().any(Source::runs_commands) {
+    if fetched.iter().any(|kept| kept.source.runs_commands()) {
         leave_children();
     }
     // AWS's providers look into the environment, which nginx has emptied.

@@ -1,5 +1,6 @@
 //! The thread that keeps credentials fresh: one task for each source, each fetching one at a time.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
@@ -7,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::board::{Board, Known};
 use crate::schedule::{refresh_in, retry_in};
 use crate::{Credential, Current, Environment, Source};
 
@@ -28,6 +30,14 @@ pub struct Failure {
     pub is_denied: bool,
 }
 
+/// A source to be kept fresh.
+pub struct Kept {
+    /// What is fetched.
+    pub source: Source,
+    /// Where several processes keep it together; only for credentials that expire.
+    pub board: Option<Board>,
+}
+
 /// A running thread. It ends when this is dropped.
 pub struct Keeper {
     stop: Option<oneshot::Sender<()>>,
@@ -41,7 +51,7 @@ impl Keeper {
     /// # Errors
     /// The system gives no thread.
     pub fn start(
-        sources: Vec<Source>,
+        sources: Vec<Kept>,
         environment: Environment,
         updates: Sender<Update>,
         announce: impl Fn() + Send + Sync + 'static,
@@ -57,7 +67,7 @@ impl Keeper {
             let Ok(runtime) = runtime else {
                 return;
             };
-            for (index, (source, wanted)) in sources.into_iter().zip(notifies).enumerate() {
+            for (index, (kept, wanted)) in sources.into_iter().zip(notifies).enumerate() {
                 let updates = updates.clone();
                 let announce = Arc::clone(&announce);
                 let tell = move |result| {
@@ -66,7 +76,7 @@ impl Keeper {
                         announce();
                     }
                 };
-                runtime.spawn(keep(source, environment.clone(), wanted, tell));
+                runtime.spawn(keep(kept, environment.clone(), wanted, tell));
             }
             // The sender is dropped to stop.
             let _ = runtime.block_on(stopped);
@@ -103,11 +113,12 @@ impl Drop for Keeper {
 
 /// Fetches, tells, waits; for ever.
 async fn keep(
-    source: Source,
+    kept: Kept,
     environment: Environment,
     wanted: Arc<Notify>,
     tell: impl Fn(Result<Current, Failure>),
 ) {
+    let Kept { source, board } = kept;
     if source.local(&environment).is_some() && source.role.is_none() {
         return watch(source, environment, tell).await;
     }
@@ -115,7 +126,14 @@ async fn keep(
     let mut expires = None;
     let mut failures = 0;
     loop {
-        let fetched = tokio::time::timeout(LONGEST_FETCH, fetcher.fetch()).await;
+        if let Some(board) = &board {
+            if let Some(wait) = of_others(board, &mut expires, &mut failures, &tell).await {
+                let _ = tokio::time::timeout(wait, wanted.notified()).await;
+                continue;
+            }
+        }
+        let fetching = tokio::time::timeout(LONGEST_FETCH, fetcher.fetch());
+        let fetched = claiming(board.as_ref(), fetching).await;
         let fetched = fetched.unwrap_or_else(|_| {
             Err(format!(
                 "no answer within {} seconds",
@@ -131,11 +149,19 @@ async fn keep(
             Ok(current) => {
                 failures = 0;
                 expires = current.expires;
+                if let Some(board) = &board {
+                    board.keep(current);
+                }
                 refresh_in(now, expires, fastrand::f64())
             }
             Err(_) => {
-                failures += 1;
-                Some(retry_in(failures, now, expires, fastrand::f64()))
+                let chance = fastrand::f64();
+                let retry = |failures| retry_in(failures, now, expires, chance);
+                failures = match &board {
+                    Some(board) => board.failed(now, retry),
+                    None => failures + 1,
+                };
+                Some(retry(failures))
             }
         };
         tell(fetched.map_err(|why| Failure {
@@ -151,6 +177,53 @@ async fn keep(
             // However often AWS says so, one fetch a second is enough.
             tokio::time::sleep_until(soonest).await;
         }
+    }
+}
+
+/// Waits for a fetch, and says meanwhile that it is still under way: a process that is killed says nothing more.
+async fn claiming<T>(board: Option<&Board>, fetching: impl Future<Output = T>) -> T {
+    let mut fetching = pin!(fetching);
+    loop {
+        match tokio::time::timeout(CLAIM / 3, &mut fetching).await {
+            Ok(fetched) => return fetched,
+            Err(_) => {
+                if let Some(board) = board {
+                    board.claim_on(SystemTime::now(), CLAIM);
+                }
+            }
+        }
+    }
+}
+
+/// Tells what another process has fetched, and gives how long that lets one wait; `None`: it is up to this one to fetch.
+async fn of_others(
+    board: &Board,
+    expires: &mut Option<SystemTime>,
+    failures: &mut u32,
+    tell: &impl Fn(Result<Current, Failure>),
+) -> Option<Duration> {
+    loop {
+        let now = SystemTime::now();
+        match board.read(now) {
+            Known::Fetched(current) if current.expires != *expires => {
+                (*expires, *failures) = (current.expires, 0);
+                let wait = refresh_in(now, *expires, fastrand::f64());
+                tell(Ok(current));
+                return Some(wait.unwrap_or(LOOK_AGAIN));
+            }
+            Known::Failed(count) if expires.is_none() && *failures == 0 => {
+                *failures = count;
+                tell(Err(Failure {
+                    why: "another worker could not; a line of it says why".to_owned(),
+                    is_denied: false,
+                }));
+            }
+            _ => {}
+        }
+        if board.claim(now, CLAIM) {
+            return None;
+        }
+        tokio::time::sleep(LOOK_AT_OTHERS).await;
     }
 }
 
@@ -212,3 +285,5 @@ const LONGEST_FETCH: Duration = Duration::from_secs(20);
 const EXPIRED: &str = "what came has expired already; is the clock of this machine right?";
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 const LOOK_AT_FILES: Duration = Duration::from_secs(1);
+const CLAIM: Duration = Duration::from_secs(3);
+const LOOK_AT_OTHERS: Duration = Duration::from_millis(100);

@@ -4,6 +4,7 @@
 //! parameters of a block ── Source::read ──> Source      what the operator asked for, checked
 //! Source ── Source::constant ──> Credential             known at once and for good, no thread needed
 //! Sources ── Keeper::start ──> Update, Update, …        fetched, and fetched again before they expire
+//!                 Board                                   by one of several processes, for all of them
 //! ```
 //!
 //! No web server in it, and nothing that waits: updates come through a channel, announced by a call of the user's own.
@@ -12,6 +13,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod block;
+mod board;
 #[cfg(feature = "aws")]
 mod chain;
 mod keeper;
@@ -28,7 +30,8 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use zeroize::Zeroizing;
 
-pub use keeper::{Failure, Keeper, Update};
+pub use board::{Board, Identity, Lock, Slot};
+pub use keeper::{Failure, Keeper, Kept, Update};
 pub use secret::Given;
 pub use source::{Kind, Role, Source};
 

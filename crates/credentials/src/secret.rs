@@ -1,6 +1,7 @@
 //! A value in the configuration, or in a file that may change.
 
 use std::fs;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,6 +14,15 @@ pub enum Given {
     Value(Zeroizing<String>),
     /// In a file, which is read again when it changes.
     File(PathBuf),
+}
+
+impl Hash for Given {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Value(value) => (0_u8, value.as_str()).hash(state),
+            Self::File(path) => (1_u8, path).hash(state),
+        }
+    }
 }
 
 impl Given {

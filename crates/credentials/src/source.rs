@@ -7,7 +7,7 @@ use crate::secret::Given;
 use crate::{ApiKey, Credential, Environment};
 
 /// A source of credentials, checked.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub struct Source {
     /// Where the keys are.
     pub kind: Kind,
@@ -20,7 +20,7 @@ pub struct Source {
 }
 
 /// Where keys are.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub enum Kind {
     /// In the configuration, or in files that it names.
     Static {
@@ -55,7 +55,7 @@ pub enum Kind {
 }
 
 /// A role to assume.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub struct Role {
     /// The role's ARN.
     pub arn: String,

@@ -18,7 +18,9 @@ use std::time::Duration;
 #[cfg(feature = "aws")]
 use std::time::{Instant, SystemTime};
 
-use bedrock_credentials::{Credential, Environment, Failure, Given, Keeper, Kind, Source, Update};
+use bedrock_credentials::{
+    Credential, Environment, Failure, Given, Keeper, Kept, Kind, Source, Update,
+};
 
 /// How long anything may take here.
 const SOON: Duration = Duration::from_secs(10);
@@ -34,7 +36,11 @@ fn start(source: Source) -> (Keeper, Receiver<Update>, Arc<AtomicUsize>) {
     let (sender, updates) = channel();
     let announced = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&announced);
-    let keeper = Keeper::start(vec![source], Environment::default(), sender, move || {
+    let kept = Kept {
+        source,
+        board: None,
+    };
+    let keeper = Keeper::start(vec![kept], Environment::default(), sender, move || {
         count.fetch_add(1, Ordering::SeqCst);
     })
     .unwrap();
@@ -79,6 +85,8 @@ fn a_file_is_told_at_once_and_when_it_changes() {
 
 #[cfg(feature = "aws")]
 mod process {
+    use bedrock_credentials::{Board, Identity, Lock, Slot};
+
     use super::*;
 
     #[test]
@@ -136,6 +144,102 @@ mod process {
         updates.recv_timeout(SOON).unwrap().result.unwrap();
         assert!(updates.recv_timeout(Duration::from_millis(1500)).is_err());
         assert_eq!(runs(), 2);
+        fs::remove_file(&path).unwrap();
+    }
+
+    struct Alone(std::sync::Mutex<()>);
+
+    impl Lock for Alone {
+        fn hold(&self, work: &mut dyn FnMut()) -> bool {
+            let _guard = self.0.lock().unwrap();
+            work();
+            true
+        }
+    }
+
+    /// Workers of one nginx.
+    fn workers(
+        command: &str,
+        slots: &'static [Slot],
+        count: usize,
+    ) -> Vec<(Keeper, Receiver<Update>)> {
+        let lock: Arc<dyn Lock> = Arc::new(Alone(std::sync::Mutex::new(())));
+        let environment = Environment::default();
+        let start = |_| {
+            let source = source(Kind::Process(command.to_owned()));
+            let identity = Identity::of(&source, &environment);
+            let board = Board::find(slots, Arc::clone(&lock), identity);
+            let (sender, updates) = channel();
+            let kept = Kept { source, board };
+            let keeper = Keeper::start(vec![kept], environment.clone(), sender, || {}).unwrap();
+            (keeper, updates)
+        };
+        (0..count).map(start).collect()
+    }
+
+    fn slots() -> &'static [Slot] {
+        Vec::from([Slot::default()]).leak()
+    }
+
+    #[test]
+    fn one_of_many_workers_fetches_and_later_ones_have_it_though_the_source_fails() {
+        let path = std::env::temp_dir().join(format!("keeper-shared-{}", std::process::id()));
+        let _ = fs::remove_file(&path);
+        let works = path.with_extension("works");
+        fs::write(&works, "").unwrap();
+        let expiration = "$(date -u -d '+1 hour' +%FT%TZ)";
+        let command = format!(
+            r#"echo run >>{}; test -e {} || exit 1; sleep 0.2; echo "{{\"Version\":1,\"AccessKeyId\":\"A$$\",\"SecretAccessKey\":\"S\",\"Expiration\":\"{expiration}\"}}""#,
+            path.display(),
+            works.display()
+        );
+        let slots = slots();
+        let id = |updates: &Receiver<Update>| {
+            let current = updates.recv_timeout(SOON).unwrap().result.unwrap();
+            match current.credential.as_ref() {
+                Credential::Keys(keys) => keys.access_key_id().to_owned(),
+                Credential::ApiKey(_) => panic!("no keys"),
+            }
+        };
+        let first = workers(&command, slots, 8);
+        let ids: Vec<String> = first.iter().map(|(_, updates)| id(updates)).collect();
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        let runs = || fs::read_to_string(&path).unwrap().lines().count();
+        assert_eq!(runs(), 1);
+        // A reload, with the source out of order.
+        fs::remove_file(&works).unwrap();
+        drop(first);
+        let second = workers(&command, slots, 8);
+        let again: Vec<String> = second.iter().map(|(_, updates)| id(updates)).collect();
+        assert_eq!((again, runs()), (ids, 1));
+        // AWS says that it has expired: one asks for another, and the last one goes on serving.
+        second[0].0.refresh(0);
+        let failed = second[0].1.recv_timeout(SOON).unwrap().result;
+        assert!(failed.unwrap_err().why.contains("exit"));
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_failure_is_known_to_all_and_tried_again_by_one() {
+        let path = std::env::temp_dir().join(format!("keeper-fails-{}", std::process::id()));
+        let _ = fs::remove_file(&path);
+        let command = format!("echo run >>{}; exit 1", path.display());
+        let workers = workers(&command, slots(), 4);
+        let whys: Vec<String> = workers
+            .iter()
+            .map(|(_, updates)| updates.recv_timeout(SOON).unwrap().result.unwrap_err().why)
+            .collect();
+        assert_eq!(
+            whys.iter()
+                .filter(|why| why.contains("another worker"))
+                .count(),
+            3,
+            "{whys:?}"
+        );
+        std::thread::sleep(Duration::from_millis(1200));
+        // Each alone would have tried twice or three times by now.
+        let runs = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(runs <= 4, "{runs}");
         fs::remove_file(&path).unwrap();
     }
 
