@@ -13,7 +13,7 @@ export NGINX_BINARY UPSTREAM
 export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-agents test-codex test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
+.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-agents test-frameworks test-codex test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
 	bench bench-peers figures fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
@@ -67,6 +67,9 @@ test-claude-code: ## Claude Code before the module; 400 MB that make test does w
 test-agents: ## Claude Code, Copilot CLI, opencode and Cline with models of many families; 900 MB (T="-k Cline")
 	@agents=$$(scripts/agents.sh) && claude=$$(scripts/claude-code.sh) && \
 		TEST_AGENTS=$$agents TEST_CLAUDE_CODE=$$claude scripts/test-clients.sh test_agents.py $(T)
+
+test-frameworks: ## frameworks for agents that are large, or want an older SDK of OpenAI's: instructor, LlamaIndex, OpenAI's Agents SDK for Node
+	@frameworks=$$(scripts/frameworks.sh) && TEST_FRAMEWORKS=$$frameworks TEST_VENV=frameworks scripts/test-clients.sh test_frameworks.py $(T)
 
 test-codex: ## Codex CLI itself, offline, through the gateway
 	@TEST_CODEX=$$(scripts/codex.sh) scripts/test-clients.sh test_codex.py

@@ -5,7 +5,8 @@ set -euo pipefail
 
 "$ROOT/scripts/install.sh" test
 "$ROOT/scripts/build.sh" all
-python=$("$ROOT/scripts/venv.sh")
+# TEST_VENV names other packages than those of every run.
+python=$("$ROOT/scripts/venv.sh" ${TEST_VENV:+"$TEST_VENV"})
 TEST_NODE_MODULES=$("$ROOT/scripts/node-modules.sh")
 export TEST_NODE_MODULES
 

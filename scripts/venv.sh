@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# venv.sh: prints the Python of build/venv, which has what t/clients/requirements.txt names; made or updated if need be.
+# venv.sh [NAME]: prints the Python of build/venv, which has what t/clients/requirements.txt names; made or updated if need be.
+# With a NAME that of build/venv-NAME, and of requirements-NAME.txt.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-venv=$BUILD/venv
-wanted=$ROOT/t/clients/requirements.txt
+name=${1:+-$1}
+venv=$BUILD/venv$name
+wanted=$ROOT/t/clients/requirements$name.txt
 if ! cmp -s "$wanted" "$venv/requirements.txt"; then
     # Debian's Python first: another one in PATH may be newer or older than what the versions were pinned for.
     for python in /usr/bin/python3 python3; do

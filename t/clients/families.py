@@ -18,5 +18,9 @@ VARIED = """
     moonshotai.kimi-k2-thinking openai.gpt-oss-120b-1:0 us.openai.gpt-6-astra writer.palmyra-x5-v1:0
 """.split()
 
+# Of those the ones whose Responses are translated. Those of OpenAI's own models pass to Bedrock's own API as they are, and the
+# stand-in has no agent's loop there.
+TRANSLATED = [model for model in VARIED if "openai.gpt-6" not in model]
+
 # Of those the ones for which Bedrock's own clients all make requests that Bedrock takes. What they send goes on as it is.
 NATIVE = [model for model in VARIED if "anthropic" in model or "amazon" in model]

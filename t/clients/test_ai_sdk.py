@@ -8,10 +8,10 @@ import subprocess
 import pytest
 
 from conftest import NODE_MODULES, ROOT
-from families import NATIVE, VARIED
+from families import NATIVE, TRANSLATED, VARIED
 
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-APIS = {"chat": VARIED, "compatible": VARIED, "messages": VARIED, "native": NATIVE}
+APIS = {"chat": VARIED, "responses": TRANSLATED, "compatible": VARIED, "messages": VARIED, "native": NATIVE}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_loop_of_three_calls(call, sim, api, model, streamed):
 
 # As Bedrock's client it sends the thinking of one family to the next.
 @STREAMED
-@pytest.mark.parametrize("api", ["chat", "compatible", "messages"])
+@pytest.mark.parametrize("api", ["chat", "responses", "compatible", "messages"])
 def test_a_session_that_moves_through_families(call, sim, api, streamed):
     seen = call(api=api, models=[f"{model}.sim.agent.calls-1" for model in APIS[api]], streamed=streamed)
     assert "error" not in seen, seen

@@ -8,7 +8,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
 from conftest import bedrock_client
-from families import NATIVE, VARIED
+from families import NATIVE, TRANSLATED, VARIED
 
 
 @tool
@@ -90,8 +90,6 @@ def round_of_calls(model, ask, history):
         history += [ToolMessage(TOOLS[call["name"]].invoke(call["args"]), tool_call_id=call["id"]) for call in turn.tool_calls]
 
 
-# Responses of OpenAI's own models pass to Bedrock's own API as they are, and the stand-in has no agent's loop there.
-TRANSLATED = [model for model in VARIED if "openai.gpt-6" not in model]
 ASKED = pytest.mark.parametrize("ask", [invoked, streamed])
 
 

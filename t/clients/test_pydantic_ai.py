@@ -7,13 +7,12 @@ import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput
 from pydantic_ai.models.anthropic import AnthropicModel
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from families import VARIED
+from families import TRANSLATED, VARIED
 
-EACH_MODEL = pytest.mark.parametrize("model", VARIED)
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
 
@@ -32,12 +31,19 @@ def chat(url, model):
     return OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client))
 
 
+def responses(url, model):
+    client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="any string", max_retries=0, timeout=20)
+    return OpenAIResponsesModel(model, provider=OpenAIProvider(openai_client=client))
+
+
 def messages(url, model):
     client = anthropic.AsyncAnthropic(base_url=url, api_key="any string", max_retries=0, timeout=20)
     return AnthropicModel(model, provider=AnthropicProvider(anthropic_client=client))
 
 
-EACH_API = pytest.mark.parametrize("api", [chat, messages])
+
+
+APIS = {chat: VARIED, responses: TRANSLATED, messages: VARIED}
 
 
 async def look_on(_context, events):
@@ -57,8 +63,7 @@ def calls(result):
 
 
 @STREAMED
-@EACH_MODEL
-@EACH_API
+@pytest.mark.parametrize("api, model", [(api, model) for api, models in APIS.items() for model in models])
 def test_a_loop_of_three_calls(gateway, sim, api, model, streamed):
     result = run(api(gateway.url, f"{model}.sim.agent"), streamed)
     # Nova thinks aloud.
@@ -69,28 +74,29 @@ def test_a_loop_of_three_calls(gateway, sim, api, model, streamed):
 
 
 @STREAMED
-@EACH_API
-def test_a_session_that_moves_through_families(gateway, sim, api, streamed):
+@pytest.mark.parametrize("api, models", APIS.items())
+def test_a_session_that_moves_through_families(gateway, sim, api, models, streamed):
     history = None
-    for model in VARIED:
+    for model in models:
         result = run(api(gateway.url, f"{model}.sim.agent.calls-1"), streamed, history)
         assert "The tool said: 18 °C in Paris" in result.output, model
         history = result.all_messages()
-    assert [request["verdict"] for request in sim.requests()] == ["ok"] * 2 * len(VARIED)
+    assert [request["verdict"] for request in sim.requests()] == ["ok"] * 2 * len(models)
+
+
+OUTPUTS = [
+    (chat, ToolOutput, "agent.calls-1.called"),
+    (responses, ToolOutput, "agent.calls-1.called"),
+    (messages, ToolOutput, "agent.calls-1.called"),
+    (chat, NativeOutput, "json"),
+    (responses, NativeOutput, "json"),
+    # It takes for granted that only Claude has an output_format.
+    (messages, PromptedOutput, "json"),
+]
 
 
 @STREAMED
-@EACH_MODEL
-@pytest.mark.parametrize(
-    "api, way, script",
-    [
-        (chat, ToolOutput, "agent.calls-1.called"),
-        (messages, ToolOutput, "agent.calls-1.called"),
-        (chat, NativeOutput, "json"),
-        # It takes for granted that only Claude has an output_format.
-        (messages, PromptedOutput, "json"),
-    ],
-)
+@pytest.mark.parametrize("api, way, script, model", [(*output, model) for output in OUTPUTS for model in APIS[output[0]]])
 def test_an_output_of_a_type(gateway, sim, api, model, streamed, way, script):
     result = run(api(gateway.url, f"{model}.sim.{script}"), streamed, output_type=way(Weather))
     assert result.output == Weather(city="Paris", degrees=18)

@@ -1,15 +1,14 @@
 """Strands agents through the gateway: a tool called three times, and sessions that move from one family to the next; through
-Chat Completions, and as Bedrock's own client."""
+Chat Completions, through Responses, and as Bedrock's own client."""
 
 import boto3
 import pytest
 import strands
 from strands.models import BedrockModel
 from strands.models.openai import OpenAIModel
+from strands.models.openai_responses import OpenAIResponsesModel
 
-from families import NATIVE, VARIED
-
-STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+from families import NATIVE, TRANSLATED, VARIED
 
 
 @strands.tool
@@ -19,7 +18,12 @@ def get_weather(city: str) -> str:
 
 
 def chat(url, model, streamed):
-    return OpenAIModel(client_args={"base_url": f"{url}/v1", "api_key": "any string", "max_retries": 0}, model_id=model, streaming=streamed)
+    return OpenAIModel(client_args={"base_url": f"{url}/v1", "api_key": "any string", "max_retries": 0}, model_id=model, stream=streamed)
+
+
+def responses(url, model, _):
+    """It asks for streams only."""
+    return OpenAIResponsesModel(client_args={"base_url": f"{url}/v1", "api_key": "any string", "max_retries": 0}, model_id=model)
 
 
 def native(url, model, streamed):
@@ -32,8 +36,10 @@ def ask(model, messages):
     return agent, str(agent("What is the weather in Paris?"))
 
 
-@STREAMED
-@pytest.mark.parametrize("api, model", [(chat, model) for model in VARIED] + [(native, model) for model in NATIVE])
+WAYS = [(chat, VARIED, False), (chat, VARIED, True), (responses, TRANSLATED, True), (native, NATIVE, False), (native, NATIVE, True)]
+
+
+@pytest.mark.parametrize("api, model, streamed", [(api, model, streamed) for api, models, streamed in WAYS for model in models])
 def test_a_loop_of_three_calls(gateway, sim, api, model, streamed):
     agent, said = ask(api(gateway.url, f"{model}.sim.agent", streamed), [])
     assert said.strip().endswith("The tool said: 18 °C in Paris")
@@ -42,8 +48,7 @@ def test_a_loop_of_three_calls(gateway, sim, api, model, streamed):
     assert [request["verdict"] for request in sim.requests()] == ["ok"] * 4
 
 
-@STREAMED
-@pytest.mark.parametrize("api, models", [(chat, VARIED), (native, NATIVE)])
+@pytest.mark.parametrize("api, models, streamed", WAYS)
 def test_a_session_that_moves_through_families(gateway, sim, api, models, streamed):
     messages = []
     for model in models:

@@ -13,10 +13,14 @@ const { z } = require("zod");
 
 const apis = {
   chat: (url) => createOpenAI({ baseURL: `${url}/v1`, apiKey: "any string" }).chat,
+  // What it takes by itself, since it has both.
+  responses: (url) => createOpenAI({ baseURL: `${url}/v1`, apiKey: "any string" }),
   compatible: (url) => createOpenAICompatible({ name: "gateway", baseURL: `${url}/v1`, apiKey: "any string", includeUsage: true }),
   messages: (url) => createAnthropic({ baseURL: `${url}/v1`, apiKey: "any string" }),
   native: (url) => createAmazonBedrock({ baseURL: url, region: "us-west-2", accessKeyId: "CLIENT", secretAccessKey: "any" }),
 };
+// Without it the SDK refers to items that OpenAI has stored.
+const providerOptions = { openai: { store: false } };
 const weather = tool({
   description: "Says the weather.",
   inputSchema: z.object({ city: z.string() }),
@@ -30,7 +34,7 @@ async function session({ url, api, models, streamed }) {
   let messages = [];
   for (const id of models) {
     messages = [...messages, question];
-    const asked = { model: provider(id), system: "You help.", messages, tools: { get_weather: weather }, stopWhen: stepCountIs(9), maxRetries: 0 };
+    const asked = { model: provider(id), system: "You help.", messages, tools: { get_weather: weather }, stopWhen: stepCountIs(9), maxRetries: 0, providerOptions };
     const result = streamed ? streamText({ ...asked, onError() {} }) : await generateText(asked);
     if (streamed) await result.consumeStream();
     const steps = await result.steps;
