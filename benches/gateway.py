@@ -31,6 +31,8 @@ class Row:
 
     def __init__(self, name, floor, path, body, vendor=""):
         self.name, self.floor, self.path, self.body, self.vendor = name, floor, path, body, vendor
+        # The end of a stream of Responses has the whole answer again, so that is kept.
+        self.repeats = path.endswith("/responses")
 
     def request(self, model):
         model = self.vendor + model
@@ -54,6 +56,8 @@ ROWS = [
         lambda model: {"model": model, "stream": True, "messages": CONVERSE_QUESTION}),
     Row("OpenAI SSE", CONVERSE, "/bedrock/v1/chat/completions",
         lambda model: {"model": model, "stream": True, "messages": QUESTION}),
+    Row("Responses SSE", CONVERSE, "/bedrock/v1/responses",
+        lambda model: {"model": model, "stream": True, "input": QUESTION}),
     Row("Anthropic SSE", CONVERSE, "/bedrock/v1/messages",
         lambda model: {"model": model, "stream": True, "max_tokens": 1000, "messages": QUESTION}),
     Row(INVOKE, None, "/plain/model/{model}/invoke-with-response-stream",

@@ -885,6 +885,159 @@ fn embeddings() {
     );
 }
 
+/// Requests of Responses; whether Converse takes each.
+fn responses() -> Vec<(&'static str, bool, String)> {
+    let model = r#"{"model":"m.x","#;
+    let input = |items: &str| format!("{model}{items}\"input\":[");
+    let tools = r#""tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"#;
+    let call = |index| {
+        format!(r#"{{"type":"function_call","call_id":"c{index}","name":"f","arguments":"{{}}"}}"#)
+    };
+    let output =
+        |index| format!(r#"{{"type":"function_call_output","call_id":"c{index}","output":"o"}}"#);
+    vec![
+        (
+            "messages",
+            true,
+            many(&input(""), same(r#"{"role":"user","content":"a"}"#), "]}"),
+        ),
+        (
+            "turns",
+            true,
+            many(
+                &input(""),
+                |index| match index % 2 {
+                    0 => r#"{"role":"user","content":"a"}"#.to_owned(),
+                    _ => r#"{"role":"assistant","content":"b"}"#.to_owned(),
+                },
+                "]}",
+            ),
+        ),
+        (
+            "parts",
+            true,
+            many(
+                &(input("") + r#"{"role":"user","content":["#),
+                same(r#"{"type":"input_text","text":"a"}"#),
+                "]}]}",
+            ),
+        ),
+        (
+            "calls and outputs",
+            true,
+            many(
+                &input(tools),
+                |index| format!("{},{}", call(index), output(index)),
+                "]}",
+            ),
+        ),
+        (
+            "reasoning of others",
+            true,
+            many(
+                &(input("") + r#"{"role":"user","content":"a"},"#),
+                same(r#"{"type":"reasoning","encrypted_content":"gAAA"}"#),
+                "]}",
+            ),
+        ),
+        (
+            "searches of others",
+            true,
+            many(
+                &(input("") + r#"{"role":"user","content":"a"},"#),
+                same(r#"{"type":"web_search_call","id":"a"}"#),
+                "]}",
+            ),
+        ),
+        (
+            "custom tools",
+            true,
+            many(
+                &format!("{model}\"input\":\"a\",\"tools\":["),
+                |index| format!(r#"{{"type":"custom","name":"t{index}"}}"#),
+                "]}",
+            ),
+        ),
+        (
+            "tools of a namespace",
+            true,
+            many(
+                &format!(
+                    r#"{model}"input":"a","tools":[{{"type":"namespace","name":"n","tools":["#
+                ),
+                |index| format!(r#"{{"type":"function","name":"t{index}"}}"#),
+                "]}]}",
+            ),
+        ),
+        (
+            "tools",
+            true,
+            many(
+                &format!("{model}\"input\":\"a\",\"tools\":["),
+                |index| format!(r#"{{"type":"function","name":"t{index}"}}"#),
+                "]}",
+            ),
+        ),
+        (
+            "searches",
+            true,
+            many(
+                &format!("{model}\"input\":\"a\",\"tools\":["),
+                same(r#"{"type":"web_search"}"#),
+                "]}",
+            ),
+        ),
+        (
+            "one text",
+            true,
+            format!("{model}\"input\":\"{}\"}}", "a".repeat(SIZE)),
+        ),
+        (
+            "one text of escapes",
+            true,
+            format!("{model}\"input\":\"{}\"}}", "\\n".repeat(SIZE / 2)),
+        ),
+        (
+            "an image",
+            true,
+            format!(
+                r#"{}{{"role":"user","content":[{{"type":"input_image","image_url":"data:image/png;base64,{}"}}]}}]}}"#,
+                input(""),
+                "A".repeat(SIZE)
+            ),
+        ),
+        (
+            "an output",
+            true,
+            format!(
+                r#"{}{},{{"type":"function_call_output","call_id":"c0","output":"{}"}}]}}"#,
+                input(tools),
+                call(0),
+                "a".repeat(SIZE)
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn responses_requests() {
+    check("/v1/responses", &settings(), responses());
+}
+
+/// As large as Bedrock takes a body: nothing but what the answer repeats of it is kept.
+#[test]
+fn twenty_megabytes_of_input() {
+    let image = "A".repeat(10 << 20);
+    let text = "word ".repeat(2 << 20);
+    let body = format!(
+        r#"{{"model":"m.x","input":[{{"role":"user","content":[{{"type":"input_image","image_url":"data:image/png;base64,{image}"}},{{"type":"input_text","text":"{text}"}}]}}]}}"#
+    );
+    assert!(body.len() > 20 << 20);
+    let (most, result) = cost("/v1/responses", &settings(), &body);
+    assert!(result.is_ok());
+    assert!(most < 1 << 20, "{most} bytes");
+}
+
 #[test]
 fn documents_to_rank() {
     let model = r#"{"model":"cohere.rerank-v3-5:0","query":"q","documents":["#;

@@ -1,7 +1,7 @@
 //! The tools of a request by the names that Bedrock has for them. Those of a namespace become `namespace__name`, because
 //! Bedrock has no namespaces.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bedrock::converse::names::Names;
 use crate::bedrock::converse::strings::{Part, Str, Strings};
@@ -83,8 +83,10 @@ impl Tools {
 pub(super) struct Offer {
     /// What answers have to know of them.
     pub tools: Tools,
-    /// The hash of each name, and the length of its namespace.
-    known: HashMap<u64, u32>,
+    /// The hash of each name. Of a million, a table would keep as much room free, and need both while it grows.
+    known: BTreeSet<u64>,
+    /// Of those with a namespace, how long that is.
+    spaced: BTreeMap<u64, u32>,
 }
 
 /// Whether a name is free.
@@ -103,23 +105,24 @@ impl Offer {
         let length = namespace.map_or(0, |namespace| strings.text(namespace).len());
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let hash = hash(&strings.text(full));
-        match self.known.get(&hash) {
-            Some(known) if *known == length => return Place::Again,
-            Some(_) => return Place::Taken,
-            None => self.known.insert(hash, length),
-        };
-        if length > 0 {
-            self.tools.spaces.push((hash, length));
+        if self.known.insert(hash) {
+            if length > 0 {
+                self.spaced.insert(hash, length);
+            }
+            return Place::Free;
         }
-        Place::Free
+        match self.spaced.get(&hash).copied().unwrap_or(0) == length {
+            true => Place::Again,
+            false => Place::Taken,
+        }
     }
 
     /// All are known.
     pub fn settled(mut self) -> Tools {
+        self.known = BTreeSet::new();
         self.tools.names.settle();
         self.tools.customs.settle();
-        self.tools.spaces.sort_unstable();
-        self.tools.spaces.shrink_to_fit();
+        self.tools.spaces = self.spaced.into_iter().collect();
         self.tools
     }
 }

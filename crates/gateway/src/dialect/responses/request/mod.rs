@@ -56,10 +56,6 @@ pub(crate) fn translate<'a>(
     let asked: ResponsesRequest = parameter::parse(text)?;
     let mut request = ConverseRequest::new(text)?;
     let shows_reasoning = parameters::translate(&asked, &mut request)?;
-    let echo = match counts {
-        true => String::new(),
-        false => echo(&asked),
-    };
     let (mut offer, mut changes) = (Offer::default(), Changes::default());
     let mut into = tools::Into {
         request: &mut request,
@@ -73,23 +69,38 @@ pub(crate) fn translate<'a>(
     input::translate(asked.instructions, asked.input, &mut into)?;
     let one_at_a_time = asked.parallel_tool_calls == Some(false);
     tools::choose(asked.tool_choice, one_at_a_time, &mut request)?;
+    let tools = offer.settled();
     let mut fitted = called.fit(&mut request, settings)?;
     changes.join(fitted.changes);
     fitted.changes = changes;
     let mut writer = Writer::spilling(text, sink);
-    let written = match counts {
-        true => count::of_converse(request, &mut writer),
-        false => request.write(&mut writer),
-    };
+    let written = write(request, counts, &mut writer);
     written.map_err(|_| Refusal::parameter("additionalModelRequestFields", "must be an object"))?;
+    // Only now: of a million tools the request and this need not be there at once.
+    let echo = match counts {
+        true => String::new(),
+        false => echo(&asked),
+    };
     let reply = Reply {
         model: model.unwrap_or(called.model).to_owned(),
         echo,
         shows_reasoning,
-        tools: offer.settled(),
+        tools,
         most: settings.max_frame_size,
     };
     Ok((writer.into_body(), reply, fitted))
+}
+
+/// Writes the request, and lets it go.
+fn write<'a>(
+    request: ConverseRequest<'a>,
+    counts: bool,
+    writer: &mut Writer<'a>,
+) -> Result<(), String> {
+    match counts {
+        true => count::of_converse(request, writer),
+        false => request.write(writer),
+    }
 }
 
 fn echo(asked: &ResponsesRequest<'_>) -> String {
