@@ -56,7 +56,7 @@ pub enum Stage {
     /// The request is refused: nginx raises the status, the filters write this in the client's dialect.
     Refused(Refusal),
     /// This answer is made here, without Bedrock.
-    Local(Vec<u8>),
+    Local(Local),
     /// The call is planned. What the upstream sends is the answer.
     Called,
     /// The header is held back until the first frame; these bytes came so far.
@@ -73,6 +73,17 @@ pub enum Stage {
     Dropped,
     /// All of it has been given on: what comes is dropped, what waits further down still goes out.
     Sent,
+}
+
+/// An answer that is made here: JSON.
+#[derive(Default)]
+pub struct Local {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, but those that say what its body is.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
 }
 
 /// What a phase handler waits for.

@@ -5,7 +5,7 @@ use std::cell::{OnceCell, RefCell};
 use crate::directives::MainConf;
 use crate::nginx::guard::guard;
 use crate::nginx::wakeup::Wakeup;
-use crate::{credentials, resolve};
+use crate::{credentials, resolve, zone};
 
 thread_local! {
     static WAKEUP: RefCell<Option<Wakeup>> = const { RefCell::new(None) };
@@ -21,11 +21,14 @@ pub fn start(main: &MainConf) {
     };
     // First, as it changes the environment, which other threads read.
     if !main.switches.is_empty() {
-        let wanted = |index| index != credentials::DEFAULT || main.default_used;
-        credentials::start(&main.sources, wanted, announcer);
+        let wanted = |index| main.wants_source(index);
+        credentials::start(&main.sources, main.vault, wanted, announcer);
     }
     if let Some(following) = &main.following {
         resolve::start(following, announcer());
+    }
+    if let Some(zones) = &main.zones {
+        zone::start(zones);
     }
     WAKEUP.set(wakeup.into_inner().flatten());
 }
@@ -35,6 +38,7 @@ pub fn start(main: &MainConf) {
 pub fn stop() {
     credentials::stop();
     resolve::stop();
+    zone::stop();
     WAKEUP.take();
 }
 

@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 
 use gateway::{Api, Refusal};
 
+use crate::admit::Limits;
 use crate::attempt::{Attempt, Stage};
 use crate::bedrock_module;
 use crate::nginx::body::NewBody;
@@ -24,6 +25,8 @@ pub struct Context {
     pub asked: Asked,
     /// The attempt that is under way, or the one that ended the request.
     pub attempt: Attempt,
+    /// What limits have to do with it.
+    pub limits: Limits,
     /// What is done once nginx is done with the event in which an answer ended.
     pub afterwards: Option<Afterwards>,
     /// The event for that.
@@ -67,6 +70,7 @@ impl Context {
             line: owner.line(),
             asked: Asked::default(),
             attempt: Attempt::default(),
+            limits: Limits::default(),
             afterwards: None,
             event: None,
             buffers: Buffers::default(),
@@ -98,6 +102,11 @@ impl Context {
     /// The answer goes out by the version of HTTP that the client speaks, whatever the upstream's looked like.
     pub fn restore_version(&self, request: Request) {
         request.restore_version(self.line);
+    }
+
+    /// Whether it is the client's own request, and no subrequest.
+    pub fn is_of_main(&self) -> bool {
+        self.owner.is_main()
     }
 
     /// Whether something else than this gateway answers.
@@ -174,9 +183,8 @@ pub fn find_or_create(request: Request) -> Option<Handle> {
         return None;
     }
     request.set_slot(bedrock_module(), data);
-    if request.is_main() {
-        request.before_log(Some(request_ended), data);
-    }
+    // A subrequest's is called at the end of the main one, too.
+    request.before_log(Some(request_ended), data);
     find(request)
 }
 
@@ -193,6 +201,10 @@ unsafe extern "C" fn request_ended(data: *mut c_void) {
         // SAFETY: nginx calls this before it ends the pool that the context is in.
         if let Some(context) = unsafe { data.cast::<Context>().as_mut() } {
             forced(context.owner, "ended");
+            context.limits.settle();
+            if !context.is_of_main() {
+                return;
+            }
             context.attempt.take_off(context.owner);
             let drained = matches!(context.attempt.stage, Stage::Drains);
             if let Some(relay) = context.attempt.relay_mut() {

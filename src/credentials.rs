@@ -21,6 +21,7 @@ use crate::nginx::log::{Level, cycle_log};
 use crate::nginx::request::Request;
 use crate::nginx::wakeup::{leave_children, set_environment, without_signals};
 use crate::rewrite::{FAILED, resume};
+use crate::zone::vault::{self, Vault};
 
 /// All sources of a configuration.
 pub struct Sources {
@@ -125,6 +126,14 @@ impl Sources {
         })
     }
 
+    /// How many sources have credentials that expire, or may have them.
+    pub fn expiring(&self, wanted: impl Fn(usize) -> bool) -> usize {
+        let expires = |(index, known): &(usize, &Known)| {
+            wanted(*index) && known.constant.is_none() && known.source.may_expire()
+        };
+        self.list.iter().enumerate().filter(expires).count()
+    }
+
     fn constant(&self, index: usize) -> Option<Current> {
         self.list.get(index)?.constant.clone().map(lasting)
     }
@@ -174,10 +183,11 @@ thread_local! {
     static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
 }
 
-/// Starts to fetch what the configuration's sources `wanted` need. Without such sources there is no thread. What
-/// `announcer` gives wakes the event loop, which then calls [`take_updates`].
+/// Starts to fetch what the configuration's sources `wanted` need, together with the other workers if there is a `vault`. Without such
+/// sources there is no thread. What `announcer` gives wakes the event loop, which then calls [`take_updates`].
 pub fn start<A: Fn() + Send + Sync + 'static>(
     sources: &Sources,
+    vault: Option<&Vault>,
     wanted: impl Fn(usize) -> bool,
     announcer: impl FnOnce() -> Option<A>,
 ) {
@@ -196,10 +206,9 @@ pub fn start<A: Fn() + Send + Sync + 'static>(
     let fetched: Vec<Kept> = slots
         .iter()
         .filter_map(|slot| {
-            Some(Kept {
-                source: sources.list.get(slot.index)?.source.clone(),
-                board: None,
-            })
+            let source = sources.list.get(slot.index)?.source.clone();
+            let board = vault.and_then(|vault| vault::board(vault, &source, &sources.environment));
+            Some(Kept { source, board })
         })
         .collect();
     if fetched.iter().any(|kept| kept.source.runs_commands()) {

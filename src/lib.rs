@@ -3,7 +3,7 @@
 //! ```text
 //! REWRITE      rewrite    recognise the operation (and read the body where only it names the model)
 //! …            nginx      limits and access control, on the client's own request
-//! PRECONTENT   sign       plan the call, sign it
+//! PRECONTENT   sign       plan the call, ask the limits (admit), sign it
 //! CONTENT      content    have the planned call sent
 //!              nginx      proxy_pass connects, sends, receives
 //! filters      filter     decode the answer as it passes, count, translate, turn failures into errors
@@ -12,6 +12,7 @@
 //!
 //! What any of that means for Bedrock is decided in the `gateway` crate; this one connects it to nginx.
 
+mod admit;
 mod attempt;
 mod background;
 mod content;
@@ -22,7 +23,7 @@ mod directives;
 #[cfg(not(feature = "linked-by-nginx"))]
 mod exports;
 mod filter;
-mod models;
+mod local;
 mod nginx;
 mod prices;
 mod resolve;
@@ -32,6 +33,7 @@ mod sign;
 mod started;
 mod values;
 mod variables;
+mod zone;
 
 use std::ffi::{c_char, c_void};
 use std::ptr;

@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
 use gateway::dialect::models;
-use gateway::{Body, Plan, Refusal, Segment, Sink, plan_large};
+use gateway::{Api, Body, ErrorAnswer, Plan, Refusal, Segment, Sink, plan_large};
 use zeroize::Zeroizing;
 
-use crate::attempt::{Awaited, Expected, Planned, Stage, Used};
+use crate::attempt::{Awaited, Expected, Local, Planned, Stage, Used};
 use crate::content;
 use crate::context::{self, Handle};
 use crate::credentials::{self, Found, unavailable};
@@ -30,7 +30,7 @@ use crate::nginx::{headers, upstream};
 use crate::rewrite::{FAILED, in_thread, read_body, resume};
 use crate::room::Share;
 use crate::values::{Values, evaluate};
-use crate::{LARGE_BODY, decode, location_conf, main_conf};
+use crate::{LARGE_BODY, admit, decode, local, location_conf, main_conf};
 
 /// The phase handler.
 pub fn handler(request: Request) -> isize {
@@ -62,10 +62,18 @@ pub fn handler(request: Request) -> isize {
         }
         (_, Some(Ok(asked))) if asked.operation == Some(Operation::ListModels) => {
             return match list_models(request, conf, main, asked.requested_model.as_deref()) {
-                Ok(body) => {
-                    crate::models::take_over(request, context, body);
-                    DECLINED
-                }
+                Ok(body) => match admit::ask(request, context, conf, main) {
+                    Ok(()) => {
+                        let answer = Local {
+                            status: 200,
+                            headers: Vec::new(),
+                            body,
+                        };
+                        local::take_over(request, context, answer);
+                        DECLINED
+                    }
+                    Err(refusal) => refuse_finally(request, context, &refusal),
+                },
                 Err(refusal) => refuse(request, context, refusal),
             };
         }
@@ -87,7 +95,10 @@ pub fn handler(request: Request) -> isize {
     let sent = match planned {
         // A thread works on it.
         Ok(None) => return DONE,
-        Ok(Some(planned)) => send(request, context, conf, planned),
+        Ok(Some(planned)) => match admit::ask(request, context, conf, main) {
+            Ok(()) => send(request, context, conf, planned),
+            Err(refusal) => return refuse_finally(request, context, &refusal),
+        },
         Err(refusal) => Err(refusal),
     };
     match sent {
@@ -146,12 +157,30 @@ unsafe extern "C" fn waited(event: *mut ngx_event_t) {
     });
 }
 
-/// Has the filters answer with this error, unless `error_page` takes it.
-fn refuse(request: Request, mut context: Handle, refusal: Refusal) -> isize {
+/// Answers with this error, which no `error_page` takes to another attempt.
+fn refuse_finally(request: Request, context: Handle, refusal: &Refusal) -> isize {
+    log(request, refusal);
+    let api = context.asked.api.unwrap_or(Api::Native);
+    let ErrorAnswer { headers, body, .. } = api.error(refusal, None);
+    let answer = Local {
+        status: refusal.status,
+        headers,
+        body,
+    };
+    local::take_over(request, context, answer);
+    DECLINED
+}
+
+fn log(request: Request, refusal: &Refusal) {
     match &refusal.log {
         Some(log) => request.log(Level::Error, &format!("bedrock: {log}")),
         None => request.log(Level::Info, &format!("bedrock: refused with {refusal}")),
     }
+}
+
+/// Has the filters answer with this error, unless `error_page` takes it.
+fn refuse(request: Request, mut context: Handle, refusal: Refusal) -> isize {
+    log(request, &refusal);
     let status = isize::try_from(refusal.status).unwrap_or(FAILED);
     context.attempt.stage = Stage::Refused(refusal);
     status

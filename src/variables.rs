@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use gateway::{Facts, Plan, StreamStatus};
 use quota::Cost;
 
+use crate::admit::Verdict;
 use crate::attempt::Followed;
 use crate::context::{self, Context};
 use crate::main_conf;
@@ -47,7 +48,7 @@ const fn variable(
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 33] = [
+static VARIABLES: [Variable; 35] = [
     Variable { name: "bedrock_version", get: Get::Constant(VERSION) },
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
@@ -77,6 +78,8 @@ static VARIABLES: [Variable; 33] = [
     variable("bedrock_tool_calls",          |context, _| number(context, |facts| facts.tool_calls.map(u64::from))),
     variable("bedrock_credentials",         source),
     variable("bedrock_credentials_expire",  |context, _| seconds_left(context)),
+    variable("bedrock_limit_status",        |context, _| text(context.limits.verdict.map(Verdict::as_str))),
+    variable("bedrock_limit_zone",          |context, _| text(context.limits.verdict.and_then(Verdict::zone))),
     variable("bedrock_response_text",       |context, _| response_text(context)),
     variable("bedrock_cost",                cost),
     variable("bedrock_price",               price),

@@ -298,6 +298,18 @@ unknown "no_such" variable
 --- config: bedrock_endpoint a; bedrock_endpoint b;
 --- refused: "bedrock_endpoint" directive is duplicate
 
+=== bedrock_credentials_zone: too small
+--- http_config: bedrock_credentials_zone 32k;
+--- refused: "bedrock_credentials_zone" directive has value "32k": it must be "off" or a size from 64k, such as 1m
+
+=== bedrock_credentials_zone: no size
+--- http_config: bedrock_credentials_zone on;
+--- refused: "bedrock_credentials_zone" directive has value "on"
+
+=== bedrock_credentials_zone: twice
+--- http_config: bedrock_credentials_zone off; bedrock_credentials_zone 1m;
+--- refused: "bedrock_credentials_zone" directive is duplicate
+
 === bedrock_service: no name of a service
 --- config: bedrock_service "be/drock";
 --- refused: "bedrock_service" directive has value "be/drock"

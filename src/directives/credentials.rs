@@ -7,10 +7,11 @@ use std::ptr;
 use bedrock_credentials::Source;
 use zeroize::Zeroizing;
 
-use super::{DEFAULT, MainConf};
+use super::{DEFAULT, MainConf, size_of};
 use crate::nginx::conf::Conf;
 use crate::nginx::ffi::{conf_error, ngx_command_t, ngx_conf_t};
 use crate::nginx::guard::guard;
+use crate::zone::vault;
 
 /// The lines of one block as they are read.
 #[derive(Default)]
@@ -49,6 +50,37 @@ pub fn read_block(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
         None => Err(format!("\"{name}\" is duplicate")),
     }
 }
+
+/// `bedrock_credentials_zone SIZE | off`
+pub fn zone(cf: &Conf) -> Result<Option<usize>, String> {
+    let text = cf.argument(1);
+    if text == "off" {
+        return Ok(None);
+    }
+    let size = size_of(text).filter(|size| *size >= SMALLEST_ZONE);
+    size.map(Some).ok_or_else(|| {
+        format!("has value \"{text}\": it must be \"off\" or a size from 64k, such as 1m")
+    })
+}
+
+/// The whole configuration has been read: adds the zone, where a source has credentials that expire.
+///
+/// # Errors
+/// What is wrong.
+pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
+    let expiring = main.sources.expiring(|index| main.wants_source(index));
+    let size = match main.credentials_zone {
+        Some(None) => return Ok(()),
+        _ if expiring == 0 || main.switches.is_empty() => return Ok(()),
+        Some(Some(size)) => size,
+        None => vault::enough_for(expiring),
+    };
+    main.vault = Some(vault::add(cf, size)?);
+    Ok(())
+}
+
+/// Bytes.
+const SMALLEST_ZONE: usize = 64 << 10;
 
 /// Called by nginx for each parameter in a block.
 unsafe extern "C" fn parameter(

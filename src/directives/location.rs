@@ -47,6 +47,8 @@ pub struct LocationConf {
     pub max_output_tokens: Option<MaxOutputTokens>,
     /// `bedrock_guardrail`
     pub guardrail: Option<Arc<Guardrail>>,
+    /// `bedrock_limit`: names of zones.
+    pub limits: Option<Arc<Vec<String>>>,
     /// `bedrock_auth`
     pub auth: Option<Auth>,
     /// `bedrock_credentials_timeout`
@@ -153,6 +155,7 @@ impl LocationConf {
         inherit(&mut self.allow_models, &above.allow_models);
         inherit(&mut self.max_output_tokens, &above.max_output_tokens);
         inherit(&mut self.guardrail, &above.guardrail);
+        inherit(&mut self.limits, &above.limits);
         inherit(&mut self.auth, &above.auth);
         inherit(&mut self.credentials_timeout, &above.credentials_timeout);
         inherit(&mut self.anthropic_via, &above.anthropic_via);

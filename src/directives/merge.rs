@@ -3,7 +3,7 @@
 use std::ptr;
 
 use super::location::{Auth, LocationConf, Switch};
-use super::{MainConf, check};
+use super::{MainConf, check, credentials, limits};
 use crate::content;
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
@@ -74,6 +74,8 @@ pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
             return Err(());
         }
     }
+    limits::complete(cf, main)?;
+    credentials::add_zone(main, cf).map_err(|what| cf.complain(&what))?;
     for switch in main.switches.iter().filter(|switch| !switch.settled) {
         let finding = check::no_gateway_below(&switch.place);
         cf.complain_at(finding.level, &finding.text, &finding.place);

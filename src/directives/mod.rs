@@ -2,6 +2,7 @@
 
 mod check;
 pub mod credentials;
+pub mod limits;
 pub mod location;
 pub mod merge;
 mod models;
@@ -36,6 +37,9 @@ use crate::nginx::task;
 use crate::nginx::value::Value;
 use crate::prices::Pricing;
 use crate::resolve::Following;
+use crate::zone::Zones;
+use crate::zone::vault::Vault;
+use limits::LimitZone;
 use location::{Auth, Betas, ClientAbort, LocationConf, Switch};
 use rules::{AllowModels, MaxOutputTokens};
 use upstream::UpstreamConf;
@@ -67,6 +71,16 @@ pub struct MainConf {
     pub following: Option<Following>,
     /// `bedrock_prices`
     pub prices: Option<Pricing>,
+    /// `bedrock_limit_zone`
+    pub limits: Vec<LimitZone>,
+    /// Names of zones in `bedrock_limit` as they were read: name, and where it stands.
+    pub named_limits: Vec<(String, String)>,
+    /// What the workers look after in shared memory.
+    pub zones: Option<Zones>,
+    /// `bedrock_credentials_zone`, in bytes; inside, `None` is `off`.
+    pub credentials_zone: Option<Option<usize>>,
+    /// Where the workers keep credentials that expire.
+    pub vault: Option<&'static Vault>,
     /// Names of blocks in `bedrock_auth` as they were read: name, and where it stands.
     pub named_sources: Vec<(String, String)>,
 }
@@ -75,6 +89,11 @@ impl MainConf {
     /// How many bytes of large bodies a worker works on at the same time.
     pub fn large_bodies(&self) -> usize {
         self.large_bodies.unwrap_or(64 << 20)
+    }
+
+    /// Whether a source is used.
+    pub fn wants_source(&self, index: usize) -> bool {
+        index != crate::credentials::DEFAULT || self.default_used
     }
 
     /// With what the environment says, and `given`: the variables that nginx.conf gives a value.
@@ -99,6 +118,11 @@ impl MainConf {
             handlers: Vec::new(),
             following: None,
             prices: None,
+            limits: Vec::new(),
+            named_limits: Vec::new(),
+            zones: None,
+            credentials_zone: None,
+            vault: None,
             named_sources: Vec::new(),
         }
     }
@@ -153,7 +177,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 26] = [
+static DIRECTIVES: [Directive; 29] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -166,6 +190,7 @@ static DIRECTIVES: [Directive; 26] = [
     location(c"bedrock_allow_models",      NGX_CONF_1MORE,  |conf, cf| once(&mut conf.allow_models, AllowModels::read(cf)?)),
     location(c"bedrock_max_output_tokens", NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_output_tokens, MaxOutputTokens::read(cf)?)),
     location(c"bedrock_guardrail",         NGX_CONF_TAKE23, |conf, cf| once(&mut conf.guardrail, guardrail(cf)?)),
+    location(c"bedrock_limit",             NGX_CONF_1MORE,  limits::add),
     location(c"bedrock_auth",              NGX_CONF_TAKE12, |conf, cf| once(&mut conf.auth, auth(cf)?)),
     location(c"bedrock_credentials_timeout", NGX_CONF_TAKE1, |conf, cf| once(&mut conf.credentials_timeout, time(cf)?)),
     location(c"bedrock_anthropic_via",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.anthropic_via, anthropic_via(cf)?)),
@@ -178,6 +203,8 @@ static DIRECTIVES: [Directive; 26] = [
     location(c"bedrock_response_text",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.response_text, size(cf)?)),
     Directive { name: c"bedrock_large_bodies", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.large_bodies, large_bodies(cf)?)) },
     Directive { name: c"bedrock_prices", arguments: NGX_CONF_TAKE1, set: Set::Http(prices::read) },
+    Directive { name: c"bedrock_limit_zone", arguments: NGX_CONF_2MORE, set: Set::Http(limits::add_zone) },
+    Directive { name: c"bedrock_credentials_zone", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.credentials_zone, credentials::zone(cf)?)) },
     Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
     Directive { name: c"bedrock_resolve", arguments: NGX_CONF_NOARGS | NGX_CONF_TAKE12, set: Set::Upstream(upstream::resolve) },
 ];
@@ -428,6 +455,11 @@ fn anthropic_beta(cf: &Conf) -> Result<Betas, String> {
 /// A size in nginx's notation, in bytes.
 fn size(cf: &Conf) -> Result<usize, String> {
     let text = cf.argument(1);
+    size_of(text)
+        .ok_or_else(|| format!("has value \"{text}\": it must be a size such as 512, 64k or 24m"))
+}
+
+fn size_of(text: &str) -> Option<usize> {
     let (digits, unit) = match text.as_bytes().last() {
         Some(b'k' | b'K') => (text.get(..text.len() - 1), 1 << 10),
         Some(b'm' | b'M') => (text.get(..text.len() - 1), 1 << 20),
@@ -436,7 +468,6 @@ fn size(cf: &Conf) -> Result<usize, String> {
     digits
         .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|digits| digits.parse::<usize>().ok()?.checked_mul(unit))
-        .ok_or_else(|| format!("has value \"{text}\": it must be a size such as 512, 64k or 24m"))
 }
 
 /// How many bytes of large bodies one worker works on at the same time.

@@ -262,6 +262,10 @@ fn push(mut context: Handle, bytes: &[u8], written: &mut Vec<u8>) -> Flow {
 }
 
 fn finish(mut context: Handle, clean: bool, written: &mut Vec<u8>) -> End {
+    // A subrequest is logged before its main request ends.
+    if !context.is_of_main() {
+        context.limits.settle();
+    }
     match context.attempt.relay_mut() {
         Some(relay) => relay.finish(clean, written),
         None => End::Clean,

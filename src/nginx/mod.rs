@@ -12,6 +12,7 @@ pub mod ffi;
 pub mod filters;
 pub mod guard;
 pub mod headers;
+pub mod lives;
 pub mod log;
 pub mod lookup;
 pub mod memory;
@@ -19,7 +20,9 @@ pub mod outgoing;
 pub mod peers;
 pub mod posted;
 pub mod request;
+pub mod robust;
 pub mod running;
+pub mod shared;
 #[cfg(not(feature = "linked-by-nginx"))]
 pub mod table;
 pub mod task;
@@ -45,6 +48,12 @@ pub fn bytes(string: &ngx_str_t) -> &[u8] {
 pub fn is_first_worker() -> bool {
     // SAFETY: nginx sets it before it starts a worker's modules.
     unsafe { ffi::ngx_worker == 0 }
+}
+
+/// Whether this process has no siblings: it is its own master (`master_process off`).
+pub fn is_alone() -> bool {
+    // SAFETY: nginx sets it when the process begins.
+    unsafe { ffi::ngx_process == ffi::NGX_PROCESS_SINGLE as usize }
 }
 
 /// A directory that nginx keeps files in.

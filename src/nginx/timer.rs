@@ -61,8 +61,12 @@ impl Timer {
         log: *mut ngx_log_t,
     ) -> Self {
         let mut timer = Self::new(delay, handler, ptr::null_mut(), log);
-        // SAFETY: the event is ours.
-        unsafe { ffi::set_event_cancelable(&raw mut *timer.0, 1) };
+        let event = &raw mut *timer.0;
+        // SAFETY: the event is ours. nginx's debug log reads a number out of whatever the data is, so it must be something.
+        unsafe {
+            ffi::set_event_cancelable(event, 1);
+            (*event).data = event.cast();
+        }
         timer
     }
 }

@@ -25,13 +25,20 @@ impl Value {
     /// # Errors
     /// nginx did not understand the variables (it has said why).
     pub fn parse(conf: &Conf, index: usize) -> Result<Self, String> {
-        let text = conf.argument(index);
+        Self::of(conf, conf.argument(index))
+    }
+
+    /// Reads a text that is a part of the directive.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn of(conf: &Conf, text: &str) -> Result<Self, String> {
         if !text.contains('$') {
             return Ok(Self::Text(text.to_owned()));
         }
         let failed = || "not a valid value".to_owned();
         let template: *mut ngx_http_complex_value_t = conf.allocate_zeroed();
-        let raw = conf.raw_argument(index).ok_or_else(failed)?;
+        let mut raw = conf.text(text).ok_or_else(failed)?;
         // SAFETY: an all-zero ngx_http_compile_complex_value_t is how C code begins too; cf, value and target are live.
         let compiled = unsafe {
             if template.is_null() {
@@ -39,7 +46,7 @@ impl Value {
             }
             let mut compile: ngx_http_compile_complex_value_t = MaybeUninit::zeroed().assume_init();
             compile.cf = conf.raw();
-            compile.value = raw;
+            compile.value = &raw mut raw;
             compile.complex_value = template;
             ngx_http_compile_complex_value(&raw mut compile)
         };
@@ -51,8 +58,13 @@ impl Value {
 
     /// The value for this request; `None` if a variable could not be evaluated or is not UTF-8.
     pub fn evaluate(&self, request: Request) -> Option<String> {
+        String::from_utf8(self.bytes(request)?).ok()
+    }
+
+    /// The value for this request, of any bytes; `None` if a variable could not be evaluated.
+    pub fn bytes(&self, request: Request) -> Option<Vec<u8>> {
         match self {
-            Self::Text(text) => Some(text.clone()),
+            Self::Text(text) => Some(text.clone().into_bytes()),
             Self::Template(template) => {
                 let mut text = ngx_str_t {
                     len: 0,
@@ -64,8 +76,7 @@ impl Value {
                 if result != NGX_OK as isize {
                     return None;
                 }
-                let bytes = super::bytes(&text);
-                std::str::from_utf8(bytes).ok().map(str::to_owned)
+                Some(super::bytes(&text).to_owned())
             }
         }
     }

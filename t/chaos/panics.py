@@ -46,7 +46,7 @@ ENTRIES = {
     "waited": ("/keyless", b"{}", {500}),
     "fall-back": ("/over", b"{}", {500, 502, None}),
     "upstream-ended": ("", b"{}", {502}),
-    "models": ("", b"", {500}),
+    "local": ("", b"", {500}),
     "variable": ("", b"{}", {200}),
     "ended": ("", b"{}", {200}),
     "dropped": ("", b"{}", {200}),
@@ -87,7 +87,7 @@ async def in_each_entry(tally, rng, gateway, bedrock):
             headers = {"Content-Type": "application/json"}
             target = f"{path}/model/{one.model}/converse-stream?panic-in={entry}"
             method = "POST"
-            if entry == "models":
+            if entry == "local":
                 method, target = "GET", f"/v1/models?panic-in={entry}"
             if whole:
                 target = f"/v1/chat/completions?panic-in={entry}"

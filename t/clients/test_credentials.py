@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -693,6 +694,83 @@ def test_reload_under_load(gateway, upstream, aws):
     assert {answer[0] for answer in answers} == {200}
     (worker,) = one.workers()
     assert eventually(lambda: sockets_to(aws.port, worker) <= 1)
+
+
+def workers_ask(one, upstream, aws, count=40):
+    """Requests over as many connections, so that each worker has some; the ids of the keys that they were signed with."""
+    seen = len(upstream.requests)
+    assert {status(one) for _ in range(count)} == {200}, one.errors()
+    return {aws.of(request).id for request in upstream.requests[seen:]}
+
+
+def test_one_fetch_for_all_workers(gateway, upstream, aws):
+    aws.lifetime = 3600
+    one = gateway("source container;", container(aws), workers=4)
+    assert len(workers_ask(one, upstream, aws)) == 1
+    assert eventually(lambda: aws.fetches() >= 1) and aws.fetches() == 1, one.errors()
+
+
+def test_without_the_zone_each_worker_fetches(gateway, upstream, aws):
+    aws.lifetime = 3600
+    one = gateway("source container;", container(aws), http="bedrock_credentials_zone off;", workers=4)
+    assert eventually(lambda: aws.fetches() == 4), one.errors()
+    workers_ask(one, upstream, aws)
+
+
+@pytest.mark.parametrize("mood", ["down", "slow", "500"])
+def test_a_reload_keeps_good_keys_though_the_source_fails(gateway, upstream, aws, mood):
+    aws.lifetime = 400
+    one = gateway("source container;", container(aws), workers=2)
+    (key,) = workers_ask(one, upstream, aws)
+    if mood == "down":
+        aws.down()
+    else:
+        aws.mood, aws.seconds = mood, 60
+    for _ in range(3):
+        before = one.workers()
+        one.reload()
+        assert eventually(lambda: not (before & one.workers()), 5)
+        began = time.monotonic()
+        assert workers_ask(one, upstream, aws) == {key}
+        assert time.monotonic() - began < 2
+    # A worker that is killed is replaced by one that has them, too.
+    for worker in one.workers():
+        os.kill(worker, signal.SIGKILL)
+    assert eventually(lambda: len(one.workers()) == 2)
+    assert eventually(lambda: status(one) == 200)
+    assert workers_ask(one, upstream, aws) == {key}
+    aws.mood = "ok"
+    if mood == "down":
+        aws.up()
+    # For the fixture: that workers were killed is no fault.
+    log = one.directory / "error.log"
+    log.write_text(re.sub(r".*exited on signal 9.*\n", "", log.read_text()))
+
+
+def test_another_source_has_no_use_of_what_was_kept(gateway, upstream, aws):
+    aws.lifetime = 400
+    one = gateway("source container;", container(aws), workers=2)
+    (before,) = workers_ask(one, upstream, aws)
+    configuration = one.directory / "nginx.conf"
+    configuration.write_text(configuration.read_text().replace("source container;", f"source container; role_arn {ROLE}; sts_endpoint {aws.url};"))
+    old = one.workers()
+    one.reload()
+    assert eventually(lambda: not (old & one.workers()), 5)
+    (after,) = workers_ask(one, upstream, aws)
+    assert aws.keys.given[before].source != aws.keys.given[after].source
+
+
+def test_a_worker_that_dies_while_it_fetches(gateway, upstream, aws):
+    aws.lifetime, aws.mood, aws.seconds = 400, "slow", 60
+    one = gateway("source container;", container(aws), workers=2)
+    assert eventually(lambda: aws.fetches() >= 1)
+    aws.mood = "ok"
+    for worker in one.workers():
+        os.kill(worker, signal.SIGKILL)
+    assert eventually(lambda: len(one.workers()) == 2)
+    assert eventually(lambda: status(one) == 200, 15), one.errors()
+    log = one.directory / "error.log"
+    log.write_text(re.sub(r".*exited on signal 9.*\n", "", log.read_text()))
 
 
 def test_a_thread_only_where_it_is_needed(gateway, upstream, aws):

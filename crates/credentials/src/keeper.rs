@@ -126,11 +126,11 @@ async fn keep(
     let mut expires = None;
     let mut failures = 0;
     loop {
-        if let Some(board) = &board {
-            if let Some(wait) = of_others(board, &mut expires, &mut failures, &tell).await {
-                let _ = tokio::time::timeout(wait, wanted.notified()).await;
-                continue;
-            }
+        if let Some(board) = &board
+            && let Some(wait) = of_others(board, &mut expires, &mut failures, &tell).await
+        {
+            let _ = tokio::time::timeout(wait, wanted.notified()).await;
+            continue;
         }
         let fetching = tokio::time::timeout(LONGEST_FETCH, fetcher.fetch());
         let fetched = claiming(board.as_ref(), fetching).await;

@@ -108,6 +108,15 @@ impl Source {
         }
     }
 
+    /// Whether its credentials may expire, and so are fetched again and again.
+    pub fn may_expire(&self) -> bool {
+        let is_local = matches!(
+            self.kind,
+            Kind::Static { .. } | Kind::Environment | Kind::ApiKey(_)
+        );
+        self.role.is_some() || !is_local
+    }
+
     /// Whether commands may be run for it.
     pub fn runs_commands(&self) -> bool {
         matches!(

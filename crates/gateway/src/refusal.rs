@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bedrock::exception;
+use crate::limited::Limited;
 
 /// An error for the client: an HTTP status, the exception's name as Bedrock spells it, and a sentence that says what to
 /// do. Never holds a secret, a prompt or an answer.
@@ -16,9 +17,11 @@ pub struct Refusal {
     /// What is wrong and what to do.
     pub message: Cow<'static, str>,
     /// The parameter that is wrong, as the client's dialect names it.
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     /// A code for clients whose dialect has codes, where the exception's name is none.
     pub code: Option<&'static str>,
+    /// It is a limit of this gateway that refuses.
+    pub limited: Option<Box<Limited>>,
     /// What the operator should read in the error log, where that is not for the client to see.
     pub log: Option<String>,
 }
@@ -34,7 +37,7 @@ impl Refusal {
         let param = param.into();
         Self {
             message: format!("\"{param}\" {what}.").into(),
-            param: Some(param),
+            param: Some(param.into()),
             ..Self::validation("")
         }
     }
@@ -62,6 +65,15 @@ impl Refusal {
         Self::new(status, exception, message)
     }
 
+    /// A limit of this gateway refuses: 429 `ThrottlingException`.
+    pub fn limited(message: impl Into<Cow<'static, str>>, limited: Limited) -> Self {
+        Self {
+            code: Some("rate_limit_exceeded"),
+            limited: Some(Box::new(limited)),
+            ..Self::new(429, "ThrottlingException", message)
+        }
+    }
+
     /// Any status and exception name.
     pub fn new(
         status: u16,
@@ -74,6 +86,7 @@ impl Refusal {
             message: message.into(),
             param: None,
             code: None,
+            limited: None,
             log: None,
         }
     }

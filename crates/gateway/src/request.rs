@@ -177,7 +177,7 @@ fn with_body(
         .is_some_and(|model| !is_name(model))
     {
         return Err(Refusal {
-            param: Some("model".to_owned()),
+            param: Some("model".into()),
             ..Refusal::validation("The provided model identifier is invalid.")
         });
     }

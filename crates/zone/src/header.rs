@@ -12,8 +12,10 @@ pub struct Header {
     seed: [AtomicU64; 2],
     /// The bucket in which an entry is being given to another key, and one; 0 if there is none.
     at_work: AtomicU64,
-    /// The second in which somebody looked for the dead.
+    /// The turn in which somebody looked for the dead.
     looked: AtomicU64,
+    /// The turn in which somebody complained.
+    complained: AtomicU64,
     /// How many keys have been forgotten that still counted.
     forgotten: AtomicU64,
 }
@@ -54,13 +56,19 @@ impl Header {
         usize::try_from(self.at_work.load(Acquire).checked_sub(1)?).ok()
     }
 
-    /// True for one of all processes that ask in the same second.
-    pub fn is_turn_to_look(&self, second: u64) -> bool {
-        let last = self.looked.load(Relaxed);
-        last != second
-            && self
-                .looked
-                .compare_exchange(last, second, AcqRel, Relaxed)
-                .is_ok()
+    /// Whether it is for this process to look for the dead: true for one of all that ask in the same turn, the number of a stretch of
+    /// time.
+    pub fn is_turn_to_look(&self, turn: u64) -> bool {
+        is_first(&self.looked, turn)
     }
+
+    /// The same for a complaint.
+    pub fn is_turn_to_complain(&self, turn: u64) -> bool {
+        is_first(&self.complained, turn)
+    }
+}
+
+fn is_first(last: &AtomicU64, turn: u64) -> bool {
+    let before = last.load(Relaxed);
+    before != turn && last.compare_exchange(before, turn, AcqRel, Relaxed).is_ok()
 }

@@ -146,7 +146,7 @@ fn a_process_that_ends_leaves_everything_it_is_in() {
 }
 
 #[test]
-fn one_of_all_looks_in_a_second() {
+fn one_of_all_looks_in_a_turn() {
     let zone = Memory::new(MEGABYTE).zone(1, 1);
     assert!(zone.header().is_turn_to_look(5));
     assert!(!zone.header().is_turn_to_look(5));

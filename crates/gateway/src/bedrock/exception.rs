@@ -105,7 +105,7 @@ pub fn told(
     match (400..429).contains(&status) && is_too_long(&refusal.message) {
         true => Refusal {
             code: Some(CONTEXT_LENGTH_EXCEEDED),
-            param: Some("messages".to_owned()),
+            param: Some("messages".into()),
             ..refusal
         },
         false => refusal,

@@ -109,12 +109,24 @@ impl Api {
 
     /// An error as this dialect's clients expect it; `request_id` is Bedrock's, if it got that far.
     pub fn error(self, refusal: &Refusal, request_id: Option<&str>) -> ErrorAnswer {
-        match self {
+        let mut answer = match self {
             // The plain Converse form has no error shape of its own.
             Self::Native | Self::Converse | Self::Aws => native::error::answer(refusal),
             Self::OpenAi | Self::Responses => openai::error::answer(refusal, request_id),
             Self::Anthropic => anthropic::error::answer(refusal, request_id),
             Self::Cohere => cohere::error::answer(refusal, request_id),
+        };
+        if let Some(limited) = &refusal.limited {
+            answer.headers.extend(limited.headers(self.retry_header()));
+        }
+        answer
+    }
+
+    /// The header in which this dialect's SDKs look for the milliseconds after which to try again.
+    fn retry_header(self) -> &'static str {
+        match self.is_translated() {
+            true => "retry-after-ms",
+            false => "x-amz-retry-after",
         }
     }
 }

@@ -141,7 +141,10 @@ mod tests {
     fn refused(text: &str) -> (Option<String>, String) {
         let refusal = parse::<Outer>(text).unwrap_err();
         assert_eq!(refusal.status, 400);
-        (refusal.param, refusal.message.into_owned())
+        (
+            refusal.param.map(String::from),
+            refusal.message.into_owned(),
+        )
     }
 
     #[test]

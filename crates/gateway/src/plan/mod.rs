@@ -399,7 +399,7 @@ fn model_to_call(request: &Request, settings: &Settings<'_>) -> Result<String, R
         .or_else(|| asked.map(|asked| model_named(asked, settings)))
         .filter(|model| !model.is_empty())
         .ok_or_else(|| Refusal {
-            param: Some("model".to_owned()),
+            param: Some("model".into()),
             ..Refusal::validation("The request names no model: put \"model\" into the body.")
         })?;
     model_id::check(model)?;

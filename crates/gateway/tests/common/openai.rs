@@ -45,7 +45,7 @@ pub fn refused(body: &str) -> Refusal {
 pub fn wrong(body: &str) -> (String, String) {
     let refusal = refused(body);
     (
-        refusal.param.unwrap_or_default(),
+        refusal.param.unwrap_or_default().into(),
         refusal.message.into_owned(),
     )
 }

@@ -51,7 +51,7 @@ pub fn refused(members: Value) -> Refusal {
 pub fn wrong(members: Value) -> (String, String) {
     let refusal = refused(members);
     (
-        refusal.param.unwrap_or_default(),
+        refusal.param.unwrap_or_default().into(),
         refusal.message.into_owned(),
     )
 }

@@ -37,7 +37,10 @@ pub fn json(refusal: &Refusal) -> Vec<u8> {
     let body = Body {
         error: Detail {
             message: &refusal.message,
-            kind: kind(refusal.status),
+            kind: match &refusal.limited {
+                Some(limited) => limited.of.as_str(),
+                None => kind(refusal.status),
+            },
             param: refusal.param.as_deref(),
             code: refusal.code.unwrap_or(&refusal.exception),
         },
@@ -62,7 +65,10 @@ fn kind(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::limited::{LimitOf, Limited};
 
     #[test]
     fn each_status_has_its_type() {
@@ -87,6 +93,19 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[test]
+    fn a_limit_says_what_it_counts() {
+        let limited = Limited {
+            of: LimitOf::Requests,
+            wait: Duration::from_secs(1),
+        };
+        let refusal = Refusal::limited("Too many.", limited);
+        assert_eq!(
+            String::from_utf8(json(&refusal)).unwrap(),
+            r#"{"error":{"message":"Too many.","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#
+        );
     }
 
     #[test]

@@ -1,0 +1,170 @@
+//! A zone of keys: what is counted for each, and which requests use it.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use zone::{Asks, Lost, NotEntered, Parts, Place, Seed, Sizes, Tenant, Zone};
+
+use super::living::{self, Living};
+use crate::nginx::conf::Conf;
+use crate::nginx::log::{Level, cycle_log};
+use crate::nginx::robust::RobustMutex;
+use crate::nginx::shared::{Began, Pages, Say, SharedZone, Tag};
+use crate::nginx::timer::Instant;
+
+/// A zone in a configuration, which lives as long as that.
+#[derive(Clone, Copy)]
+pub struct Keys(&'static SharedZone<Memory>);
+
+type Memory = Zone<'static, &'static RobustMutex>;
+
+static TAG: Tag = Tag::new();
+
+/// A request that uses a key. It lets go of it when it is dropped.
+pub struct Held {
+    keys: Keys,
+    place: Place,
+}
+
+impl Keys {
+    /// Adds a zone of `size` bytes.
+    ///
+    /// # Errors
+    /// What is wrong with its name or size.
+    pub fn add(
+        cf: &Conf,
+        name: &str,
+        size: usize,
+        tenant: impl Tenant + 'static,
+    ) -> Result<Self, String> {
+        let own_name = name.to_owned();
+        let begin =
+            move |began: Began<'_, Memory>, say: Say<'_>| begin(began, say, &own_name, &tenant);
+        SharedZone::add(cf, &TAG, name, size, begin).map(Self)
+    }
+
+    /// Lets a request in, if fewer than `most` use its key.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn enter(self, key: &[u8], most: u32, tenant: &impl Tenant) -> Result<Held, NotEntered> {
+        let memory = self.0.get().ok_or(NotEntered::Broken)?;
+        let asks = Asks {
+            key: memory.key(key),
+            label: key,
+            most,
+            now: Instant::now().milliseconds(),
+        };
+        let place = memory.enter(asks, living::owner(), tenant)?;
+        Ok(Held { keys: self, place })
+    }
+
+    /// Begins in a worker, which may stand in for one that was killed.
+    pub fn start(self, living: &Living, name: &str) {
+        if let Some(memory) = self.0.get() {
+            memory.begin_at(living::owner());
+            heal(memory, living, name);
+        }
+    }
+
+    /// Lets out the requests of workers that are dead, if no other worker has just looked.
+    pub fn look(self, living: &Living, name: &str) {
+        let turn = Instant::now().milliseconds() / TURN;
+        if let Some(memory) = self.0.get()
+            && memory.header().is_turn_to_look(turn)
+        {
+            heal(memory, living, name);
+        }
+    }
+
+    /// Lets out the requests that this worker has: it ends.
+    pub fn stop(self) {
+        if let Some(memory) = self.0.get() {
+            memory.leave_all(living::owner());
+        }
+    }
+
+    /// Whether nobody of all workers has complained for a minute.
+    pub fn is_time_to_complain(self) -> bool {
+        let minute = Instant::now().milliseconds() / A_MINUTE;
+        let memory = self.0.get();
+        memory.is_none_or(|memory| memory.header().is_turn_to_complain(minute))
+    }
+}
+
+impl Held {
+    /// Whether it is a key of this zone.
+    pub fn is_of(&self, keys: Keys) -> bool {
+        std::ptr::eq(self.keys.0, keys.0)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(memory) = self.keys.0.get() {
+            memory.leave(self.place);
+        }
+    }
+}
+
+fn heal(memory: &Memory, living: &Living, name: &str) {
+    let Some(lives) = living.get() else {
+        return;
+    };
+    let count = memory.heal(|owner| lives.is_dead(owner));
+    if count > 0 {
+        let text = format!(
+            "bedrock: zone \"{name}\": {count} requests of workers that died do not count as in progress any more"
+        );
+        cycle_log(Level::Warn, &text);
+    }
+}
+
+fn begin(
+    began: Began<'_, Memory>,
+    say: Say<'_>,
+    name: &str,
+    tenant: &impl Tenant,
+) -> Option<Memory> {
+    match began {
+        Began::Kept(pages) => divide(pages),
+        Began::New(pages) => {
+            let memory = divide(pages)?;
+            memory.header().set_seed(seed());
+            Some(memory)
+        }
+        Began::Resized(pages, before) => {
+            let memory = divide(pages)?;
+            memory.header().set_seed(before.header().seed());
+            let lost = memory.take_over(before, Instant::now().milliseconds(), tenant);
+            if lost != Lost::default() {
+                let text = format!(
+                    "bedrock: zone \"{name}\" is too small for what it had before: {} keys and {} requests are not counted any more",
+                    lost.keys, lost.requests
+                );
+                say(Level::Warn, &text);
+            }
+            Some(memory)
+        }
+    }
+}
+
+fn divide(mut pages: Pages) -> Option<Memory> {
+    let header = pages.take(1)?.first()?;
+    let sizes = Sizes::of(pages.left());
+    let parts = Parts {
+        header,
+        slots: pages.take(sizes.slots)?,
+        buckets: pages.take(sizes.buckets)?,
+    };
+    Some(Zone::new(parts, pages.mutex))
+}
+
+/// What nobody can foresee.
+fn seed() -> Seed {
+    let random = || RandomState::new().build_hasher().finish();
+    Seed(random(), random())
+}
+
+/// In this many milliseconds one worker looks for the dead.
+pub const TURN: u64 = 500;
+const A_MINUTE: u64 = 60_000;
