@@ -1,26 +1,49 @@
-//! Limits: asked in PRECONTENT, once the call is planned and before anything is signed; let go of when the request ends.
+//! Limits: asked in PRECONTENT, once the call is planned and before anything is signed; settled when the request ends.
 //!
 //! A request keeps what it has taken from attempt to attempt. All of a location's limits let it pass, or none has counted it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{LimitOf, Limited, Refusal};
-use zone::NotEntered;
+use gateway::{Api, Facts, LimitOf, Limited, Measure, Plan, Refusal, StreamStatus};
+use quota::{
+    Asked, Cause, Charge, Counts, Dollars, GoDuration, Limit, Outcome, Percent, Priced, Prompt,
+    Rfc3339, Standing, UNKNOWN_LENGTH, Unit,
+};
+use zone::{MOST_USERS, NotEntered};
 
-use crate::context::Handle;
+use crate::attempt::{Attempt, Followed};
+use crate::context::{Context, Handle};
 use crate::directives::MainConf;
-use crate::directives::limits::{InProgress, LimitZone, Most, concurrency};
+use crate::directives::limits::{LimitUse, LimitZone, Reserve};
 use crate::directives::location::LocationConf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
+use crate::prices::counts_of;
 use crate::zone::keys::Held;
+use crate::zone::meter::{Now, Taken};
 
 /// What limits have to do with a request.
 #[derive(Default)]
 pub struct Limits {
-    held: Vec<Held>,
+    held: Vec<Counting>,
+    /// What was planned, for what is learned of it.
+    prompt: Prompt,
     /// What they said.
     pub verdict: Option<Verdict>,
+    /// How the tightest of them stand: for requests, and for tokens.
+    standings: [Option<Standing>; 2],
+    /// What was taken of the first that counts tokens or money, and what was charged in the end.
+    reserved: Option<(Unit, u64)>,
+    charged: Option<(Unit, u64)>,
+    charge: Option<Charge>,
+}
+
+/// A limit that counts a request.
+struct Counting {
+    held: Held,
+    limit: Arc<Limit>,
+    taken: Taken,
 }
 
 /// What limits said.
@@ -28,8 +51,12 @@ pub struct Limits {
 pub enum Verdict {
     /// All let it pass.
     Passed,
+    /// They let it pass, and one of them is used up to its `soft` part.
+    Soft,
     /// The zone with this name did not.
     Rejected(&'static str),
+    /// It would not have, but for the dry run.
+    RejectedDryRun(&'static str),
 }
 
 impl Verdict {
@@ -37,24 +64,39 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "PASSED",
+            Self::Soft => "SOFT",
             Self::Rejected(_) => "REJECTED",
+            Self::RejectedDryRun(_) => "REJECTED_DRY_RUN",
         }
     }
 
     /// The zone that refused.
     pub fn zone(self) -> Option<&'static str> {
         match self {
-            Self::Passed => None,
-            Self::Rejected(zone) => Some(zone),
+            Self::Passed | Self::Soft => None,
+            Self::Rejected(zone) | Self::RejectedDryRun(zone) => Some(zone),
         }
     }
 }
 
-impl Limits {
-    /// The request ends, as far as limits are concerned.
-    pub fn settle(&mut self) {
-        self.held.clear();
-    }
+/// A request that is about to be sent.
+pub struct Planned<'a> {
+    /// The call; `None` for what is answered here.
+    pub plan: Option<&'a Plan>,
+    /// What its body shows.
+    pub measure: Measure,
+}
+
+impl Planned<'_> {
+    /// A request that is answered here.
+    pub const LOCAL: Self = Self {
+        plan: None,
+        measure: Measure {
+            text: 0,
+            media: 0,
+            max_output: None,
+        },
+    };
 }
 
 /// Asks the location's limits; what an earlier attempt has taken is kept.
@@ -66,92 +108,501 @@ pub fn ask(
     mut context: Handle,
     conf: &LocationConf,
     main: &'static MainConf,
+    planned: &Planned<'_>,
 ) -> Result<(), Refusal> {
-    let mut taken = Vec::new();
-    for name in conf.limits.iter().flat_map(|names| names.iter()) {
-        let Some(zone) = main.limit(name) else {
+    let Some(uses) = &conf.limits else {
+        return Ok(());
+    };
+    let asking = Asking {
+        request,
+        conf,
+        main,
+        planned,
+        prompt: Prompt {
+            text: planned.measure.text,
+            images: planned.measure.media,
+            pages: 0,
+        },
+        now: Now::get(),
+    };
+    context.limits.prompt = asking.prompt;
+    let (mut taken, mut verdict) = (Vec::new(), Verdict::Passed);
+    for limit in uses.iter() {
+        let Some(zone) = main.limit(&limit.zone) else {
             return Err(Refusal::misconfigured(format!(
-                "there is no zone \"{name}\""
+                "there is no zone \"{}\"",
+                limit.zone
             )));
         };
-        if context.limits.held.iter().any(|held| held.is_of(zone.keys)) {
+        if context
+            .limits
+            .held
+            .iter()
+            .any(|one| one.held.is_of(zone.keys))
+        {
             continue;
         }
-        match enter(request, zone) {
-            Ok(held) => taken.extend(held),
-            Err(refusal) => {
+        let (counting, refusal) = match asking.enter(zone, limit) {
+            Ok(counting) => (counting, None),
+            Err(not_taken) => {
+                let (counting, refusal) = *not_taken;
+                (counting, Some(refusal))
+            }
+        };
+        if let Some(counting) = &counting {
+            context
+                .limits
+                .note(&asking, zone, limit, counting, &mut verdict);
+        }
+        match refusal {
+            Some(_) if conf.limit_dry_run == Some(true) => {
+                verdict = Verdict::RejectedDryRun(&zone.name);
+                request.log(
+                    Level::Notice,
+                    &format!(
+                        "bedrock: limit \"{}\" would refuse this request; dry run",
+                        zone.name
+                    ),
+                );
+            }
+            Some(refusal) => {
+                for Counting { held, limit, taken } in &taken {
+                    held.settle(limit, *taken, 0, asking.now);
+                }
+                context.limits.reserved = None;
                 context.limits.verdict = Some(Verdict::Rejected(&zone.name));
                 return Err(refusal);
             }
+            None => {}
         }
+        taken.extend(counting);
     }
-    if !taken.is_empty() {
+    if !taken.is_empty() || verdict != Verdict::Passed {
         context.limits.held.append(&mut taken);
-        context.limits.verdict = Some(Verdict::Passed);
+        context.limits.verdict = Some(verdict);
     }
     Ok(())
 }
 
-/// Enters a zone; `None` if its key is empty.
-fn enter(request: Request, zone: &LimitZone) -> Result<Option<Held>, Refusal> {
-    let name = &zone.name;
-    let unknown = |what: &str, log: String| Refusal {
-        log: Some(log),
-        ..Refusal::denied(format!(
-            "This gateway does not know {what} for this request."
-        ))
-    };
-    let key = zone.key.bytes(request).ok_or_else(|| {
-        unknown(
-            "whom a limit is for",
-            format!("the key of zone \"{name}\" could not be evaluated"),
+/// Names of the location's zones of which the request's key has used the `soft` part, with blanks between them.
+pub fn soft(request: Request, conf: &LocationConf, main: &MainConf) -> String {
+    let now = Now::get();
+    let is_past = |limit: &&LimitUse| {
+        let part = limit.soft?;
+        let zone = main.limit(&limit.zone)?;
+        let key = zone.key.bytes(request).filter(|key| !key.is_empty())?;
+        Some(
+            zone.keys
+                .is_past(&key, &*zone.limit(request).ok()?, part, now),
         )
-    })?;
-    if key.is_empty() {
-        return Ok(None);
-    }
-    let most = match &zone.most {
-        Most::Number(most) => *most,
-        Most::Value(value) => {
-            let text = value.evaluate(request).unwrap_or_default();
-            // It may be the client's word.
-            concurrency(&text.escape_debug().to_string())
-                .map_err(|what| unknown("what a limit is", format!("zone \"{name}\": {what}")))?
-        }
     };
-    let entered = zone.keys.enter(&key, most, &InProgress);
-    entered.map(Some).map_err(|why| match why {
-        NotEntered::Busy(_) => {
-            let limited = Limited {
-                of: LimitOf::Requests,
-                wait: A_MOMENT,
-            };
-            let requests = if most == 1 { "request" } else { "requests" };
-            let text = format!(
-                "The limit \"{name}\" allows {most} {requests} at a time, and as many are in progress. Try again in a moment."
-            );
-            Refusal::limited(text, limited)
-        }
-        NotEntered::NoSlot | NotEntered::NoRoom => {
-            if zone.keys.is_time_to_complain() {
-                let what = match why {
-                    NotEntered::NoSlot => "requests",
-                    _ => "keys",
-                };
-                let text = format!(
-                    "bedrock: zone \"{name}\" has no room for more {what}, so requests are refused with 503: enlarge it; this is said \
-                     once a minute"
-                );
-                request.log(Level::Alert, &text);
-            }
-            Refusal::from_status(503)
-        }
-        NotEntered::Broken => Refusal {
-            log: Some(format!("zone \"{name}\" cannot be used: start nginx anew")),
-            ..Refusal::from_status(503)
-        },
-    })
+    let uses = conf.limits.iter().flat_map(|limits| limits.iter());
+    let past = uses.filter(|limit| is_past(limit) == Some(true));
+    past.map(|limit| limit.zone.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
+struct Asking<'a> {
+    request: Request,
+    conf: &'a LocationConf,
+    main: &'static MainConf,
+    planned: &'a Planned<'a>,
+    prompt: Prompt,
+    now: Now,
+}
+
+/// What a limit that refuses has nevertheless begun to count, in a dry run, and the refusal.
+type NotTaken = Box<(Option<Counting>, Refusal)>;
+
+impl Asking<'_> {
+    /// Enters a zone, and takes of its limit; `None` if its key is empty.
+    fn enter(&self, zone: &LimitZone, of: &LimitUse) -> Result<Option<Counting>, NotTaken> {
+        let name = &zone.name;
+        let unknown = |what: &str, log: String| {
+            let refusal = Refusal {
+                log: Some(log),
+                ..Refusal::denied(format!(
+                    "This gateway does not know {what} for this request."
+                ))
+            };
+            Box::new((None, refusal))
+        };
+        let key = zone.key.bytes(self.request).ok_or_else(|| {
+            unknown(
+                "whom a limit is for",
+                format!("the key of zone \"{name}\" could not be evaluated"),
+            )
+        })?;
+        if key.is_empty() {
+            return Ok(None);
+        }
+        let limit = zone
+            .limit(self.request)
+            .map_err(|what| unknown("what a limit is", format!("zone \"{name}\": {what}")))?;
+        let keep = match &of.keep {
+            None => Percent::ZERO,
+            Some(value) => {
+                let text = value.evaluate(self.request).unwrap_or_default();
+                let text = text.escape_debug().to_string();
+                Percent::read(&text).map_err(|what| {
+                    unknown(
+                        "what a limit keeps",
+                        format!("zone \"{name}\": keep: {what}"),
+                    )
+                })?
+            }
+        };
+        let most = match *limit {
+            Limit::Concurrency(most) => most.get(),
+            Limit::Rate(..) | Limit::Budget(..) => MOST_USERS,
+        };
+        let held = zone
+            .keys
+            .enter(&key, most, &zone.counted)
+            .map_err(|why| Box::new((None, self.not_entered(zone, most, why))))?;
+        let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &*limit else {
+            return Ok(Some(Counting {
+                held,
+                limit,
+                taken: Taken::default(),
+            }));
+        };
+        let amount = self.amount(unit, &held).ok_or_else(|| {
+            let refusal = quota::Refusal {
+                zone: name,
+                cause: Cause::NoPrice,
+                wait: Duration::ZERO,
+            };
+            Box::new((None, Refusal::denied(refusal.to_string())))
+        })?;
+        match held.take(&limit, amount, keep, self.now) {
+            Ok(taken) => Ok(Some(Counting { held, limit, taken })),
+            Err(refused) => {
+                let asked = Asked {
+                    unit: *unit,
+                    amount,
+                    remaining: refused.remaining,
+                    limit: refused.limit,
+                };
+                let (cause, of) = match (&*limit, unit) {
+                    (Limit::Budget(..), _) => (Cause::Budget(asked), LimitOf::Quota),
+                    (_, Unit::Requests) => (Cause::Rate(asked), LimitOf::Requests),
+                    _ => (Cause::Rate(asked), LimitOf::Tokens),
+                };
+                let refusal = quota::Refusal {
+                    zone: name,
+                    cause,
+                    wait: refused.wait,
+                };
+                let limited = Limited {
+                    of,
+                    wait: spread(refused.wait),
+                };
+                let refusal = Refusal::limited(self.api(), refusal.to_string(), limited);
+                let counting = Counting {
+                    held,
+                    limit,
+                    taken: Taken::default(),
+                };
+                Err(Box::new((Some(counting), refusal)))
+            }
+        }
+    }
+
+    /// Units that the request may use. `None`: in money, and there is no price.
+    fn amount(&self, unit: &Unit, held: &Held) -> Option<u64> {
+        if *unit == Unit::Requests {
+            return Some(1);
+        }
+        let Some(plan) = self.planned.plan.filter(|plan| plan.uses_model()) else {
+            return Some(0);
+        };
+        let pricing = self.main.prices.as_ref();
+        let priced = Priced {
+            rule: pricing.and_then(|pricing| pricing.rule(plan, None)),
+            region: &plan.region,
+            tier: None,
+        };
+        let is_free = self.conf.price_unknown_free == Some(true);
+        if *unit == Unit::Usd && priced.rule.is_none() && !is_free {
+            return None;
+        }
+        let counts = match self.conf.limit_reserve.unwrap_or_default() {
+            Reserve::Off => return Some(0),
+            reserve => self.guess(plan, &priced, held, reserve),
+        };
+        match unit.amount(&counts, &priced) {
+            None if is_free => Some(0),
+            amount => amount,
+        }
+    }
+
+    /// What the request may use.
+    fn guess(&self, plan: &Plan, priced: &Priced<'_>, held: &Held, reserve: Reserve) -> Counts {
+        let asked = self.planned.measure.max_output;
+        let most = match plan.generates() {
+            false => Some(0),
+            true => {
+                let models = priced.rule.and_then(|rule| rule.max_output());
+                let models = models.or_else(|| plan.family?.most_output());
+                plan.output_limit(asked).or(models)
+            }
+        };
+        let guessed = held.guess(&self.prompt, most).unwrap_or_default();
+        let counts = match reserve {
+            Reserve::Max => Counts {
+                output: most.or(Some(UNKNOWN_LENGTH)),
+                ..guessed
+            },
+            _ => guessed,
+        };
+        Counts {
+            search_units: (plan.api == Api::Cohere).then_some(1),
+            ..counts
+        }
+    }
+
+    fn not_entered(&self, zone: &LimitZone, most: u32, why: NotEntered) -> Refusal {
+        let name = &zone.name;
+        match why {
+            NotEntered::Busy(_) => {
+                let limited = Limited {
+                    of: LimitOf::Requests,
+                    wait: A_MOMENT,
+                };
+                let requests = if most == 1 { "request" } else { "requests" };
+                let text = format!(
+                    "The limit \"{name}\" allows {most} {requests} at a time, and as many are in progress. Try again in a moment."
+                );
+                Refusal::limited(self.api(), text, limited)
+            }
+            NotEntered::NoSlot | NotEntered::NoRoom => {
+                if zone.keys.is_time_to_complain() {
+                    let what = match why {
+                        NotEntered::NoSlot => "requests",
+                        _ => "keys",
+                    };
+                    let text = format!(
+                        "bedrock: zone \"{name}\" has no room for more {what}, so requests are refused with 503: enlarge it; this is said \
+                         once a minute"
+                    );
+                    self.request.log(Level::Alert, &text);
+                }
+                Refusal::from_status(503)
+            }
+            NotEntered::Broken => Refusal {
+                log: Some(format!("zone \"{name}\" cannot be used: start nginx anew")),
+                ..Refusal::from_status(503)
+            },
+        }
+    }
+
+    fn api(&self) -> Api {
+        self.planned.plan.map_or(Api::OpenAi, |plan| plan.api)
+    }
+}
+
+impl Limits {
+    /// Notes how a limit stands that has been asked.
+    fn note(
+        &mut self,
+        asking: &Asking<'_>,
+        zone: &LimitZone,
+        of: &LimitUse,
+        counting: &Counting,
+        verdict: &mut Verdict,
+    ) {
+        let Counting { held, limit, taken } = counting;
+        if let Some(part) = of.soft
+            && let Some(key) = zone.key.bytes(asking.request)
+            && zone.keys.is_past(&key, limit, part, asking.now)
+            && *verdict == Verdict::Passed
+        {
+            *verdict = Verdict::Soft;
+        }
+        let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &**limit else {
+            return;
+        };
+        let place = match unit {
+            Unit::Requests => 0,
+            Unit::Tokens(_) => 1,
+            Unit::Usd => return self.note_reserved(*unit, taken.amount),
+        };
+        if let (Some(slot), Some(standing)) = (
+            self.standings.get_mut(place),
+            held.standing(limit, asking.now),
+        ) {
+            *slot = Some(slot.map_or(standing, |known| known.tighter(standing)));
+        }
+        if place == 1 {
+            self.note_reserved(*unit, taken.amount);
+        }
+    }
+
+    fn note_reserved(&mut self, unit: Unit, amount: u64) {
+        self.reserved.get_or_insert((unit, amount));
+    }
+
+    /// The headers in which SDKs and people look for how they stand.
+    pub fn headers(&self, api: Api) -> Vec<(&'static str, String)> {
+        let [requests, tokens] = self.standings;
+        let names = match api {
+            Api::OpenAi | Api::Responses => [OPENAI_REQUESTS, OPENAI_TOKENS],
+            Api::Anthropic => [ANTHROPIC_REQUESTS, ANTHROPIC_TOKENS],
+            _ => return Vec::new(),
+        };
+        let mut headers = Vec::new();
+        for (names, standing) in names.into_iter().zip([requests, tokens]) {
+            let Some(standing) = standing else { continue };
+            let reset = match api {
+                Api::Anthropic => {
+                    Rfc3339(wall_seconds().saturating_add(standing.reset.as_secs())).to_string()
+                }
+                _ => GoDuration(standing.reset).to_string(),
+            };
+            let values = [
+                standing.limit.to_string(),
+                standing.remaining.to_string(),
+                reset,
+            ];
+            headers.extend(names.into_iter().zip(values));
+        }
+        headers
+    }
+
+    /// What was reserved, for the log.
+    pub fn reserved(&self) -> Option<String> {
+        self.reserved.map(shown)
+    }
+
+    /// What was charged, for the log.
+    pub fn charged(&self) -> Option<String> {
+        self.charged.map(shown)
+    }
+
+    /// How sure the charge is.
+    pub fn charge(&self) -> Option<&'static str> {
+        self.charge.map(Charge::as_str)
+    }
+
+    /// What is left of the tightest limit.
+    pub fn standing(&self) -> Option<Standing> {
+        let [requests, tokens] = self.standings;
+        tokens.or(requests)
+    }
+}
+
+/// The request ends, as far as limits are concerned: what was used takes the place of what was reserved.
+pub fn settle(context: &mut Context, main: Option<&MainConf>) {
+    if context.limits.held.is_empty() {
+        return;
+    }
+    let attempt = &context.attempt;
+    let plan = attempt.plan.as_ref();
+    let outcome = outcome(attempt);
+    let facts = attempt.facts();
+    let rule = || {
+        let pricing = main?.prices.as_ref()?;
+        pricing.rule(plan?, facts)
+    };
+    let priced = Priced {
+        rule: rule(),
+        region: plan.map_or("", |plan| plan.region.as_str()),
+        tier: facts.and_then(|facts| facts.service_tier.as_deref()),
+    };
+    let now = Now::get();
+    let limits = &mut context.limits;
+    for Counting { held, limit, taken } in limits.held.drain(..) {
+        let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &*limit else {
+            continue;
+        };
+        let (amount, charge) = unit.charge(&outcome, taken.amount, &priced);
+        held.settle(&limit, taken, amount, now);
+        if *unit != Unit::Requests {
+            limits.charged.get_or_insert((*unit, amount));
+        }
+        limits.charge = limits.charge.max(Some(charge));
+        if let Outcome::Counted(counts) = &outcome
+            && facts.is_some()
+        {
+            held.learn(&limits.prompt, counts);
+        }
+    }
+}
+
+/// How the request ended.
+fn outcome(attempt: &Attempt) -> Outcome {
+    if matches!(attempt.followed, Some(Followed::FromCache(_))) {
+        return Outcome::Counted(Counts::of(0, 0));
+    }
+    let counts_nothing = attempt.plan.as_ref().is_some_and(|plan| !plan.uses_model());
+    let Some(facts) = attempt.facts() else {
+        return Outcome::Nothing;
+    };
+    let counts = counts_of(facts);
+    let is_counted = counts.input.or(counts.search_units).is_some();
+    match is_counted {
+        _ if counts_nothing && is_answered(facts) => Outcome::Counted(Counts::of(0, 0)),
+        true if is_whole(facts) => Outcome::Counted(counts),
+        _ if facts.content_started || (is_counted && facts.stream.is_some()) => Outcome::Lost,
+        true => Outcome::Counted(counts),
+        false if facts.exception.is_none() && facts.bytes > 0 && facts.stream.is_none() => {
+            Outcome::Lost
+        }
+        false => Outcome::Nothing,
+    }
+}
+
+fn is_answered(facts: &Facts) -> bool {
+    facts.exception.is_none()
+}
+
+/// Whether what it counts is final.
+fn is_whole(facts: &Facts) -> bool {
+    facts
+        .stream
+        .is_none_or(|stream| matches!(stream, StreamStatus::Complete | StreamStatus::Drained))
+}
+
+fn shown((unit, amount): (Unit, u64)) -> String {
+    match unit {
+        Unit::Usd => Dollars(amount).to_string(),
+        Unit::Requests | Unit::Tokens(_) => amount.to_string(),
+    }
+}
+
+fn wall_seconds() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}
+
+/// A tenth more or less, so that those who are refused together do not come back together; a day at the most.
+fn spread(wait: Duration) -> Duration {
+    let wait = wait.clamp(Duration::from_millis(1), A_DAY);
+    wait.mul_f64(0.9 + 0.2 * fastrand::f64()).min(A_DAY)
+}
+
+const OPENAI_REQUESTS: [&str; 3] = [
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+];
+const OPENAI_TOKENS: [&str; 3] = [
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-tokens",
+];
+const ANTHROPIC_REQUESTS: [&str; 3] = [
+    "anthropic-ratelimit-requests-limit",
+    "anthropic-ratelimit-requests-remaining",
+    "anthropic-ratelimit-requests-reset",
+];
+const ANTHROPIC_TOKENS: [&str; 3] = [
+    "anthropic-ratelimit-tokens-limit",
+    "anthropic-ratelimit-tokens-remaining",
+    "anthropic-ratelimit-tokens-reset",
+];
+const A_DAY: Duration = Duration::from_secs(86_400);
 /// When one of the requests in progress may have ended.
 const A_MOMENT: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::time::{Duration, SystemTime};
 
 use bedrock_credentials::Current;
-use gateway::{Facts, Plan, Refusal, Relay};
+use gateway::{Facts, Measure, Plan, Refusal, Relay};
 
 use crate::credentials;
 use crate::decode::Decoded;
@@ -110,6 +110,8 @@ pub enum Awaited {
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
+    /// What the client's body shows; nothing where no limit asks.
+    pub measure: Measure,
     /// SHA-256 of the body to send; empty where nothing is signed.
     pub body_hash: String,
     /// The body to send, where the client's was changed and a file has it.

@@ -6,14 +6,14 @@ use std::ptr::NonNull;
 
 use gateway::{Api, Refusal};
 
-use crate::admit::Limits;
+use crate::admit::{self, Limits};
 use crate::attempt::{Attempt, Stage};
-use crate::bedrock_module;
 use crate::nginx::body::NewBody;
 use crate::nginx::chain::Buffers;
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::posted::Posted;
 use crate::nginx::request::{HeldBack, Request, RequestLine};
+use crate::{bedrock_module, main_conf};
 
 /// Everything this module knows of a request.
 pub struct Context {
@@ -201,8 +201,8 @@ unsafe extern "C" fn request_ended(data: *mut c_void) {
         // SAFETY: nginx calls this before it ends the pool that the context is in.
         if let Some(context) = unsafe { data.cast::<Context>().as_mut() } {
             forced(context.owner, "ended");
-            context.limits.settle();
             if !context.is_of_main() {
+                admit::settle(context, main_conf(context.owner));
                 return;
             }
             context.attempt.take_off(context.owner);
@@ -211,6 +211,7 @@ unsafe extern "C" fn request_ended(data: *mut c_void) {
                 // An answer that was not read to its end had a client that did not wait for it.
                 relay.client_left(drained);
             }
+            admit::settle(context, main_conf(context.owner));
         }
     });
 }

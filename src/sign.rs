@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use bedrock_credentials::{ApiKey, Credential, Current};
 use gateway::bedrock::Operation;
 use gateway::dialect::models;
-use gateway::{Api, Body, ErrorAnswer, Plan, Refusal, Segment, Sink, plan_large};
+use gateway::{Api, Body, ErrorAnswer, Measure, Plan, Refusal, Segment, Sink, plan_large};
 use zeroize::Zeroizing;
 
 use crate::attempt::{Awaited, Expected, Local, Planned, Stage, Used};
@@ -62,18 +62,20 @@ pub fn handler(request: Request) -> isize {
         }
         (_, Some(Ok(asked))) if asked.operation == Some(Operation::ListModels) => {
             return match list_models(request, conf, main, asked.requested_model.as_deref()) {
-                Ok(body) => match admit::ask(request, context, conf, main) {
-                    Ok(()) => {
-                        let answer = Local {
-                            status: 200,
-                            headers: Vec::new(),
-                            body,
-                        };
-                        local::take_over(request, context, answer);
-                        DECLINED
+                Ok(body) => {
+                    match admit::ask(request, context, conf, main, &admit::Planned::LOCAL) {
+                        Ok(()) => {
+                            let answer = Local {
+                                status: 200,
+                                headers: Vec::new(),
+                                body,
+                            };
+                            local::take_over(request, context, answer);
+                            DECLINED
+                        }
+                        Err(refusal) => refuse_finally(request, context, &refusal),
                     }
-                    Err(refusal) => refuse_finally(request, context, &refusal),
-                },
+                }
                 Err(refusal) => refuse(request, context, refusal),
             };
         }
@@ -95,10 +97,16 @@ pub fn handler(request: Request) -> isize {
     let sent = match planned {
         // A thread works on it.
         Ok(None) => return DONE,
-        Ok(Some(planned)) => match admit::ask(request, context, conf, main) {
-            Ok(()) => send(request, context, conf, planned),
-            Err(refusal) => return refuse_finally(request, context, &refusal),
-        },
+        Ok(Some(planned)) => {
+            let asks = admit::Planned {
+                plan: Some(&planned.plan),
+                measure: planned.measure,
+            };
+            match admit::ask(request, context, conf, main, &asks) {
+                Ok(()) => send(request, context, conf, planned),
+                Err(refusal) => return refuse_finally(request, context, &refusal),
+            }
+        }
         Err(refusal) => Err(refusal),
     };
     match sent {
@@ -161,7 +169,12 @@ unsafe extern "C" fn waited(event: *mut ngx_event_t) {
 fn refuse_finally(request: Request, context: Handle, refusal: &Refusal) -> isize {
     log(request, refusal);
     let api = context.asked.api.unwrap_or(Api::Native);
-    let ErrorAnswer { headers, body, .. } = api.error(refusal, None);
+    let ErrorAnswer {
+        mut headers, body, ..
+    } = api.error(refusal, None);
+    if location_conf(request).is_some_and(|conf| conf.limit_headers != Some(false)) {
+        headers.extend(context.limits.headers(api));
+    }
     let answer = Local {
         status: refusal.status,
         headers,
@@ -222,9 +235,19 @@ fn planned(
     let length = pieces.len();
     let asked = context.request().ok_or_else(|| Refusal::from_status(500))?;
     let headers = headers::of(request);
+    let measures = conf.limits.is_some();
     if length <= LARGE_BODY && !pieces.in_file() {
         let headers: Vec<_> = headers.collect();
-        return plan(asked, &values, &headers, &pieces, None, credentials).map(Some);
+        return plan(
+            asked,
+            &values,
+            &headers,
+            &pieces,
+            None,
+            credentials,
+            measures,
+        )
+        .map(Some);
     }
     // What a thread uses must not be the request's own memory, which the event loop may touch meanwhile.
     let asked = asked.clone();
@@ -234,7 +257,15 @@ fn planned(
     let directory = request.core_conf().and_then(body::directory);
     let work = move || {
         let file = NewFile::in_directory(directory);
-        plan(&asked, &values, &headers, &pieces, Some(file), credentials)
+        plan(
+            &asked,
+            &values,
+            &headers,
+            &pieces,
+            Some(file),
+            credentials,
+            measures,
+        )
     };
     in_thread(request, context, length, share, work, |planned| {
         Awaited::Planning(planned)
@@ -250,6 +281,7 @@ fn plan(
     pieces: &Pieces,
     mut file: Option<NewFile>,
     credentials: Option<(usize, Current)>,
+    measures: bool,
 ) -> Result<Planned, Refusal> {
     let headers: Vec<(&str, &str)> = headers
         .iter()
@@ -283,6 +315,10 @@ fn plan(
     };
     Ok(Planned {
         plan,
+        measure: match measures {
+            true => Measure::of(&bytes),
+            false => Measure::default(),
+        },
         body_hash,
         file,
         credentials,
@@ -298,6 +334,7 @@ fn send(
 ) -> Result<(), Refusal> {
     let Planned {
         plan,
+        measure: _,
         body_hash,
         file,
         credentials,

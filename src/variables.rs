@@ -10,7 +10,6 @@ use quota::Cost;
 use crate::admit::Verdict;
 use crate::attempt::Followed;
 use crate::context::{self, Context};
-use crate::main_conf;
 use crate::nginx::conf::Conf;
 use crate::nginx::ffi::{
     self, NGX_ERROR, NGX_HTTP_VAR_NOCACHEABLE, NGX_OK, ngx_http_add_variable, ngx_http_request_t,
@@ -19,6 +18,7 @@ use crate::nginx::ffi::{
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
+use crate::{admit, location_conf, main_conf};
 
 type Text<'a> = Option<Cow<'a, str>>;
 
@@ -48,7 +48,7 @@ const fn variable(
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 35] = [
+static VARIABLES: [Variable; 41] = [
     Variable { name: "bedrock_version", get: Get::Constant(VERSION) },
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
@@ -81,6 +81,12 @@ static VARIABLES: [Variable; 35] = [
     variable("bedrock_limit_status",        |context, _| text(context.limits.verdict.map(Verdict::as_str))),
     variable("bedrock_limit_zone",          |context, _| text(context.limits.verdict.and_then(Verdict::zone))),
     variable("bedrock_response_text",       |context, _| response_text(context)),
+    variable("bedrock_reserved",            |context, _| context.limits.reserved().map(Cow::Owned)),
+    variable("bedrock_charged",             |context, _| context.limits.charged().map(Cow::Owned)),
+    variable("bedrock_charge",              |context, _| text(context.limits.charge())),
+    variable("bedrock_limit_remaining",     |context, _| context.limits.standing().map(|standing| standing.remaining.to_string().into())),
+    variable("bedrock_limit_reset",         |context, _| seconds(context.limits.standing().map(|standing| standing.reset.as_secs_f64()))),
+    variable("bedrock_limit_soft",          |_, request| limit_soft(request)),
     variable("bedrock_cost",                cost),
     variable("bedrock_price",               price),
     variable("bedrock_session_id",          |context, _| text(context.asked.session_id.as_deref())),
@@ -210,6 +216,12 @@ fn seconds_left(context: &Context) -> Text<'_> {
 fn latency(context: &Context) -> Text<'_> {
     let milliseconds = facts(context)?.latency_ms?;
     Some(format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000).into())
+}
+
+/// Names of zones, before limits are asked, too.
+fn limit_soft<'a>(request: Request) -> Text<'a> {
+    let names = admit::soft(request, location_conf(request)?, main_conf(request)?);
+    (!names.is_empty()).then(|| names.into())
 }
 
 /// In USD, where all prices and counts that it takes are known.

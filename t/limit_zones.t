@@ -320,7 +320,7 @@ unknown "no_such" variable
 
 === a limit without a name
 --- config: bedrock_limit open;
---- refused: "bedrock_limit" directive needs "zone=NAME", the name in a bedrock_limit_zone, and nothing else
+--- refused: "bedrock_limit" directive has parameter "open": it must be "zone=" with the name of a bedrock_limit_zone, "soft=" or "keep="
 
 === a limit twice
 --- config: bedrock_limit zone=open; bedrock_limit zone=open;

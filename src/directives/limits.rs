@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use quota::{Limit, Parameters};
-use zone::{Entry, Tenant};
+use quota::{Limit, Parameters, Percent, Unit};
 
 use super::location::LocationConf;
 use super::{MainConf, size_of};
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
+use crate::nginx::request::Request;
 use crate::nginx::value::Value;
 use crate::zone::Zones;
 use crate::zone::keys::Keys;
+use crate::zone::meter::Counted;
 
 /// `bedrock_limit_zone`
 pub struct LimitZone {
@@ -19,36 +20,47 @@ pub struct LimitZone {
     pub name: String,
     /// What each request is counted for.
     pub key: Value,
-    /// How many requests may be in progress for a key.
-    pub most: Most,
-    /// What is counted.
+    /// Where it is counted.
     pub keys: Keys,
+    /// What is counted there.
+    pub counted: Counted,
+    limit: Given,
     /// Where the directive stands.
     place: String,
 }
 
-/// `concurrency=`
-pub enum Most {
-    /// As it stands there.
-    Number(u32),
-    /// What variables give.
-    Value(Value),
+/// The parameters that are a limit.
+enum Given {
+    /// As they stand there.
+    Fixed(Arc<Limit>),
+    /// As variables give them.
+    Values(Parameters<Value>),
 }
 
-/// Of a key that nobody uses nothing is lost.
-pub struct InProgress;
-
-impl Tenant for InProgress {
-    fn is_idle(&self, _: &Entry, _: u64) -> bool {
-        true
-    }
-
-    fn may_forget(&self) -> bool {
-        false
-    }
+/// `bedrock_limit`
+#[derive(Clone)]
+pub struct LimitUse {
+    /// The name of the zone.
+    pub zone: String,
+    /// `soft=`
+    pub soft: Option<Percent>,
+    /// `keep=`
+    pub keep: Option<Value>,
 }
 
-/// `bedrock_limit_zone KEY zone=NAME:SIZE concurrency=N`
+/// `bedrock_limit_reserve`
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reserve {
+    /// What earlier answers were like.
+    #[default]
+    Learned,
+    /// All that the request allows.
+    Max,
+    /// Nothing: what was used is counted afterwards.
+    Off,
+}
+
+/// `bedrock_limit_zone KEY zone=NAME:SIZE rate=… | budget=… | concurrency=…`
 pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
     let mut zone = None;
     let mut words = Vec::new();
@@ -79,55 +91,123 @@ pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
         })?;
     let wrong = |what| format!("is wrong: {what}");
     let parameters = Parameters::read(&words).map_err(wrong)?;
-    let Parameters::Concurrency(most) = parameters.try_map(|text| Value::of(cf, text))? else {
-        return Err("must have \"concurrency=\"".to_owned());
+    let limit = match words.iter().any(|word| word.contains('$')) {
+        false => Given::Fixed(Arc::new(parameters.limit().map_err(wrong)?)),
+        true => Given::Values(parameters.try_map(|text| Value::of(cf, text))?),
     };
-    let most = match most {
-        Value::Text(text) => Most::Number(concurrency(&text).map_err(wrong)?),
-        value @ Value::Template(_) => Most::Value(value),
+    let counted = Counted {
+        limit: match &limit {
+            Given::Fixed(limit) => Some((**limit).clone()),
+            Given::Values(_) => None,
+        },
+        may_forget: matches!(parameters, Parameters::Rate { .. }),
     };
     main.limits.push(LimitZone {
         name: name.to_owned(),
         key: Value::parse(cf, 1)?,
-        most,
-        keys: Keys::add(cf, name, size, InProgress)?,
+        keys: Keys::add(cf, name, size, counted.clone())?,
+        counted,
+        limit,
         place: cf.place(),
     });
     Ok(())
 }
 
-/// How many requests may be in progress.
-///
-/// # Errors
-/// It is no such number.
-pub fn concurrency(text: &str) -> Result<u32, String> {
-    match Parameters::Concurrency(text).limit()? {
-        Limit::Concurrency(most) => Ok(most.get()),
-        Limit::Rate(..) | Limit::Budget(..) => Err("is no concurrency".to_owned()),
+impl LimitZone {
+    /// The limit for this request.
+    ///
+    /// # Errors
+    /// Variables give none; the sentence says why.
+    pub fn limit(&self, request: Request) -> Result<Arc<Limit>, String> {
+        match &self.limit {
+            Given::Fixed(limit) => Ok(Arc::clone(limit)),
+            Given::Values(values) => {
+                let text = |value: &Value| {
+                    let text = value.evaluate(request).unwrap_or_default();
+                    // It may be the client's word.
+                    Ok::<_, String>(text.escape_debug().to_string())
+                };
+                values.as_ref().try_map(text)?.limit().map(Arc::new)
+            }
+        }
+    }
+
+    /// Whether it is in money, as far as that can be told before there are requests.
+    fn is_in_money(&self) -> bool {
+        match &self.limit {
+            Given::Fixed(limit) => {
+                matches!(
+                    **limit,
+                    Limit::Rate(Unit::Usd, _) | Limit::Budget(Unit::Usd, _)
+                )
+            }
+            Given::Values(_) => false,
+        }
     }
 }
 
-/// `bedrock_limit zone=NAME`
+/// `bedrock_limit zone=NAME [soft=PERCENT] [keep=PERCENT]`
 pub fn add(conf: &mut LocationConf, cf: &Conf) -> Result<(), String> {
     let main = crate::main_conf_of(cf).ok_or("is out of place")?;
-    let name = cf
-        .argument(1)
-        .strip_prefix("zone=")
-        .filter(|name| !name.is_empty() && cf.arguments() == 2)
-        .ok_or("needs \"zone=NAME\", the name in a bedrock_limit_zone, and nothing else")?;
-    let limits = Arc::make_mut(conf.limits.get_or_insert_default());
-    if limits.iter().any(|known| known == name) {
-        return Err(format!("names zone \"{name}\" twice"));
+    let (mut zone, mut soft, mut keep) = (None, None, None);
+    for word in (1..cf.arguments()).map(|index| cf.argument(index)) {
+        let is_new = match word.split_once('=') {
+            Some(("zone", name)) if !name.is_empty() => zone.replace(name.to_owned()).is_none(),
+            Some(("soft", part)) => soft.replace(Percent::read(part)?).is_none(),
+            Some(("keep", part)) => {
+                let value = Value::of(cf, part)?;
+                if let Value::Text(part) = &value {
+                    Percent::read(part)?;
+                }
+                keep.replace(value).is_none()
+            }
+            _ => {
+                return Err(format!(
+                    "has parameter \"{word}\": it must be \"zone=\" with the name of a bedrock_limit_zone, \"soft=\" or \"keep=\""
+                ));
+            }
+        };
+        if !is_new {
+            return Err(format!("has \"{word}\" after another of its kind"));
+        }
     }
-    limits.push(name.to_owned());
-    main.named_limits.push((name.to_owned(), cf.place()));
+    let zone = zone.ok_or("needs \"zone=NAME\", the name in a bedrock_limit_zone")?;
+    let limits = Arc::make_mut(conf.limits.get_or_insert_default());
+    if limits.iter().any(|known| known.zone == zone) {
+        return Err(format!("names zone \"{zone}\" twice"));
+    }
+    main.named_limits.push((zone.clone(), cf.place()));
+    limits.push(LimitUse { zone, soft, keep });
     Ok(())
+}
+
+/// `bedrock_limit_reserve learned | max | off`
+pub fn reserve(cf: &Conf) -> Result<Reserve, String> {
+    match cf.argument(1) {
+        "learned" => Ok(Reserve::Learned),
+        "max" => Ok(Reserve::Max),
+        "off" => Ok(Reserve::Off),
+        other => Err(format!(
+            "has value \"{other}\": it must be \"learned\", \"max\" or \"off\""
+        )),
+    }
+}
+
+/// `bedrock_price_unknown refuse | free`
+pub fn price_unknown(cf: &Conf) -> Result<bool, String> {
+    match cf.argument(1) {
+        "refuse" => Ok(false),
+        "free" => Ok(true),
+        other => Err(format!(
+            "has value \"{other}\": it must be \"refuse\" or \"free\""
+        )),
+    }
 }
 
 /// The whole configuration has been read.
 ///
 /// # Errors
-/// A zone is missing; which has been said.
+/// A zone or the prices are missing; which has been said.
 pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
     for (name, place) in &main.named_limits {
         if main.limit(name).is_none() {
@@ -146,6 +226,14 @@ pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
                 zone.name
             );
             cf.complain_at(Level::Warn, &text, &zone.place);
+        }
+        if zone.is_in_money() && main.prices.is_none() {
+            let text = format!(
+                "\"bedrock_limit_zone\" directive limits zone \"{}\" in money, but there are no prices: add \"bedrock_prices\",",
+                zone.name
+            );
+            cf.complain_at(Level::Emerg, &text, &zone.place);
+            return Err(());
         }
     }
     let zones = main

@@ -9,6 +9,7 @@ use gateway::request::Purpose;
 use gateway::settings::{self, ResponsesVia, Via};
 use gateway::{Api, Guardrail};
 
+use super::limits::{LimitUse, Reserve};
 use super::observed::Lines;
 use super::rules::{AllowModels, MaxOutputTokens};
 use crate::nginx::ffi::ngx_http_handler_pt;
@@ -48,7 +49,7 @@ pub struct LocationConf {
     /// `bedrock_guardrail`
     pub guardrail: Option<Arc<Guardrail>>,
     /// `bedrock_limit`: names of zones.
-    pub limits: Option<Arc<Vec<String>>>,
+    pub limits: Option<Arc<Vec<LimitUse>>>,
     /// `bedrock_auth`
     pub auth: Option<Auth>,
     /// `bedrock_credentials_timeout`
@@ -65,6 +66,14 @@ pub struct LocationConf {
     pub max_frame_size: Option<usize>,
     /// `bedrock_hold_headers`
     pub hold_headers: Option<bool>,
+    /// `bedrock_limit_reserve`
+    pub limit_reserve: Option<Reserve>,
+    /// `bedrock_limit_dry_run`
+    pub limit_dry_run: Option<bool>,
+    /// `bedrock_limit_headers`
+    pub limit_headers: Option<bool>,
+    /// `bedrock_price_unknown`: whether a model without a price is free.
+    pub price_unknown_free: Option<bool>,
     /// `bedrock_ping`; inside, `None` is `off`.
     pub ping: Option<Option<Duration>>,
     /// `bedrock_response_text`, in bytes.
@@ -164,6 +173,10 @@ impl LocationConf {
         inherit(&mut self.client_abort, &above.client_abort);
         inherit(&mut self.max_frame_size, &above.max_frame_size);
         inherit(&mut self.hold_headers, &above.hold_headers);
+        inherit(&mut self.limit_reserve, &above.limit_reserve);
+        inherit(&mut self.limit_dry_run, &above.limit_dry_run);
+        inherit(&mut self.limit_headers, &above.limit_headers);
+        inherit(&mut self.price_unknown_free, &above.price_unknown_free);
         inherit(&mut self.ping, &above.ping);
         inherit(&mut self.response_text, &above.response_text);
         self.lines.inherit(&above.lines);

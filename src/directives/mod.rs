@@ -177,7 +177,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 29] = [
+static DIRECTIVES: [Directive; 33] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -199,6 +199,10 @@ static DIRECTIVES: [Directive; 29] = [
     location(c"bedrock_client_abort",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.client_abort, client_abort(cf)?)),
     location(c"bedrock_max_frame_size",    NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.max_frame_size, frame_size(cf)?)),
     location(c"bedrock_hold_headers",      NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.hold_headers, flag(cf)?)),
+    location(c"bedrock_limit_reserve",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.limit_reserve, limits::reserve(cf)?)),
+    location(c"bedrock_limit_dry_run",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.limit_dry_run, flag(cf)?)),
+    location(c"bedrock_limit_headers",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.limit_headers, flag(cf)?)),
+    location(c"bedrock_price_unknown",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.price_unknown_free, limits::price_unknown(cf)?)),
     location(c"bedrock_ping",              NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.ping, ping(cf)?)),
     location(c"bedrock_response_text",     NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.response_text, size(cf)?)),
     Directive { name: c"bedrock_large_bodies", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.large_bodies, large_bodies(cf)?)) },

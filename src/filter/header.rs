@@ -65,7 +65,8 @@ pub fn header(request: Request) -> isize {
         |name| upstream.header(name),
         SystemTime::now(),
     );
-    let id_header = plan.api.request_id_header();
+    let api = plan.api;
+    let id_header = api.request_id_header();
     if location_conf(request).is_some_and(|conf| conf.drains()) {
         upstream::read_on_without_client(request);
     }
@@ -88,6 +89,11 @@ pub fn header(request: Request) -> isize {
     }
     if let (Some(name), Some(id)) = (id_header, &relay.facts().request_id) {
         request.add_answer_header(name, id);
+    }
+    if location_conf(request).is_some_and(|conf| conf.limit_headers != Some(false)) {
+        for (name, value) in context.limits.headers(api) {
+            request.add_answer_header(name, &value);
+        }
     }
     context.attempt.followed = Some(match request.is_from_cache() {
         true => Followed::FromCache(relay),

@@ -10,13 +10,14 @@ use gateway::{End, Flow, Refusal, Relay, Whole};
 
 use crate::attempt::Stage;
 use crate::context::{self, Handle};
+use crate::directives::MainConf;
 use crate::nginx::chain::{self, Buffer, Output};
 use crate::nginx::ffi::{NGX_ERROR, NGX_OK, ngx_chain_t};
 use crate::nginx::filters::{next_body_filter, next_header_filter};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
-use crate::{LARGE_BODY, location_conf};
+use crate::{LARGE_BODY, admit, location_conf, main_conf};
 pub use header::header;
 
 /// The body filter.
@@ -172,7 +173,7 @@ fn passed(
             Flow::Stop => (passing, cut) = (0, true),
         }
         if !cut && ends(request, buffer) {
-            match finish(context, buffer.ends(), &mut before) {
+            match finish(context, main_conf(request), buffer.ends(), &mut before) {
                 End::Clean => {}
                 End::Cut => cut = true,
                 End::Fail(refusal) => return Step::Fail(refusal),
@@ -233,7 +234,7 @@ fn rewritten(request: Request, mut context: Handle, output: &mut Output) -> Step
             {
                 return Step::Write(whole);
             }
-            match finish(context, buffer.ends(), &mut written) {
+            match finish(context, main_conf(request), buffer.ends(), &mut written) {
                 End::Clean => last = true,
                 End::Cut => cut = true,
                 End::Fail(refusal) => return Step::Fail(refusal),
@@ -261,15 +262,16 @@ fn push(mut context: Handle, bytes: &[u8], written: &mut Vec<u8>) -> Flow {
     }
 }
 
-fn finish(mut context: Handle, clean: bool, written: &mut Vec<u8>) -> End {
-    // A subrequest is logged before its main request ends.
-    if !context.is_of_main() {
-        context.limits.settle();
-    }
-    match context.attempt.relay_mut() {
+fn finish(mut context: Handle, main: Option<&MainConf>, clean: bool, written: &mut Vec<u8>) -> End {
+    let end = match context.attempt.relay_mut() {
         Some(relay) => relay.finish(clean, written),
         None => End::Clean,
+    };
+    // A subrequest is logged before its main request ends.
+    if !context.is_of_main() {
+        admit::settle(&mut context, main);
     }
+    end
 }
 
 /// An answer that is whole now and would hold up the event loop.
@@ -368,7 +370,7 @@ fn drain(request: Request, mut context: Handle, input: *mut ngx_chain_t) -> isiz
         let ends = ends(request, buffer);
         buffer.consume();
         if ends {
-            finish(context, buffer.ends(), &mut unread);
+            finish(context, main_conf(request), buffer.ends(), &mut unread);
         }
         unread.clear();
     }

@@ -2,9 +2,11 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use zone::{Asks, Lost, NotEntered, Parts, Place, Seed, Sizes, Tenant, Zone};
+use quota::{Counts, Limit, Percent, Prompt, Standing};
+use zone::{Asks, Entry, Lost, NotEntered, Parts, Place, Seed, Sizes, Tenant, Zone};
 
 use super::living::{self, Living};
+use super::meter::{self, Now, Refused, Taken};
 use crate::nginx::conf::Conf;
 use crate::nginx::log::{Level, cycle_log};
 use crate::nginx::robust::RobustMutex;
@@ -23,6 +25,59 @@ static TAG: Tag = Tag::new();
 pub struct Held {
     keys: Keys,
     place: Place,
+}
+
+impl Held {
+    /// Takes `amount` units of a limit.
+    ///
+    /// # Errors
+    /// They are not there, and nothing was taken.
+    pub fn take(
+        &self,
+        limit: &Limit,
+        amount: u64,
+        keep: Percent,
+        now: Now,
+    ) -> Result<Taken, Refused> {
+        match self.entry() {
+            Some((memory, entry)) => meter::take(entry, limit, amount, keep, now, &|work| {
+                memory.exclusively(work).is_some()
+            }),
+            // The memory is gone with its configuration.
+            None => Ok(Taken::default()),
+        }
+    }
+
+    /// Puts what was used in the place of what was taken.
+    pub fn settle(&self, limit: &Limit, taken: Taken, actual: u64, now: Now) {
+        if let Some((memory, entry)) = self.entry() {
+            meter::settle(entry, limit, taken, actual, now, &|work| {
+                memory.exclusively(work).is_some()
+            });
+        }
+    }
+
+    /// How its key stands.
+    pub fn standing(&self, limit: &Limit, now: Now) -> Option<Standing> {
+        meter::standing(self.entry()?.1, limit, now)
+    }
+
+    /// What the request may use, as far as earlier ones of the key show.
+    pub fn guess(&self, prompt: &Prompt, most: Option<u64>) -> Option<Counts> {
+        Some(meter::guess(self.entry()?.1, prompt, most))
+    }
+
+    /// Learns from what it has used.
+    pub fn learn(&self, prompt: &Prompt, counts: &Counts) {
+        if let Some((_, entry)) = self.entry() {
+            meter::learn(entry, prompt, counts);
+        }
+    }
+
+    fn entry(&self) -> Option<(&'static Memory, &'static Entry)> {
+        let memory = self.keys.0.get()?;
+        Some((memory, memory.entry(self.place)?))
+    }
 }
 
 impl Keys {
@@ -56,6 +111,15 @@ impl Keys {
         };
         let place = memory.enter(asks, living::owner(), tenant)?;
         Ok(Held { keys: self, place })
+    }
+
+    /// Whether a key has used this part of a limit, or more.
+    pub fn is_past(self, key: &[u8], limit: &Limit, part: Percent, now: Now) -> bool {
+        let entry = || {
+            let memory = self.0.get()?;
+            memory.look_up(memory.key(key))
+        };
+        entry().is_some_and(|entry| meter::is_past(entry, limit, part, now))
     }
 
     /// Begins in a worker, which may stand in for one that was killed.

@@ -3,6 +3,7 @@
 
 pub mod keys;
 pub mod living;
+pub mod meter;
 pub mod vault;
 
 use std::cell::RefCell;

@@ -16,6 +16,10 @@ pub struct Limited {
 pub enum LimitOf {
     /// Requests.
     Requests,
+    /// Tokens, or what they cost, in a time.
+    Tokens,
+    /// What may be spent in a window of time: another request will not pass before that ends.
+    Quota,
 }
 
 impl LimitOf {
@@ -23,6 +27,8 @@ impl LimitOf {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::Quota => "insufficient_quota",
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::bedrock::exception;
-use crate::limited::Limited;
+use crate::dialect::Api;
+use crate::limited::{LimitOf, Limited};
 
 /// An error for the client: an HTTP status, the exception's name as Bedrock spells it, and a sentence that says what to
 /// do. Never holds a secret, a prompt or an answer.
@@ -65,12 +66,21 @@ impl Refusal {
         Self::new(status, exception, message)
     }
 
-    /// A limit of this gateway refuses: 429 `ThrottlingException`.
-    pub fn limited(message: impl Into<Cow<'static, str>>, limited: Limited) -> Self {
+    /// A limit of this gateway refuses a client that speaks `api`: 429 `ThrottlingException`. AWS's SDKs would come back for a spent
+    /// quota, too, if that were 429: for them it is 400 `ServiceQuotaExceededException`.
+    pub fn limited(api: Api, message: impl Into<Cow<'static, str>>, limited: Limited) -> Self {
+        let is_quota = limited.of == LimitOf::Quota;
+        let (status, exception) = match is_quota && !api.is_translated() {
+            true => (400, "ServiceQuotaExceededException"),
+            false => (429, "ThrottlingException"),
+        };
         Self {
-            code: Some("rate_limit_exceeded"),
+            code: Some(match is_quota {
+                true => "insufficient_quota",
+                false => "rate_limit_exceeded",
+            }),
             limited: Some(Box::new(limited)),
-            ..Self::new(429, "ThrottlingException", message)
+            ..Self::new(status, exception, message)
         }
     }
 

@@ -208,6 +208,17 @@ impl<'m, L: Lock> Zone<'m, L> {
         .ok_or(NotEntered::NoRoom)
     }
 
+    /// What is counted for a key, if it has an entry: as it is now, for who only looks.
+    pub fn look_up(&self, key: Key) -> Option<&'m Entry> {
+        let entry = self.table.entry(self.table.find(key)?)?;
+        entry.is(key).then_some(entry)
+    }
+
+    /// Does something with what is counted, which nobody else who does so does at the same time. `None`: the lock is broken.
+    pub fn exclusively<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        self.alone(work)
+    }
+
     /// What a request that is in uses.
     pub fn entry(&self, place: Place) -> Option<&'m Entry> {
         self.table.entry(place.0.entry)

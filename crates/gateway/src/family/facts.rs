@@ -59,6 +59,13 @@ pub enum Mantle {
     OpenAiV1,
 }
 
+impl Family {
+    /// The most tokens that it generates for one request, if that is known.
+    pub fn most_output(&self) -> Option<u64> {
+        self.max_tokens.limit
+    }
+}
+
 impl Mantle {
     /// The path of `api` there, where a client has asked at `asked`.
     pub(crate) fn path(self, api: VendorApi, asked: &str) -> &'static str {

@@ -53,6 +53,8 @@ pub struct Plan {
     pub headers: Vec<(Cow<'static, str>, String)>,
     /// Body to send.
     pub body: Body,
+    /// The most tokens that the operator lets a request generate.
+    pub max_output_tokens: Option<u64>,
     /// A line for the log: what was left out of the request, put otherwise or completed, because of the model's family. It
     /// names members, and never says what stood there.
     pub note: Option<String>,
@@ -233,6 +235,7 @@ pub fn plan_large<'a>(
         method: request.method.clone(),
         family: model.as_ref().map(|_| family),
         directed_id,
+        max_output_tokens: settings.max_output_tokens,
         note: fitted.changes.line(family.name),
         model,
         region: settings.region.to_owned(),
@@ -266,6 +269,36 @@ impl Plan {
         invoked
             .or(self.directed_id.as_deref())
             .or_else(|| model_id::profile_or_model(self.model.as_deref()?))
+    }
+
+    /// Whether a model works on it: not where tokens are only counted, a guardrail is asked, or something else of AWS's is called.
+    pub fn uses_model(&self) -> bool {
+        match self.operation {
+            Operation::CountTokens
+            | Operation::ApplyGuardrail
+            | Operation::ListModels
+            | Operation::Other => false,
+            Operation::VendorApi { api, .. } => !api.counts(),
+            _ => true,
+        }
+    }
+
+    /// Whether the model generates tokens: not where it embeds or ranks.
+    pub fn generates(&self) -> bool {
+        let embeds = self.operation.is_invoke()
+            && match self.api {
+                Api::OpenAi | Api::Cohere => true,
+                _ => {
+                    let vendor = self.model.as_deref().and_then(model_id::Vendor::of);
+                    vendor == Some(model_id::Vendor::Tokenless)
+                }
+            };
+        self.uses_model() && !embeds
+    }
+
+    /// The most tokens that are generated, where the client has `asked` for so many at the most; `None` if nobody says.
+    pub fn output_limit(&self, asked: Option<u64>) -> Option<u64> {
+        [asked, self.max_output_tokens].into_iter().flatten().min()
     }
 
     /// Whether the gateway authorizes the request, so that what AWS says of that is not for the client.

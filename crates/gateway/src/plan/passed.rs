@@ -53,6 +53,7 @@ pub fn plan(
             .as_deref()
             .map(|model| settings.family(model, None)),
         directed_id: None,
+        max_output_tokens: None,
         note: None,
         region: settings.region.to_owned(),
         host,

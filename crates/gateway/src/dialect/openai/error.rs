@@ -68,6 +68,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::dialect::Api;
     use crate::limited::{LimitOf, Limited};
 
     #[test]
@@ -101,7 +102,7 @@ mod tests {
             of: LimitOf::Requests,
             wait: Duration::from_secs(1),
         };
-        let refusal = Refusal::limited("Too many.", limited);
+        let refusal = Refusal::limited(Api::OpenAi, "Too many.", limited);
         assert_eq!(
             String::from_utf8(json(&refusal)).unwrap(),
             r#"{"error":{"message":"Too many.","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#

@@ -1,0 +1,276 @@
+//! What a limit counts in the words of a key's entry. The arithmetic is the crate quota's; here it is done so that several workers may do
+//! it at once, and any of them may die meanwhile.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use quota::{
+    Budget, Counts, Lengths, Limit, Percent, Prompt, Rate, Ratio, Spent, Standing, Window,
+};
+use zone::{Entry, Tenant};
+
+use crate::nginx::timer::Instant;
+
+/// Both clocks.
+#[derive(Clone, Copy)]
+pub struct Now {
+    /// Nanoseconds of a clock that does not step.
+    steady: u64,
+    /// Seconds since 1970.
+    wall: u64,
+}
+
+impl Now {
+    /// The moment of this turn of the event loop.
+    pub fn get() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            steady: Instant::now().milliseconds().saturating_mul(1_000_000),
+            wall: wall.unwrap_or_default().as_secs(),
+        }
+    }
+}
+
+/// What a request has taken of a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Units.
+    pub amount: u64,
+    /// The window they were taken in.
+    window: u64,
+}
+
+/// A limit does not allow it.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused {
+    /// How long until it may.
+    pub wait: Duration,
+    /// Units that are left.
+    pub remaining: u64,
+    /// Units that the limit allows.
+    pub limit: u64,
+}
+
+/// Does something that nobody else who changes windows does meanwhile; false if that is not possible any more.
+pub type Alone<'a> = &'a dyn Fn(&dyn Fn()) -> bool;
+
+/// Takes `amount` units.
+///
+/// # Errors
+/// They are not there, and nothing was taken.
+pub fn take(
+    entry: &Entry,
+    limit: &Limit,
+    amount: u64,
+    keep: Percent,
+    now: Now,
+    alone: Alone<'_>,
+) -> Result<Taken, Refused> {
+    match limit {
+        Limit::Concurrency(_) => Ok(Taken::default()),
+        Limit::Rate(_, rate) => {
+            let admit = |arrival| rate.admit(arrival, now.steady, amount, keep);
+            change(arrival_of(entry), admit).map_err(|wait| Refused {
+                wait,
+                ..standing_of_rate(entry, rate, now).into()
+            })?;
+            Ok(Taken { amount, window: 0 })
+        }
+        Limit::Budget(_, budget) => {
+            let window = window_of(entry, budget, now, alone);
+            let admit = |used| {
+                let spent = Spent {
+                    window: window.number,
+                    used,
+                };
+                budget
+                    .admit(spent, window.number, amount, keep)
+                    .map(|spent| spent.used)
+            };
+            let refused = |_| Refused::from(standing_of_budget(entry, budget, window, now));
+            change(used_of(entry), admit).map_err(refused)?;
+            Ok(Taken {
+                amount,
+                window: window.number,
+            })
+        }
+    }
+}
+
+/// Puts what was used, `actual`, in the place of what was taken.
+pub fn settle(entry: &Entry, limit: &Limit, taken: Taken, actual: u64, now: Now, alone: Alone<'_>) {
+    match limit {
+        Limit::Concurrency(_) => {}
+        Limit::Rate(_, rate) => {
+            let settle =
+                |arrival| Ok::<_, ()>(rate.settle(arrival, now.steady, taken.amount, actual));
+            let _ = change(arrival_of(entry), settle);
+        }
+        Limit::Budget(_, budget) => {
+            let window = window_of(entry, budget, now, alone);
+            let settle = |used| {
+                let spent = Spent {
+                    window: window.number,
+                    used,
+                };
+                let spent = spent.settle(window.number, taken.amount, taken.window, actual);
+                Ok::<_, ()>(spent.used)
+            };
+            let _ = change(used_of(entry), settle);
+        }
+    }
+}
+
+/// How a key stands; `None` for what has no standing.
+pub fn standing(entry: &Entry, limit: &Limit, now: Now) -> Option<Standing> {
+    Some(match limit {
+        Limit::Concurrency(_) => return None,
+        Limit::Rate(_, rate) => standing_of_rate(entry, rate, now),
+        Limit::Budget(_, budget) => {
+            standing_of_budget(entry, budget, budget.calendar.at(now.wall), now)
+        }
+    })
+}
+
+/// Whether this part of the limit, or more, is used.
+pub fn is_past(entry: &Entry, limit: &Limit, part: Percent, now: Now) -> bool {
+    match limit {
+        Limit::Concurrency(most) => u64::from(entry.in_flight()) >= part.of(u64::from(most.get())),
+        Limit::Rate(_, rate) => rate.is_past(arrival_of(entry).load(Acquire), now.steady, part),
+        Limit::Budget(_, budget) => {
+            let window = budget.calendar.at(now.wall);
+            budget.is_past(spent_of(entry), window.number, part)
+        }
+    }
+}
+
+/// What the answers for a key will be like, as far as earlier ones show: tokens of the prompt, and of an answer of at most so many.
+pub fn guess(entry: &Entry, prompt: &Prompt, most: Option<u64>) -> Counts {
+    let ratio = Ratio::from_bits(word(entry, RATIO).load(Relaxed));
+    let [a, b, c, d] = LENGTHS.map(|place| word(entry, place).load(Relaxed));
+    Counts::of(ratio.prompt(prompt), Lengths([a, b, c, d]).reserve(most))
+}
+
+/// Learns from an answer. Two workers that do so at once may lose what one of them has learned.
+pub fn learn(entry: &Entry, prompt: &Prompt, counts: &Counts) {
+    if let Some(tokens) = counts.prompt() {
+        let ratio = word(entry, RATIO);
+        let learned = Ratio::from_bits(ratio.load(Relaxed)).learn(prompt, tokens);
+        ratio.store(learned.to_bits(), Relaxed);
+    }
+    if let Some(output) = counts.output {
+        let [a, b, c, d] = LENGTHS.map(|place| word(entry, place).load(Relaxed));
+        let Lengths(learned) = Lengths([a, b, c, d]).learn(output);
+        for (place, value) in LENGTHS.into_iter().zip(learned) {
+            word(entry, place).store(value, Relaxed);
+        }
+    }
+}
+
+/// What is counted for keys of a zone.
+#[derive(Clone)]
+pub struct Counted {
+    /// Where it is the same for all requests.
+    pub limit: Option<Limit>,
+    /// Whether a key that counts may be forgotten for a new one: not money, and not a budget.
+    pub may_forget: bool,
+}
+
+impl Tenant for Counted {
+    fn is_idle(&self, entry: &Entry, now: u64) -> bool {
+        let now = Now {
+            steady: now.saturating_mul(1_000_000),
+            ..Now::get()
+        };
+        match &self.limit {
+            Some(Limit::Concurrency(_)) => true,
+            Some(Limit::Rate(..)) => arrival_of(entry).load(Acquire) <= now.steady,
+            Some(Limit::Budget(_, budget)) => {
+                spent_of(entry).window < budget.calendar.at(now.wall).number
+            }
+            // What is counted there, only a request can tell.
+            None => entry.words.iter().all(|word| word.load(Relaxed) == 0),
+        }
+    }
+
+    fn may_forget(&self) -> bool {
+        self.may_forget
+    }
+}
+
+/// The window that it is, which the entry has then, too.
+fn window_of(entry: &Entry, budget: &Budget, now: Now, alone: Alone<'_>) -> Window {
+    let window = budget.calendar.at(now.wall);
+    let known = word(entry, WINDOW);
+    if known.load(Acquire) < window.number {
+        alone(&|| {
+            if known.load(Acquire) < window.number {
+                // In this order: who dies between the two has only forgotten a window that is over.
+                used_of(entry).store(0, Relaxed);
+                known.store(window.number, std::sync::atomic::Ordering::Release);
+            }
+        });
+    }
+    // The clock may have stepped back.
+    Window {
+        number: window.number.max(known.load(Acquire)),
+        ..window
+    }
+}
+
+fn change<E>(word: &AtomicU64, to: impl Fn(u64) -> Result<u64, E>) -> Result<(), E> {
+    let mut before = word.load(Acquire);
+    loop {
+        match word.compare_exchange_weak(before, to(before)?, AcqRel, Acquire) {
+            Ok(_) => return Ok(()),
+            Err(now) => before = now,
+        }
+    }
+}
+
+fn standing_of_rate(entry: &Entry, rate: &Rate, now: Now) -> Standing {
+    rate.standing(arrival_of(entry).load(Acquire), now.steady)
+}
+
+fn standing_of_budget(entry: &Entry, budget: &Budget, window: Window, now: Now) -> Standing {
+    budget.standing(spent_of(entry), window, now.wall)
+}
+
+impl From<Standing> for Refused {
+    fn from(standing: Standing) -> Self {
+        Self {
+            wait: standing.reset,
+            remaining: standing.remaining,
+            limit: standing.limit,
+        }
+    }
+}
+
+fn spent_of(entry: &Entry) -> Spent {
+    Spent {
+        window: word(entry, WINDOW).load(Acquire),
+        used: used_of(entry).load(Acquire),
+    }
+}
+
+fn arrival_of(entry: &Entry) -> &AtomicU64 {
+    word(entry, WINDOW)
+}
+
+fn used_of(entry: &Entry) -> &AtomicU64 {
+    word(entry, USED)
+}
+
+fn word(entry: &Entry, place: usize) -> &AtomicU64 {
+    // Places are below zone::WORDS, so the other one is never taken.
+    entry.words.get(place).unwrap_or(&NOWHERE)
+}
+
+static NOWHERE: AtomicU64 = AtomicU64::new(0);
+
+// Places of words: of a rate the arrival time, of a budget the window and what is used; and what is learned.
+const WINDOW: usize = 0;
+const USED: usize = 1;
+const RATIO: usize = 2;
+const LENGTHS: [usize; 4] = [3, 4, 5, 6];
