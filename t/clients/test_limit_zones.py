@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import anthropic
 import openai
@@ -286,36 +287,48 @@ def test_a_worker_that_ends_leaves_nothing_behind(nginx, sim, how):
     assert "do not count as in progress any more" not in gateway.errors()
 
 
+def sockets(process):
+    """How many sockets a process has open."""
+    links = (link for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink())
+    return sum(os.readlink(link).startswith("socket:") for link in links)
+
+
 @pytest.mark.parametrize("change", ["size", "gone"])
 def test_a_process_that_is_its_own_master_survives_a_zone_that_is_unmapped(nginx, sim, change):
-    gateway = nginx(location(), limited(sim), main="", workers=1)
+    gateway = nginx(location(), limited(sim))
     gateway.close()
     conf = gateway.directory / "nginx.conf"
-    write = lambda text: conf.write_text("master_process off;\n" + text)  # noqa: E731
-    first = conf.read_text()
-    write(first)
-    process = subprocess.Popen(
-        [NGINX, "-p", f"{gateway.directory}/", "-e", "error.log", "-c", str(conf), "-g", "daemon off;"], stderr=subprocess.DEVNULL
-    )
-    try:
-        def begun():
-            try:
-                return InProgress(gateway)
-            except OSError:
-                return None
 
+    def configure(*arguments):
+        gateway.configure(*arguments)
+        conf.write_text("master_process off;\n" + conf.read_text())
+
+    def begun():
+        try:
+            return InProgress(gateway)
+        except OSError:
+            return None
+
+    configure(location(), limited(sim))
+    command = [NGINX, "-p", f"{gateway.directory}/", "-e", "error.log", "-c", str(conf), "-g", "daemon off;"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
         held = eventually(begun)
         assert is_refused(gateway)
-        gateway.configure(location(), limited(sim, "4m")) if change == "size" else gateway.configure(
-            "location / { bedrock on; proxy_pass http://bedrock; }", defaults(sim.port)
-        )
-        write(conf.read_text())
+        began = gateway.errors().count("module nginx-bedrock/")
+        match change:
+            case "size":
+                configure(location(), limited(sim, "4m"))
+            case "gone":
+                configure("location / { bedrock on; proxy_pass http://bedrock; }", defaults(sim.port))
         process.send_signal(signal.SIGHUP)
-        assert eventually(lambda: "reconfiguring" in gateway.errors())
-        time.sleep(1)
+        # The old zone is unmapped before nginx looks at its connections again.
+        assert eventually(lambda: gateway.errors().count("module nginx-bedrock/") > began)
+        # The old logs are closed, so it is seen by its sockets that the request has ended.
+        before = sockets(process)
         held.leave()
-        time.sleep(1)
-        assert process.poll() is None, gateway.errors()[-2000:]
+        assert eventually(lambda: process.poll() is not None or sockets(process) < before)
+        assert process.poll() is None
     finally:
         process.kill()
         process.wait()
