@@ -168,6 +168,30 @@ pub fn kill(process: libc::pid_t) {
     }
 }
 
+/// Holds processes while `look` looks at what they share. They may hold its lock.
+pub fn while_stopped<T>(processes: &[libc::pid_t], look: impl FnOnce() -> T) -> T {
+    for process in processes {
+        let mut status = 0;
+        // SAFETY: children of ours that have not been waited for; the status is ours.
+        unsafe {
+            libc::kill(*process, libc::SIGSTOP);
+            assert_eq!(
+                libc::waitpid(*process, &raw mut status, libc::WUNTRACED),
+                *process
+            );
+        }
+        assert!(libc::WIFSTOPPED(status), "a process has ended: {status:#x}");
+    }
+    let seen = look();
+    for process in processes {
+        // SAFETY: as above.
+        unsafe {
+            libc::kill(*process, libc::SIGCONT);
+        }
+    }
+    seen
+}
+
 /// Ends this process as `kill -9` does.
 pub fn die() {
     // SAFETY: the signal is for this process alone.
