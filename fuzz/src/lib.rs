@@ -14,6 +14,10 @@ mod frames;
 #[path = "../../crates/gateway/tests/common/mod.rs"]
 mod location;
 pub mod plan;
+// A price file as the tests read it.
+#[path = "../../crates/quota/tests/common/mod.rs"]
+mod prices;
+pub mod quota;
 pub mod relay;
 #[path = "../../crates/gateway/tests/common/stream.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -31,7 +35,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     target("eventstream_raw", eventstream::raw, frames::recorded),
     target("eventstream_mended", eventstream::mended, frames::recorded),
     target(
@@ -47,6 +51,7 @@ pub const TARGETS: [Target; 8] = [
     target("plan", plan::plan, plan::seeds),
     target("relay", relay::relay, relay::seeds),
     target("answers", answers::answers, answers::seeds),
+    target("quota", quota::quota, quota::seeds),
     target("translated", translated::translated, translated::seeds),
 ];
 

@@ -37,11 +37,26 @@ pub struct Rule {
 /// Prices of one model in one place.
 #[derive(Debug, Default)]
 pub(crate) struct List {
+    /// Of the default tier.
+    pub rates: Rates,
+    pub tiers: Vec<(String, Tier)>,
+}
+
+/// Prices of one model, in one place and one tier.
+#[derive(Debug, Default)]
+pub(crate) struct Rates {
     pub prices: Class,
     /// Prices of requests whose prompt is longer than so many tokens, in rising order.
-    pub above: Vec<(u64, Class)>,
-    /// Factors of service tiers, in millionths.
-    pub tiers: Vec<(String, u64)>,
+    above: Vec<(u64, Class)>,
+}
+
+/// What a service tier costs.
+#[derive(Debug)]
+pub(crate) enum Tier {
+    /// So many millionths of the default tier.
+    Factor(u64),
+    /// Prices of its own.
+    Rates(Rates),
 }
 
 /// Prices in pico-dollars for one of what is counted.
@@ -55,7 +70,7 @@ pub enum Unknown {
     Count(Counted),
     /// The rule has no price for these, and there were some.
     Price(Counted),
-    /// The rule has no factor for the service tier.
+    /// The rule does not know the service tier.
     Tier(String),
     /// The counts are no counts that a request could have.
     TooLarge,
@@ -139,25 +154,36 @@ impl Rule {
     /// - Tokens written to the cache are split: those for an hour, and the rest.
     /// - A count is needed if it has a price that is not 0; a price is needed if the count is not 0. Of input and output one of the two is
     ///   needed in any case: an embedding's rule says `output 0`, because nobody counts its output.
-    /// - The tier's factor and the discount are applied to the sum. A region's list stands alone, but has the model's tiers if it names none.
+    /// - The tier has prices of its own, or its factor is applied to the sum, and so is the discount. A region's list stands alone, but has
+    ///   the model's factors if it names no tier.
     ///
     /// # Errors
     /// What is not known; it is never taken for 0.
     pub fn cost(&self, counts: &Counts, region: &str, tier: Option<&str>) -> Result<Cost, Unknown> {
-        let list = self.list(region);
-        let tiers = if list.tiers.is_empty() {
-            &self.list.tiers
-        } else {
-            &list.tiers
-        };
-        let factor = factor(tiers, tier)?;
-        let class = list.class(counts)?;
+        let (rates, factor) = self.rates(region, tier.unwrap_or(DEFAULT))?;
+        let class = rates.class(counts)?;
         let mut sum: u128 = 0;
         for counted in Counted::ALL {
             // At most seven products of 64 bits each.
             sum = sum.saturating_add(class.price(counted, of(counts, counted)?)?);
         }
         Cost::new(sum, factor, self.discount.unwrap_or_default()).ok_or(Unknown::TooLarge)
+    }
+
+    /// The prices in this region and tier, and a factor for them in millionths.
+    fn rates(&self, region: &str, tier: &str) -> Result<(&Rates, u64), Unknown> {
+        let list = self.list(region);
+        match (list.tier(tier), self.list.tier(tier)) {
+            (Some(Tier::Rates(rates)), _) => Ok((rates, ONE)),
+            (Some(Tier::Factor(factor)), _) => Ok((&list.rates, *factor)),
+            // A factor of the model's holds everywhere, prices only where they were said.
+            (None, Some(Tier::Factor(factor))) if list.tiers.is_empty() => {
+                Ok((&list.rates, *factor))
+            }
+            // Anthropic has another word for the default.
+            _ if [DEFAULT, "standard"].contains(&tier) => Ok((&list.rates, ONE)),
+            _ => Err(Unknown::Tier(tier.to_owned())),
+        }
     }
 
     fn list(&self, region: &str) -> &List {
@@ -168,13 +194,25 @@ impl Rule {
 }
 
 impl List {
+    fn tier(&self, name: &str) -> Option<&Tier> {
+        let tier = self.tiers.iter().find(|(known, _)| known == name);
+        tier.map(|(_, tier)| tier)
+    }
+
+    /// Adds a tier; whether it is not there yet.
+    pub fn add_tier(&mut self, name: &str, tier: Tier) -> bool {
+        let is_new = self.tier(name).is_none();
+        self.tiers.push((name.to_owned(), tier));
+        is_new
+    }
+}
+
+impl Rates {
     /// Adds the prices of longer prompts; whether there were none for this bound.
     pub fn add_above(&mut self, bound: u64, class: Class) -> bool {
         let place = self.above.partition_point(|(known, _)| *known < bound);
-        let is_new = self
-            .above
-            .get(place)
-            .is_none_or(|(known, _)| *known != bound);
+        let next = self.above.get(place);
+        let is_new = next.is_none_or(|(known, _)| *known != bound);
         self.above.insert(place, (bound, class));
         is_new
     }
@@ -211,16 +249,6 @@ impl Class {
             (None, None) if matches!(counted, Counted::Image | Counted::SearchUnit) => Ok(0),
             (None, _) => Err(Unknown::Price(counted)),
         }
-    }
-}
-
-fn factor(tiers: &[(String, u64)], tier: Option<&str>) -> Result<u64, Unknown> {
-    let tier = tier.unwrap_or(DEFAULT);
-    match tiers.iter().find(|(name, _)| name == tier) {
-        Some((_, factor)) => Ok(*factor),
-        // Anthropic's word for the same.
-        None if [DEFAULT, "standard"].contains(&tier) => Ok(ONE),
-        None => Err(Unknown::Tier(tier.to_owned())),
     }
 }
 

@@ -5,7 +5,7 @@
 //! model global.anthropic.claude-sonnet-4-5-* {                     open(["model", "global.…"])
 //!     input 3; output 15; cache_read 0.3; cache_write 3.75;        line(["input", "3"]) …
 //!     above 200000 { input 6; output 22.5; }                       open(["above", "200000"]) … close()
-//!     max_output 64000; burndown 5;
+//!     tier flex 0.5; max_output 64000; burndown 5;
 //! }                                                                close()
 //! discount 12%;
 //! ```
@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use crate::counts::Counted;
 use crate::decimal::{Flaw, scaled};
 use crate::percent::Percent;
-use crate::price::{Class, List, Prices, Rule};
+use crate::price::{Class, List, Prices, Rates, Rule, Tier};
 
 /// A price file that is being read.
 #[derive(Debug, Default)]
@@ -33,6 +33,7 @@ pub struct PriceFile {
 enum Block {
     Model(Rule),
     Region(String, List),
+    Tier(String, Rates),
     Above(u64, Class),
 }
 
@@ -49,7 +50,7 @@ impl PriceFile {
         let name = self.known(words)?;
         if name == "tier" {
             return match words {
-                [_, tier, factor] => self.tier(tier, factor),
+                [_, tier, factor] => self.factor(tier, factor),
                 _ => {
                     Err("\"tier\" takes a name and a factor, such as \"tier flex 0.5;\"".to_owned())
                 }
@@ -90,28 +91,27 @@ impl PriceFile {
     /// As of [`PriceFile::line`].
     pub fn open(&mut self, words: &[&str]) -> Result<(), String> {
         let name = self.known(words)?;
-        let (is_block, value) = match (name, words) {
-            ("model" | "region" | "above", [_, value]) => (true, *value),
-            ("model" | "region" | "above", _) => {
-                return Err(format!("\"{name}\" takes one value before \"{{\""));
-            }
-            _ => (false, ""),
+        if !["model", "region", "tier", "above"].contains(&name) {
+            return Err(format!("\"{name}\" is no block: end it with \";\""));
+        }
+        let [_, value] = words else {
+            return Err(format!("\"{name}\" takes one value before \"{{\""));
         };
-        let block = match name {
-            "above" => Block::Above(whole(name, value)?, Class::default()),
-            _ if is_block && !patterns::is_pattern(value) => {
-                return Err(format!(
-                    "\"{name} {value}\" must be made of letters, digits and -._:/ with * for any characters and ? for one"
-                ));
-            }
-            "region" => Block::Region(value.to_owned(), List::default()),
+        if !patterns::is_pattern(value) {
+            return Err(format!(
+                "\"{name} {value}\" must be made of letters, digits and -._:/ with * for any characters and ? for one"
+            ));
+        }
+        let value = (*value).to_owned();
+        self.open.push(match name {
             "model" => Block::Model(Rule {
-                pattern: value.to_owned(),
+                pattern: value,
                 ..Rule::default()
             }),
-            _ => return Err(format!("\"{name}\" is no block: end it with \";\"")),
-        };
-        self.open.push(block);
+            "region" => Block::Region(value, List::default()),
+            "tier" => Block::Tier(value, Rates::default()),
+            _ => Block::Above(whole(name, &value)?, Class::default()),
+        });
         Ok(())
     }
 
@@ -120,41 +120,32 @@ impl PriceFile {
     /// # Errors
     /// It is not complete, it was there before, or there is none.
     pub fn close(&mut self) -> Result<(), String> {
-        let Some(block) = self.open.pop() else {
+        let Some(mut block) = self.open.pop() else {
             return Err("\"}\" ends no block".to_owned());
         };
-        let (name, has_price) = match &block {
-            Block::Model(rule) => (
-                format!("model {}", rule.pattern),
-                !rule.list.prices.is_empty() || !rule.regions.is_empty(),
-            ),
-            Block::Region(pattern, list) => (format!("region {pattern}"), !list.prices.is_empty()),
-            Block::Above(bound, class) => (format!("above {bound}"), !class.is_empty()),
-        };
-        if !has_price {
+        let name = block.name();
+        let has_regions = matches!(&block, Block::Model(rule) if !rule.regions.is_empty());
+        if block.class().is_empty() && !has_regions {
             return Err(format!(
                 "\"{name}\" has no price: add \"input\" and \"output\""
             ));
         }
-        let is_new = match (block, self.open.last_mut()) {
-            (Block::Model(rule), _) => {
+        let parent = self.open.last_mut();
+        let is_new = match block {
+            Block::Model(rule) => {
                 let is_new = self.rules.iter().all(|known| known.pattern != rule.pattern);
                 self.rules.push(rule);
                 is_new
             }
-            (Block::Region(pattern, list), Some(Block::Model(rule))) => {
-                let is_new = rule.regions.iter().all(|(known, _)| *known != pattern);
-                rule.regions.push((pattern, list));
-                is_new
+            Block::Region(pattern, list) => {
+                parent.is_some_and(|parent| parent.add_region(pattern, list))
             }
-            (Block::Above(bound, class), Some(Block::Model(rule))) => {
-                rule.list.add_above(bound, class)
-            }
-            (Block::Above(bound, class), Some(Block::Region(_, list))) => {
-                list.add_above(bound, class)
-            }
-            // No other block is opened in another.
-            _ => true,
+            Block::Tier(tier, rates) => parent
+                .and_then(Block::list)
+                .is_some_and(|list| list.add_tier(&tier, Tier::Rates(rates))),
+            Block::Above(bound, class) => parent
+                .and_then(Block::rates)
+                .is_some_and(|rates| rates.add_above(bound, class)),
         };
         once(is_new, &name)
     }
@@ -196,6 +187,7 @@ impl PriceFile {
                 ],
             ),
             Some(Block::Region(..)) => ("\"region\"", &["tier", "above"]),
+            Some(Block::Tier(..)) => ("\"tier\"", &["above"]),
             Some(Block::Above(..)) => ("\"above\"", &[]),
         };
         let prices = prices.iter().filter(|_| !self.open.is_empty());
@@ -228,29 +220,67 @@ impl PriceFile {
             }
             Flaw::TooLarge => format!("\"{name} {value}\" is too large"),
         })?;
-        Ok(match self.open.last_mut() {
-            Some(Block::Model(rule)) => rule.list.prices.set(counted, price),
-            Some(Block::Region(_, list)) => list.prices.set(counted, price),
-            Some(Block::Above(_, class)) => class.set(counted, price),
-            None => true,
-        })
+        let block = self.open.last_mut();
+        Ok(block.is_none_or(|block| block.class().set(counted, price)))
     }
 
-    fn tier(&mut self, tier: &str, factor: &str) -> Result<(), String> {
+    fn factor(&mut self, tier: &str, factor: &str) -> Result<(), String> {
         let factor = scaled(factor, 6).map_err(|_| {
             format!(
                 "\"tier {tier} {factor}\" must end in a factor of the prices, such as 0.5 or 1.75, with at most six \
                  digits after the point"
             )
         })?;
-        let list = match self.open.last_mut() {
-            Some(Block::Model(rule)) => &mut rule.list,
-            Some(Block::Region(_, list)) => list,
-            _ => return Ok(()),
-        };
-        let is_new = list.tiers.iter().all(|(known, _)| known != tier);
-        list.tiers.push((tier.to_owned(), factor));
+        let list = self.open.last_mut().and_then(Block::list);
+        let is_new = list.is_none_or(|list| list.add_tier(tier, Tier::Factor(factor)));
         once(is_new, &format!("tier {tier}"))
+    }
+}
+
+impl Block {
+    fn name(&self) -> String {
+        match self {
+            Self::Model(rule) => format!("model {}", rule.pattern),
+            Self::Region(pattern, _) => format!("region {pattern}"),
+            Self::Tier(tier, _) => format!("tier {tier}"),
+            Self::Above(bound, _) => format!("above {bound}"),
+        }
+    }
+
+    fn add_region(&mut self, pattern: String, list: List) -> bool {
+        let Self::Model(rule) = self else {
+            return false;
+        };
+        let is_new = rule.regions.iter().all(|(known, _)| *known != pattern);
+        rule.regions.push((pattern, list));
+        is_new
+    }
+
+    fn list(&mut self) -> Option<&mut List> {
+        match self {
+            Self::Model(rule) => Some(&mut rule.list),
+            Self::Region(_, list) => Some(list),
+            Self::Tier(..) | Self::Above(..) => None,
+        }
+    }
+
+    fn rates(&mut self) -> Option<&mut Rates> {
+        match self {
+            Self::Model(rule) => Some(&mut rule.list.rates),
+            Self::Region(_, list) => Some(&mut list.rates),
+            Self::Tier(_, rates) => Some(rates),
+            Self::Above(..) => None,
+        }
+    }
+
+    /// The prices that stand in the block itself.
+    fn class(&mut self) -> &mut Class {
+        match self {
+            Self::Model(rule) => &mut rule.list.rates.prices,
+            Self::Region(_, list) => &mut list.rates.prices,
+            Self::Tier(_, rates) => &mut rates.prices,
+            Self::Above(_, class) => class,
+        }
     }
 }
 

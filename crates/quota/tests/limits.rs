@@ -254,6 +254,18 @@ fn tokens_count_by_their_weights() {
         let weights = Weights::read(text).unwrap();
         assert_eq!(weights.weigh(&counts, burndown), tokens, "{text}");
     }
+    // AWS's own example: 3000 + 1000 + 5 · 1000; and before the answer, with a limit of 32,000, 36,000.
+    let example = Counts {
+        cache_read: Some(4000),
+        cache_write: Some(1000),
+        ..Counts::of(3000, 1000)
+    };
+    assert_eq!(Weights::Aws.weigh(&example, 5), 9000);
+    let before = Counts {
+        output: Some(32_000),
+        ..example
+    };
+    assert_eq!(Weights::Aws.weigh(&before, 1), 36_000);
     let most = Counts {
         cache_write: Some(u64::MAX),
         ..Counts::of(u64::MAX, u64::MAX)

@@ -4,7 +4,7 @@
 mod common;
 
 use common::read;
-use quota::{Cost, Counted, Counts, Prices, Unknown};
+use quota::{Cost, Counted, Counts, PriceFile, Prices, Unknown};
 
 const FILE: &str = "
 currency usd; per 1000000; date 2026-11-28;   # list prices
@@ -19,6 +19,11 @@ model amazon.nova-lite-v1:0 {
     region eu-* { input 0.078; output 0.312; }
     region us-gov-* { input 0.072; output 0.288; tier default 1.5; }
 }
+model google.gemma-3-27b-it {
+    input 0.23; output 0.38;
+    tier flex { input 0.12; output 0.19; above 1000 { input 0.13; output 0.2; } }
+    region us-gov-* { input 0.28; output 0.46; }
+}
 model amazon.nova-micro-v1:0 { input 0.035; output 0.14; cache_read 0.00875; discount 0%; }
 model amazon.titan-embed-text-v2:0 { input 0.02; output 0; }
 model cohere.rerank-v3-5:0 { input 0; output 0; per_search_unit 0.002; }
@@ -28,6 +33,7 @@ model *.nova-* { input 1000000; output 1000000; }
 const SONNET: &str = "global.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const US_SONNET: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const LITE: &str = "amazon.nova-lite-v1:0";
+const GEMMA: &str = "google.gemma-3-27b-it";
 
 fn prices() -> Prices {
     read(FILE).unwrap()
@@ -287,6 +293,26 @@ fn costs_are_exact() {
             80_000_000_000,
             "0.080000000",
         ),
+        // 1000 · 120,000 + 100 · 190,000
+        (
+            "a tier's prices",
+            GEMMA,
+            Counts::of(1000, 100),
+            east,
+            Some("flex"),
+            139_000_000,
+            "0.000139000",
+        ),
+        // 1001 · 130,000 + 100 · 200,000
+        (
+            "its longer prompts",
+            GEMMA,
+            Counts::of(1001, 100),
+            east,
+            Some("flex"),
+            150_130_000,
+            "0.000150130",
+        ),
         (
             "nothing used",
             SONNET,
@@ -414,6 +440,14 @@ fn what_is_not_known_is_never_nothing() {
             east,
             None,
             Unknown::Count(Counted::CacheWrite),
+        ),
+        // The tier's prices are not the region's.
+        (
+            GEMMA,
+            Counts::of(1, 1),
+            "us-gov-west-1",
+            Some("flex"),
+            Unknown::Tier("flex".to_owned()),
         ),
         (
             LITE,
@@ -580,6 +614,22 @@ fn what_is_wrong_is_said() {
             "\"tier flex\" is given twice",
         ),
         (
+            "model x { input 3; tier flex 0.5; tier flex { input 1; } }",
+            "\"tier flex\" is given twice",
+        ),
+        (
+            "model x { input 3; tier flex { } }",
+            "\"tier flex\" has no price",
+        ),
+        (
+            "model x { input 3; tier flex { tier y 1; } }",
+            "\"tier\" is not known in \"tier\"",
+        ),
+        (
+            "model x { input 3; tier flex; }",
+            "takes a name and a factor",
+        ),
+        (
             "model x { burndown 0; }",
             "\"burndown 0\" must be a whole number from 1",
         ),
@@ -645,13 +695,19 @@ fn what_is_wrong_is_said() {
         ("model x { input 3; } }", "ends no block"),
         ("", "has no \"model\""),
         ("date 2026-11-28;", "has no \"model\""),
-        (";", "\"\" is not known in a price file"),
-        ("{", "\"\" is not known in a price file"),
     ] {
         let error = read(text).err().unwrap_or_default();
         assert!(
             error.contains(says),
             "{text:?}: {error:?} should say {says:?}"
+        );
+    }
+    let mut file = PriceFile::default();
+    for nothing in [file.line(&[]), file.open(&[])] {
+        let error = nothing.unwrap_err();
+        assert!(
+            error.starts_with("\"\" is not known in a price file"),
+            "{error}"
         );
     }
 }
