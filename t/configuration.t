@@ -264,6 +264,41 @@ connect() failed
 }"
 --- silent
 
+=== another region in the upstream than in bedrock_region
+--- http_config
+    upstream regional { bedrock_resolve; server 127.0.0.1:9; server bedrock-runtime.us-west-2.amazonaws.com:443; }
+--- config
+    location / { bedrock on; bedrock_region eu-west-1; bedrock_endpoint bedrock-runtime.eu-west-1.amazonaws.com; proxy_pass https://regional; }
+--- warned: "proxy_pass" directive leads to "bedrock-runtime.us-west-2.amazonaws.com", and requests are signed for "bedrock-runtime.eu-west-1.amazonaws.com": name the same region in bedrock_region and in the address
+
+=== TLS to a server without a port
+--- http_config
+    upstream portless { bedrock_resolve; server bedrock.test; }
+--- config
+    location / { bedrock on; proxy_pass https://portless; }
+--- warned: "proxy_pass" directive speaks TLS to "bedrock.test" of upstream "portless" at port 80: write "server bedrock.test:443"
+
+=== the same region in the upstream
+--- http_config
+    upstream regional { bedrock_resolve; server Bedrock-Runtime.us-west-2.amazonaws.com:443; }
+--- config
+    location / { bedrock on; bedrock_endpoint bedrock-runtime.us-west-2.amazonaws.com; proxy_pass https://regional; }
+--- request: GET /__sim/requests
+--- ignore_response
+--- no_error_log
+leads to
+[emerg]
+
+=== servers that are not Bedrock's own
+--- http_config
+    upstream other { server [::1]:9; server unix:/tmp/bedrock.socket; server 127.0.0.1:443; }
+    upstream plain { server 127.0.0.1; }
+--- config
+    location /a { bedrock on; bedrock_endpoint bedrock-runtime.us-east-1.amazonaws.com; proxy_pass https://other; }
+    location /b { bedrock on; bedrock_endpoint bedrock-runtime-fips.us-east-1.amazonaws.com; proxy_pass https://other; }
+    location /c { bedrock on; bedrock_endpoint bedrock-runtime.us-east-1.amazonaws.com; proxy_pass http://plain; }
+--- silent
+
 === a Host that is not the signed one
 --- config
     location / { bedrock on; proxy_set_header Host other.host; proxy_pass https://bedrock; }

@@ -31,7 +31,7 @@ impl Finding {
     }
 
     /// A directive of nginx's that is wrong here.
-    fn of(level: Level, line: &Line, text: String) -> Self {
+    pub fn of(level: Level, line: &Line, text: String) -> Self {
         let text = format!("\"{}\" directive {text}", line.name());
         Self::new(level, &line.place, text)
     }
@@ -195,7 +195,7 @@ fn host(conf: &LocationConf, pass: &Line, signed: &str, signs: Option<bool>) -> 
 }
 
 /// The host that is signed, if it is the same for all requests.
-fn signed_host(conf: &LocationConf, main: &MainConf) -> Option<String> {
+pub fn signed_host(conf: &LocationConf, main: &MainConf) -> Option<String> {
     // A client that signs for itself has its own Host sent.
     if matches!(conf.auth, Some(Auth::Off)) {
         return None;
@@ -381,7 +381,8 @@ fn beside(conf: &LocationConf, location: &Location) -> Vec<Finding> {
     dead.chain(answers).collect()
 }
 
-fn is_tls(pass: &Line) -> bool {
+/// Whether the `proxy_pass` is to a server with TLS.
+pub fn is_tls(pass: &Line) -> bool {
     pass.word(1).starts_with("https://")
 }
 
@@ -396,7 +397,7 @@ fn path_of(url: &str) -> Option<&str> {
 }
 
 /// nginx's `$proxy_host`.
-fn host_of(url: &str) -> &str {
+pub fn host_of(url: &str) -> &str {
     let rest = after_scheme(url);
     let host = match rest.starts_with("unix:") {
         true => "localhost",

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use super::location::{Auth, LocationConf, Switch};
-use super::{MainConf, check, credentials, limits};
+use super::{MainConf, check, credentials, limits, servers};
 use crate::content;
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
@@ -40,7 +40,9 @@ pub fn level(
     let found = if here.is_gateway {
         main.handlers.push(handler);
         main.default_used |= matches!(&here.auth, None | Some(Auth::Default));
-        check::gateway(here, &location, main, &place)
+        let mut found = check::gateway(here, &location, main, &place);
+        found.extend(servers::check(here, main, cf));
+        found
     } else if own.is_some() && !location.name.is_empty() {
         check::no_gateway(here, &location, &place)
             .into_iter()

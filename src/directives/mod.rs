@@ -9,6 +9,7 @@ mod models;
 pub mod observed;
 mod prices;
 pub mod rules;
+mod servers;
 pub mod upstream;
 
 use std::ffi::{CStr, c_char, c_void};

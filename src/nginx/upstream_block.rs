@@ -78,6 +78,14 @@ impl UpstreamBlock {
         }
     }
 
+    /// What its `server` lines name, as they are written.
+    pub fn server_names(self) -> Vec<String> {
+        let name = |server: &ngx_http_upstream_server_t| {
+            String::from_utf8_lossy(super::bytes(&server.name)).into_owned()
+        };
+        self.servers().iter().map(name).collect()
+    }
+
     /// Gives the last `server` line its own name back, and has nginx never use the address that stood in for it. What it had
     /// as `down` before.
     pub fn disarm_last(self, name: ngx_str_t) -> Option<ngx_uint_t> {
