@@ -11,19 +11,25 @@ eval "$exports"
 
 cd "$ROOT"
 build() { cargo build --profile "$PROFILE" ${CI:+--locked} "$@" >&2; }
+nginx=$(nginx_binary)
+built=$CARGO_OUT/libngx_http_bedrock_module.so
+build_module() {
+    if ! on_musl "$nginx" || rustc -vV | grep -q '^host: .*-musl$'; then build -p ngx_http_bedrock_module; return; fi
+    exports=$("$ROOT/scripts/fetch-musl.sh")
+    (eval "$exports" && build -p ngx_http_bedrock_module)
+    built=${CARGO_OUT%/*}/$(uname -m)-unknown-linux-musl/${CARGO_OUT##*/}/${built##*/}
+}
 if [ "$PROFILE-$what" = demo-all ]; then
     # For `make run`: AWS's credential providers are most of what there is to compile, and one build of both is faster.
     build --no-default-features -p ngx_http_bedrock_module -p bedrock-sim
 else
     # Each by itself: cargo would give a crate that both use the features of both, and the module of `make test` would not be the one
     # of `make deb`.
-    [ "$what" = sim ] || build -p ngx_http_bedrock_module
+    [ "$what" = sim ] || build_module
     [ "$what" = module ] || build -p bedrock-sim
 fi
 
 if [ "$what" != sim ]; then
-    nginx=$(nginx_binary)
-    built=$CARGO_OUT/libngx_http_bedrock_module.so
     fits "$built" "$nginx" ||
         die "the module's signature is not that of $nginx, which would refuse to load it"
     mkdir -p "$(dirname "$MODULE")"

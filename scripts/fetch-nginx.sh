@@ -5,12 +5,15 @@
 #   bookworm | trixie | sid   Debian's nginx of that suite, with its Lua and echo modules: unpacked, not installed
 #   1.28.0 | … | 1.28.3       nginx from source, the one in the crate nginx-src; Debian has no Lua module for it
 #   DIRECTORY                 the source of any nginx, unpacked: nginx.org's, OpenResty's (with its bundle), Tengine's, freenginx's
+#   1.28.3@musl, DIRECTORY@musl    and so on: that source, built for musl, Alpine's libc
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 name=${1:-}
+musl=${name#"${name%@musl}"}
+name=${name%@musl}
 [[ $name != */* ]] || name=$(cd "$name" && pwd) || exit
-home=$BUILD/nginx/${name##*/}
+home=$BUILD/nginx/${name##*/}$musl
 
 # The packages run beside the system's with a loader and libraries of their own.
 unpack_debian() {
@@ -45,7 +48,11 @@ crate_source() {
 }
 
 build_source() {
-    local module modules=() configure=./configure
+    local module modules=() configure=./configure libc=() exports
+    if [ -n "$musl" ]; then
+        exports=$("$ROOT/scripts/fetch-musl.sh" nginx)
+        eval "$exports"
+    fi
     cp -r "$1" "$home/src"
     cd "$home/src"
     [ -x configure ] || configure=auto/configure
@@ -54,7 +61,7 @@ build_source() {
         ! grep -qe "--with-${module}_module)" auto/options || modules+=("--with-${module}_module")
     done
     "$configure" --prefix="$home" --modules-path="$home/modules" --builddir="$home/objs" --with-compat --with-debug --with-threads \
-        "${modules[@]}"
+        "${modules[@]}" "${libc[@]}"
     make -j "$(nproc)" -f "$home/objs/Makefile" binary
     cp "$home/objs/nginx" "$home/sbin/nginx"
 }
@@ -70,13 +77,13 @@ fetch() {
 }
 
 case $name in
-bookworm | trixie | sid) ;;
+bookworm | trixie | sid) [ -z "$musl" ] || die "Debian's nginx is made for glibc: name a version or a source with @musl" ;;
 1.28.0) crate=1.28.1 ;;
 1.28.1) crate=1.28.3 ;;
 1.28.2) crate=1.28.4 ;;
 1.28.3) crate=1.28.5 ;;
 */*) source=$(source_in "$name") || die "there is no nginx source in $name" ;;
-*) die "usage: scripts/fetch-nginx.sh bookworm|trixie|sid|1.28.0|1.28.1|1.28.2|1.28.3|DIRECTORY" ;;
+*) die "usage: scripts/fetch-nginx.sh bookworm|trixie|sid|1.28.0|1.28.1|1.28.2|1.28.3|DIRECTORY, or one of the last five with @musl" ;;
 esac
 if [ ! -f "$home/complete" ]; then
     say "fetching nginx: $name"

@@ -78,18 +78,22 @@ start_sim() {
     SIM_PORT=$(tr -dc 0-9 <"$port_file")
 }
 
+# on_musl NGINX: Alpine's libc starts it, and not glibc.
+on_musl() { head -c 4096 "$1" | grep -aq /lib/ld-musl-; }
+
 # apt_of DIR SUITE ARGUMENT...: apt-get with the packages of another Debian suite, from the mirror that this machine uses. Its
 # lists, its cache and what it takes for installed (nothing) are in DIR, so that nothing of that suite gets onto the system.
 apt_of() {
-    local dir=$1 suite=$2 mirror
+    local dir=$1 suite=$2 mirror kind=deb
     shift 2
+    [ "$1" != source ] || kind=deb-src
     if [ ! -f "$dir/updated" ]; then
         # shellcheck disable=SC2016  # apt's own names
         mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' 'Origin: Debian' | awk '$2 !~ /-/ { print $1; exit }')
         [ -n "$mirror" ] || { echo "apt knows no Debian mirror: run apt-get update, then this again"; return 1; }
         mkdir -p "$dir/lists/partial" "$dir/archives/partial"
         : >"$dir/status"
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$dir/sources.list"
+        echo "$kind [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$dir/sources.list"
         cat >"$dir/apt.conf" <<EOF
 Dir::Etc { SourceList "$dir/sources.list"; SourceParts "/dev/null"; };
 Dir::State { Lists "$dir/lists"; status "$dir/status"; };
@@ -100,4 +104,13 @@ EOF
         apt-get -q -c "$dir/apt.conf" update && touch "$dir/updated" || return 1
     fi
     apt-get -q -y -c "$dir/apt.conf" "$@"
+}
+
+# sources_of DIR SUITE PACKAGE...: of Debian's packages, unpacked in the directory, with Debian's patches.
+sources_of() {
+    local dir=$1 suite=$2
+    shift 2
+    mkdir -p "$dir/apt"
+    (cd "$dir" && apt_of "$dir/apt" "$suite" source "$@")
+    rm -rf "$dir/apt"
 }

@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -gt 0 ] || set -- bookworm trixie 1.28.0 1.28.1 1.28.2 1.28.3 sid
+[ $# -gt 0 ] || set -- bookworm trixie 1.28.0 1.28.1 1.28.2 1.28.3 sid 1.28.3@musl
 "$ROOT/scripts/install.sh" build
 release=$BUILD/release
 rm -rf "$release"
@@ -20,19 +20,26 @@ loads() {
 }
 
 one() {
-    local exports named file libc
+    local exports named file libc needs
     exports=$("$ROOT/scripts/fetch-nginx.sh" "$1")
     eval "$exports"
     export BEDROCK_MODULE=$BUILD/nginx/${1##*/}/ngx_http_bedrock_module.so
     "$ROOT/scripts/build.sh" module >&2
     named=$(nginx_name "$NGINX_BINARY")
     named=${named%% *}
-    file=ngx_http_bedrock_module-${named//\//-}-linux-$(uname -m).so
+    libc=
+    ! on_musl "$NGINX_BINARY" || libc=-musl
+    file=ngx_http_bedrock_module-${named//\//-}-linux-$(uname -m)$libc.so
     # Function names stay, for stack traces; lines of the source go.
     strip --strip-debug -o "$release/$file" "$BEDROCK_MODULE"
     loads "$release/$file" >&2
-    libc=$(grep -aoE 'GLIBC_[0-9.]+' "$release/$file" | sort -uV | tail -n 1)
-    printf '%-68s  %-22s  %s\n' "$file" "$named" "--with-compat --with-threads; glibc ${libc#GLIBC_} or newer" >>"$release/LIST"
+    if [ -n "$libc" ]; then
+        needs="musl (Alpine)"
+    else
+        needs=$(grep -aoE 'GLIBC_[0-9.]+' "$release/$file" | sort -uV | tail -n 1)
+        needs="glibc ${needs#GLIBC_} or newer"
+    fi
+    printf '%-68s  %-22s  %s\n' "$file" "$named" "--with-compat --with-threads; $needs" >>"$release/LIST"
 }
 
 for name; do

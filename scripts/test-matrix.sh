@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-[ $# -gt 0 ] || set -- bookworm trixie 1.28.3 sid
+[ $# -gt 0 ] || set -- bookworm trixie 1.28.3 sid 1.28.3@musl
 "$ROOT/scripts/install.sh" test
 
 # What is printed last is the reason of a failure, or the result.
