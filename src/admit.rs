@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{Api, Facts, LimitOf, Limited, Measure, Plan, Refusal, StreamStatus};
+use gateway::{Api, LimitOf, Limited, Measure, Plan, Refusal, StreamStatus};
 use quota::{
     Asked, Cause, Charge, Counts, Dollars, GoDuration, Limit, Outcome, Percent, Priced, Prompt,
     Rfc3339, Standing, UNKNOWN_LENGTH, Unit,
@@ -268,6 +268,14 @@ impl Asking<'_> {
                 taken: Taken::default(),
             }));
         };
+        let uses_model = self.planned.plan.is_some_and(Plan::uses_model);
+        if *unit != Unit::Requests && !uses_model {
+            return Ok(Some(Counting {
+                held,
+                limit,
+                taken: Taken::default(),
+            }));
+        }
         let amount = self.amount(unit, &held).ok_or_else(|| {
             let refusal = quota::Refusal {
                 zone: name,
@@ -315,7 +323,7 @@ impl Asking<'_> {
         if *unit == Unit::Requests {
             return Some(1);
         }
-        let Some(plan) = self.planned.plan.filter(|plan| plan.uses_model()) else {
+        let Some(plan) = self.planned.plan else {
             return Some(0);
         };
         let pricing = self.main.prices.as_ref();
@@ -500,7 +508,7 @@ pub fn settle(context: &mut Context, main: Option<&MainConf>) {
     }
     let attempt = &context.attempt;
     let plan = attempt.plan.as_ref();
-    let outcome = outcome(attempt);
+    let outcome = outcome(attempt, context.owner());
     let facts = attempt.facts();
     let rule = || {
         let pricing = main?.prices.as_ref()?;
@@ -532,37 +540,35 @@ pub fn settle(context: &mut Context, main: Option<&MainConf>) {
 }
 
 /// How the request ended.
-fn outcome(attempt: &Attempt) -> Outcome {
-    if matches!(attempt.followed, Some(Followed::FromCache(_))) {
-        return Outcome::Counted(Counts::of(0, 0));
-    }
-    let counts_nothing = attempt.plan.as_ref().is_some_and(|plan| !plan.uses_model());
-    let Some(facts) = attempt.facts() else {
+fn outcome(attempt: &Attempt, request: Request) -> Outcome {
+    let Some(plan) = &attempt.plan else {
         return Outcome::Nothing;
     };
+    let facts = match &attempt.followed {
+        // Nothing was used of what costs.
+        Some(Followed::FromCache(_)) => return Outcome::Counted(Counts::of(0, 0)),
+        Some(Followed::FromBedrock(relay)) => relay.facts(),
+        // The model may have worked for a client that has not waited for it.
+        None if request.client_is_gone() => return Outcome::Lost,
+        None => return Outcome::Nothing,
+    };
+    let is_error = request.status() >= 300 || facts.exception.is_some();
+    if !plan.uses_model() {
+        return match is_error {
+            true => Outcome::Nothing,
+            false => Outcome::Counted(Counts::of(0, 0)),
+        };
+    }
     let counts = counts_of(facts);
     let is_counted = counts.input.or(counts.search_units).is_some();
-    match is_counted {
-        _ if counts_nothing && is_answered(facts) => Outcome::Counted(Counts::of(0, 0)),
-        true if is_whole(facts) => Outcome::Counted(counts),
-        _ if facts.content_started || (is_counted && facts.stream.is_some()) => Outcome::Lost,
-        true => Outcome::Counted(counts),
-        false if facts.exception.is_none() && facts.bytes > 0 && facts.stream.is_none() => {
-            Outcome::Lost
-        }
-        false => Outcome::Nothing,
-    }
-}
-
-fn is_answered(facts: &Facts) -> bool {
-    facts.exception.is_none()
-}
-
-/// Whether what it counts is final.
-fn is_whole(facts: &Facts) -> bool {
-    facts
+    let is_final = facts
         .stream
-        .is_none_or(|stream| matches!(stream, StreamStatus::Complete | StreamStatus::Drained))
+        .is_none_or(|stream| matches!(stream, StreamStatus::Complete | StreamStatus::Drained));
+    match (is_counted && is_final, is_error && !facts.content_started) {
+        (true, _) => Outcome::Counted(counts),
+        (false, true) => Outcome::Nothing,
+        (false, false) => Outcome::Lost,
+    }
 }
 
 fn shown((unit, amount): (Unit, u64)) -> String {

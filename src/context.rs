@@ -104,6 +104,11 @@ impl Context {
         request.restore_version(self.line);
     }
 
+    /// The request.
+    pub fn owner(&self) -> Request {
+        self.owner
+    }
+
     /// Whether it is the client's own request, and no subrequest.
     pub fn is_of_main(&self) -> bool {
         self.owner.is_main()

@@ -30,7 +30,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 FIELDS = """
     operation api requested_model model region host uri input_tokens output_tokens total_tokens cache_read_tokens
     cache_write_tokens stop_reason time_to_first_token latency stream_status exception request_id tool_calls
-    response_text credentials credentials_expire session_id search_units cost price limit_status limit_zone
+    response_text credentials credentials_expire session_id search_units cost price limit_status limit_zone reserved charged charge
 """.split()
 
 CONFIG = """
