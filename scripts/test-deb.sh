@@ -30,7 +30,7 @@ check "it does not depend on $abi" grep -qw "$abi" <<<"$(dpkg-deb --field "$deb"
 check "it is not configured" test "$(status)" = installed
 check "it is not enabled" test -e /etc/nginx/modules-enabled/50-mod-http-bedrock.conf
 check "nginx -t failed with the package alone" "$(nginx_binary)" -t -q
-for file in bedrock_params bedrock_json claude_models; do check "there is no $file" test -s /etc/nginx/$file; done
+for file in bedrock_params bedrock_json bedrock_prices claude_models; do check "there is no $file" test -s /etc/nginx/$file; done
 check "there is no nginx-bedrock-usage" nginx-bedrock-usage --help >/dev/null
 check "there is no licence" test -s /usr/share/doc/$package/copyright
 
@@ -105,7 +105,7 @@ check "it is still enabled" test ! -e /etc/nginx/modules-enabled/50-mod-http-bed
 check "the module is still there" test ! -e /usr/lib/nginx/modules/ngx_http_bedrock_module.so
 if "$nginx" -t -c "$work/nginx.conf" 2>/dev/null; then die "nginx -t needs nothing of the package"; fi
 "${as_root[@]}" dpkg --purge $package >&2
-for left in /etc/nginx/{bedrock_params,bedrock_json,claude_models,bedrock.d} /etc/nginx/conf.d/nginx-bedrock.conf{,.removed} /etc/nginx/modules-enabled/50-mod-http-bedrock.conf.removed; do
+for left in /etc/nginx/{bedrock_params,bedrock_json,bedrock_prices,claude_models,bedrock.d} /etc/nginx/conf.d/nginx-bedrock.conf{,.removed} /etc/nginx/modules-enabled/50-mod-http-bedrock.conf.removed; do
     check "$left is left" test ! -e "$left" -a ! -L "$left"
 done
 say "$deb: installed, nginx -t, a request with its tokens, removed, purged"

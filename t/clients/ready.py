@@ -3,8 +3,8 @@ shipped, but for ports, directories, the addresses of AWS, and TLS to it."""
 
 import os
 import re
-import shutil
 import subprocess
+from datetime import date
 from pathlib import Path
 
 from conftest import KEY_ID, MODULE, NGINX, ROOT, SECRET, eventually, free_port, listens, stop
@@ -15,6 +15,7 @@ SNIPPETS = sorted(set(CONFIGURATIONS.glob("*.conf")) - {WHOLE})
 EXAMPLES = [*SNIPPETS, WHOLE]
 # What stands beside nginx.conf.
 INCLUDED = ["bedrock_params", "bedrock_json", "claude_models"]
+BESIDE = [*INCLUDED, "bedrock_prices"]
 # Debian's nginx.conf, as far as it matters to what is in conf.d.
 AROUND = "include {home}/modules-enabled/*.conf;\npid logs/nginx.pid;\nevents {{}}\nhttp {{ include conf.d/*.conf; }}\n"
 
@@ -26,8 +27,7 @@ def place(example, home, upstream=None):
         (home / name).mkdir(parents=True)
     (home / "modules/ngx_http_bedrock_module.so").symlink_to(MODULE)
     (home / "modules-enabled/50-mod-http-bedrock.conf").write_text("load_module modules/ngx_http_bedrock_module.so;\n")
-    for name in INCLUDED:
-        shutil.copy(CONFIGURATIONS / name, home / "conf")
+    beside(home / "conf")
     ports = {}
     text = adapted(example.read_text(), "logs", home, ports, upstream)
     if example == WHOLE:
@@ -38,6 +38,13 @@ def place(example, home, upstream=None):
         (home / "conf/conf.d/bedrock.conf").write_text(text)
         (home / "conf/nginx.conf").write_text(AROUND.format(home=home))
     return ports
+
+
+def beside(directory):
+    """Puts there what stands beside nginx.conf. Prices that are old some day are worth a warning, but no fault of a configuration."""
+    for name in BESIDE:
+        text = (CONFIGURATIONS / name).read_text()
+        (directory / name).write_text(re.sub(r"\bdate \d{4}-\d\d-\d\d;", f"date {date.today()};", text))
 
 
 def adapted(text, logs, etc, ports, upstream=None):

@@ -1,14 +1,13 @@
 """Each nginx configuration that the documentation shows, whole or in part: nginx -t accepts it, without a warning."""
 
 import re
-import shutil
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from conftest import MODULE, ROOT, free_port
-from ready import CONFIGURATIONS, INCLUDED, configuration_test
+from ready import CONFIGURATIONS, INCLUDED, beside, configuration_test
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LUA = [f"/usr/lib/nginx/modules/{name}.so" for name in ("ndk_http_module", "ngx_http_lua_module")]
@@ -171,8 +170,7 @@ def adapted(text, home):
 def test_nginx_accepts(example, tmp_path):
     for name in "conf", "logs":
         (tmp_path / name).mkdir()
-    for name in INCLUDED:
-        shutil.copy(CONFIGURATIONS / name, tmp_path / "conf")
+    beside(tmp_path / "conf")
     modules = [MODULE]
     if "_by_lua_" in example.text:
         modules = [*LUA, MODULE]
