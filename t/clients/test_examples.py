@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT, eventually
 from ready import EXAMPLES, INCLUDED, WHOLE, Running, place, configuration_test
 
-KEYS = {"access.conf": "key-for-search-team", "nginx.conf": "key-for-search-team", "claude-code.conf": "key-of-ada"}
-TEAMS = {"access.conf": "search", "nginx.conf": "search", "claude-code.conf": "ada"}
+KEYS = {"access.conf": "key-for-search-team", "nginx.conf": "key-for-search-team", "teams.conf": "key-for-search-team", "claude-code.conf": "key-of-ada"}
+TEAMS = {"access.conf": "search", "nginx.conf": "search", "teams.conf": "search", "claude-code.conf": "ada"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
