@@ -68,6 +68,33 @@ ROWS = [
         lambda model: {"model": model, "stream": True, "max_tokens": 1000, "messages": QUESTION}, vendor="anthropic."),
 ]
 
+def native(name, location):
+    return Row(name, None, f"/{location}/model/{{model}}/converse-stream", lambda model: {"messages": CONVERSE_QUESTION})
+
+
+# The same without a limit, with one or two, and with a key that no request before has had.
+LIMITED_ROWS = [native("no limit", "bedrock"), native("1 limit, 1 key", "rate"), native("1 limit, a new key each", "keys"),
+                native("3 limits, 1 key each", "three")]
+LIMIT_ZONES = """
+    bedrock_prices {root}/nginx-conf/bedrock_prices;
+    bedrock_price_unknown free;
+    bedrock_limit_zone all zone=tokens:1m rate=1000000Mt/m;
+    bedrock_limit_zone $connection.$connection_requests zone=keys:2m rate=1000000Mt/m;
+    bedrock_limit_zone all zone=money:1m budget=1000000usd/month tz=Europe/Berlin;
+    bedrock_limit_zone all zone=open:1m concurrency=10000;
+"""
+LIMITED_LOCATION = """
+        location /{path}/ {{
+            bedrock on;
+            bedrock_region us-east-1;
+            bedrock_endpoint 127.0.0.1:{sim};
+            bedrock_auth bench;
+            {limits}
+            proxy_pass http://sim;
+        }}
+"""
+LIMITED = {"rate": ["tokens"], "keys": ["keys"], "three": ["tokens", "money", "open"]}
+
 CONFIGURATION = """
 load_module {module};
 daemon off;
@@ -89,6 +116,7 @@ http {{
     upstream sim {{ server 127.0.0.1:{sim}; keepalive 256; keepalive_requests 1000000; }}
     bedrock_credentials bench {{ source static; access_key_id AKIDEXAMPLE; secret_access_key bench; }}
     include {root}/nginx-conf/bedrock_params;
+    {zones}
     server {{
         listen 127.0.0.1:{port} backlog=20000;
         location /plain/ {{ proxy_pass http://sim/; }}
@@ -100,6 +128,7 @@ http {{
             bedrock_auth bench;
             proxy_pass http://sim;
         }}
+        {limited}
     }}
 }}
 """
@@ -108,8 +137,9 @@ http {{
 class Gateway:
     """nginx with one worker, before the stand-in for Bedrock."""
 
-    def __init__(self, times_turns=False, apart=True):
+    def __init__(self, times_turns=False, apart=True, limits=False):
         """`apart`: the worker has a processor for itself; otherwise its threads may have another one."""
+        self.limits = limits
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="bench."))
         # The worker is another user, and keeps large bodies here.
         self.work.chmod(0o755)
@@ -125,8 +155,12 @@ class Gateway:
         sim = wait_for("the stand-in", lambda: port_file.exists() and port_file.read_text().strip())
         self.port = free_port()
         conf = self.work / "nginx.conf"
+        sim = sim.rpartition(":")[2]
+        limited = [LIMITED_LOCATION.format(path=path, sim=sim, limits=" ".join(f"bedrock_limit zone={zone};" for zone in zones))
+                   for path, zones in LIMITED.items()]
         conf.write_text(CONFIGURATION.format(
-            module=MODULE, work=self.work, root=ROOT, sim=sim.rpartition(":")[2], port=self.port,
+            module=MODULE, work=self.work, root=ROOT, sim=sim, port=self.port,
+            zones=LIMIT_ZONES.format(root=ROOT) if self.limits else "", limited="".join(limited) if self.limits else "",
             affinity=f"worker_cpu_affinity {1 << min(os.sched_getaffinity(0)):b};" if self.apart else ""))
         environment = {name: value for name, value in os.environ.items()
                        if name != "NGINX" and not name.startswith("AWS_")}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the module costs in nginx, beside plain proxy_pass of the same bytes in the same run.
 
-    benches/run.py [cpu] [first-byte] [memory] [bodies] [stall] [hostile] [growth]    (all of them, if none is named)
+    benches/run.py [cpu] [first-byte] [memory] [bodies] [stall] [hostile] [growth] [limits]    (all of them, if none is named)
 
 Run it through `make bench`, which builds what it needs and says where that is:
 NGINX_BINARY, BEDROCK_MODULE, BEDROCK_SIM, BEDROCK_LOAD and LOOP_TURNS_LIBRARY. Needs nothing but Python.
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from gateway import LOAD, ROWS, STREAM, Gateway
+from gateway import LIMITED_ROWS, LOAD, ROWS, STREAM, Gateway
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 
@@ -34,13 +34,13 @@ def table(title, head, lines):
     sys.stdout.flush()
 
 
-def take_turns(measure, of=statistics.median):
+def take_turns(measure, of=statistics.median, rows=ROWS):
     """Each row's figures, of all rounds the median or what else is asked for; `measure` gives a tuple of numbers."""
-    found = {row.name: [] for row in ROWS}
-    for row in ROWS:
+    found = {row.name: [] for row in rows}
+    for row in rows:
         measure(row)
     for _ in range(ROUNDS):
-        for row in ROWS:
+        for row in rows:
             found[row.name].append(measure(row))
     return {name: [of(column) for column in zip(*rounds)] for name, rounds in found.items()}
 
@@ -210,6 +210,16 @@ def hostile():
     table("A request with that in its body, ms of CPU, and its longest turn of the event loop", ["", *head], lines)
 
 
+def limits():
+    """CPU of a request of which a limit is asked, beside the same request without one. The third row's zone is full at once, so
+    that each request also takes a key's place from another."""
+    with Gateway(limits=True) as gateway:
+        figures = take_turns(lambda row: gateway.measured(row, "sim.text", connections=8, requests=5000)[:1], of=min, rows=LIMITED_ROWS)
+    none = figures[LIMITED_ROWS[0].name][0]
+    lines = [[row.name, f"{figures[row.name][0]:.1f}", f"{figures[row.name][0] - none:+.2f}"] for row in LIMITED_ROWS]
+    table("CPU of a request with limits (no limit is reached), us", ["", "us", "+"], lines)
+
+
 def growth():
     """Whether cost grows with what it should grow with, and nothing else; ends with status 1 if it does."""
     grows = []
@@ -264,7 +274,7 @@ def growth():
 
 def main():
     shared = {"cpu": cpu, "first-byte": first_byte, "memory": memory}
-    apart = {"bodies": bodies, "stall": stall, "hostile": hostile, "growth": growth}
+    apart = {"bodies": bodies, "stall": stall, "hostile": hostile, "growth": growth, "limits": limits}
     chosen = sys.argv[1:] or [*shared, *apart]
     for name in chosen:
         if name not in shared | apart:
