@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
+use gateway::request::Purpose;
 use gateway::{Api, Refusal};
 
 use crate::admit::{self, Limits};
@@ -46,6 +47,8 @@ pub struct Asked {
     pub session_id: Option<String>,
     /// What its body decodes to, where the client has compressed it.
     pub decoded: Option<NewBody>,
+    /// For which purpose it was inspected last: the same request is another one at another service.
+    pub purpose: Purpose,
     /// The request, or why it will be refused once access control had its say.
     pub inspected: Option<Result<gateway::Request, Refusal>>,
 }

@@ -79,8 +79,12 @@ pub fn handler(request: Request) -> isize {
     context.asked.api = Some(api);
     let needs_body = matches!(&found, Ok(found) if found.needs_body());
     let known = context.request().is_some_and(|known| {
-        !known.needs_body() && known.api == api && known.target == Target::read(&target)
+        !known.needs_body()
+            && known.api == api
+            && known.target == Target::read(&target)
+            && context.asked.purpose.service == purpose.service
     });
+    context.asked.purpose = purpose;
     if needs_body && known {
         // An attempt before this one has read the body.
         return DECLINED;

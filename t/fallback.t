@@ -444,3 +444,35 @@ Content-Type: application/json
 cycle
 --- no_error_log
 [alert]
+
+
+
+=== from bedrock-mantle to bedrock-runtime: there it is translated
+--- http_config eval: $::Regions
+--- config
+    location / { bedrock on; bedrock_service bedrock-mantle; proxy_pass http://bedrock; error_page 400 429 500 503 = @runtime; }
+    location @runtime { bedrock on; bedrock_model sim.text; proxy_pass http://bedrock; }
+--- request eval: [qq(POST /v1/chat/completions\n{"model":"sim.http-429-throttling","messages":[{"role":"user","content":"Hi"}]}), $::Journal]
+--- response_body_filters eval: \&main::journal
+--- error_code eval: [200, 200]
+--- response_body_like eval
+[
+    qr/"object":"chat.completion"/,
+    qr{\Aus-east-1/bedrock-mantle/aws4_request /v1/chat/completions .*\nus-east-1/bedrock/aws4_request /model/sim\.text/converse ok },
+]
+
+
+
+=== from bedrock-runtime to bedrock-mantle: there it is not
+--- http_config eval: $::Regions
+--- config
+    location / { bedrock on; proxy_pass http://bedrock; error_page 429 500 503 = @mantle; }
+    location @mantle { bedrock on; bedrock_service bedrock-mantle; bedrock_model zai.glm-4.7; proxy_pass http://bedrock; }
+--- request eval: [qq(POST /v1/chat/completions\n{"model":"sim.http-429-throttling","messages":[{"role":"user","content":"Hi"}]}), $::Journal]
+--- response_body_filters eval: \&main::journal
+--- error_code eval: [200, 200]
+--- response_body_like eval
+[
+    qr/"object":\s*"chat.completion"/,
+    qr{\Aus-east-1/bedrock/aws4_request /model/sim\.http-429-throttling/converse ok .*\nus-east-1/bedrock-mantle/aws4_request /v1/chat/completions ok },
+]
