@@ -70,6 +70,8 @@ pub fn replace(request: Request, context: Handle, input: *mut ngx_chain_t) -> is
 
 fn send_replacement(request: Request, mut context: Handle) -> isize {
     let body = match &mut context.attempt.stage {
+        // The answer to HEAD is its header, and a body would be taken for the next answer on the connection.
+        Stage::Replaced(_) if request.is_header_only() => Vec::new(),
         Stage::Replaced(body) => std::mem::take(body),
         _ => return OK,
     };

@@ -61,6 +61,9 @@ ANSWERS = [
     ("GET", r"/async-invoke/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aasync-invoke%2Fabcdefghijkl", {"invocationArn": "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghijkl", "modelArn": "m", "status": "Completed", "submitTime": "2026-01-01T00:00:00Z", "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://b"}}}),
     ("DELETE", r"/guardrails/gr1.*", {}),
     ("HEAD", r"/anything", {}),
+    ("HEAD", r"/no-events", []),
+    ("POST", r"/no-events", []),
+    ("HEAD", r"/refused", None),
     ("POST", r"/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fr/invocations(\?.*)?", "data: one\n\ndata: two\n\n"),
     ("POST", r"/model/amazon\.nova-lite-v1%3A0/converse", {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": {"inputTokens": 3, "outputTokens": 5, "totalTokens": 8}, "metrics": {"latencyMs": 7}}),
 ]
@@ -104,7 +107,7 @@ class Aws:
                 aws.requests.append({"method": self.command, "target": self.path, "headers": self.headers, "body": body, "fault": fault})
                 found = [answer for method, path, answer in ANSWERS if method == self.command and re.fullmatch(path, self.path)]
                 answer, status, kind = found[0] if found else {"message": "no such path"}, 200 if found else 404, "application/json"
-                if fault:
+                if fault or answer is None:
                     answer, status = {"message": fault}, 403
                 if isinstance(answer, list):
                     answer, kind = b"".join(answer), "application/vnd.amazon.eventstream"
@@ -114,7 +117,7 @@ class Aws:
                     answer = json.dumps(answer).encode()
                 self.send_response(status)
                 if status >= 400:
-                    self.send_header("x-amzn-ErrorType", "ResourceNotFoundException" if found == [] else "AccessDeniedException")
+                    self.send_header("x-amzn-ErrorType", "ResourceNotFoundException" if found == [] else "AccessDeniedException" if fault else "InvalidSignatureException")
                 self.send_header("Content-Type", kind)
                 if "eventstream" in kind:  # as AWS sends them
                     self.send_header("Transfer-Encoding", "chunked")
@@ -294,6 +297,23 @@ def test_head_and_headers(gateway, aws):
     (request,) = aws.requests
     assert request["fault"] is None and request["headers"]["X-Amz-Target"] == "T"
     assert not {"cookie", "x-api-key", "x-forwarded-for", "x-amz-content-sha256"} & {name.lower() for name in request["headers"]}
+
+
+def test_an_error_in_place_of_an_answer_to_head_has_no_body(gateway):
+    """What followed the header would be read as the next answer on the connection."""
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    for target, status in [("/refused", 502), ("/anything", 200), ("/refused", 502), ("/no-events", 200), ("/anything", 200)]:
+        connection.request("HEAD", target)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (status, b""), target
+    connection.close()
+
+
+def test_an_event_stream_without_events_is_an_answer(gateway):
+    assert raw(gateway, "POST", "/no-events") == (200, b"")
+    assert gateway.next_log()["stream_status"] == "complete"
 
 
 def test_clients_that_sign_for_themselves(gateway, aws):

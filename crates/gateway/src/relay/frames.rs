@@ -188,6 +188,7 @@ impl Frames {
         // A client that is told what it needs has it once the content is whole, whatever becomes of the counts.
         let content_whole = tells && self.observer.progress() == Progress::ContentWhole;
         if (whole && self.observer.ended(facts)) || (content_whole && !self.holding) {
+            self.holding = false;
             if let Some(writer) = self.written.writer()
                 && !writer.end(out)
             {
