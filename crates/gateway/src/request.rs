@@ -222,10 +222,11 @@ pub const SESSION_ID: &str = "x-claude-code-session-id";
 /// In bytes, as for an id of Bedrock's.
 const LONGEST_NAME: usize = 2048;
 
-/// Any of AWS's operations. Where the path is one of Bedrock's own it is known how to read the answer.
+/// Any of AWS's operations. Where the path, as it will be sent, is one of Bedrock's own it is known how to read the answer.
 fn of_aws(request: &mut Request) {
     request.operation = Some(Operation::Other);
-    let Ok(Some(found)) = path::recognise(request.target.path()) else {
+    let sent = path::spelt(request.target.path(), None);
+    let Ok(Some(found)) = sent.and_then(|sent| path::recognise(&sent)) else {
         return;
     };
     request.operation = Some(match found.operation {
@@ -240,8 +241,10 @@ fn of_aws(request: &mut Request) {
 /// Any of bedrock-mantle's paths, behind any prefix.
 fn of_mantle(request: &mut Request) -> Result<Option<OfBody>, Refusal> {
     let path = request.target.path();
+    // Whoever decodes more of it than others still reads this path.
     if request.method == "POST"
-        && let Some(api) = VendorApi::of_mantle_path(path)
+        && let Some(decoded) = path::decode_once(path)
+        && let Some(api) = VendorApi::of_mantle_path(&decoded)
     {
         return Ok(Some(api.operation()));
     }

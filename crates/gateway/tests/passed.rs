@@ -9,7 +9,9 @@ use common::settings;
 use gateway::bedrock::endpoint::Service;
 use gateway::bedrock::{Operation, VendorApi};
 use gateway::request::Purpose;
-use gateway::{Api, Auth, Body, Facts, Guardrail, Plan, Refusal, Settings, inspect, plan};
+use gateway::{
+    Api, Auth, Body, End, Facts, Guardrail, Plan, Refusal, Settings, StreamStatus, inspect, plan,
+};
 
 const AWS: Purpose = Purpose {
     api: Some(Api::Aws),
@@ -308,4 +310,153 @@ fn facts_of(line: &str, answer: &str) -> Facts {
     relay.push(answer.as_bytes(), &mut out);
     relay.finish(true, &mut out);
     relay.facts().clone()
+}
+
+#[test]
+fn a_path_that_is_spelt_otherwise_is_the_same_path() {
+    let body = r#"{"model":"zai.glm-4.7","input":"x","messages":[]}"#;
+    for (line, api) in [
+        ("POST /v1/%72esponses", VendorApi::OpenAiResponses),
+        ("POST /v1/chat/completion%73?x=1", VendorApi::OpenAiChat),
+        ("POST /v1/chat%2Fcompletions", VendorApi::OpenAiChat),
+        ("POST /v1/messages%2f", VendorApi::AnthropicMessages),
+        ("POST /%76%31/responses", VendorApi::OpenAiResponses),
+    ] {
+        let plan = planned(MANTLE, line, &on_mantle(), &[], body).unwrap();
+        let stream = false;
+        assert_eq!(
+            plan.operation,
+            Operation::VendorApi { api, stream },
+            "{line}"
+        );
+        assert_eq!(plan.model.as_deref(), Some("zai.glm-4.7"), "{line}");
+    }
+    for (target, operation) in [
+        ("/model/a.b/c%6Fnverse", Operation::Converse),
+        ("/%6Dodel/a.b/invoke", Operation::Invoke),
+        ("/model/a.b/conv%65rse-stream", Operation::ConverseStream),
+    ] {
+        let plan = planned(AWS, &format!("POST {target}"), &settings(), &[], "").unwrap();
+        assert_eq!(plan.operation, operation, "{target}");
+        assert_eq!(plan.model.as_deref(), Some("a.b"), "{target}");
+    }
+}
+
+#[test]
+fn only_what_was_begun_is_cancelled() {
+    let patterns = ["a*".to_owned()];
+    let settings = Settings {
+        allow_models: &patterns,
+        ..on_mantle()
+    };
+    for (path, passes) in [
+        ("/v1/responses/resp_1/cancel", true),
+        ("/openai/v1/batches/b-1/cancel", true),
+        ("/anthropic/v1/messages/batches/b/cancel", true),
+        ("/v1/responses/cancel", false),
+        ("/v1/responses//cancel", false),
+        ("/v1/chat/completions/cancel", false),
+        ("/v1/chat/completions%3F/cancel", false),
+        ("/v1/responses%23/x/cancel", false),
+        ("/v1/responses/x%3F/cancel", false),
+        ("/anthropic/v1/messages/cancel", false),
+        ("/v1/completions/x/cancel", false),
+    ] {
+        let planned = planned(MANTLE, &format!("POST {path}"), &settings, &[], "{}");
+        match passes {
+            true => assert!(planned.is_ok(), "{path}"),
+            false => assert_eq!(planned.unwrap_err().status, 403, "{path}"),
+        }
+    }
+}
+
+#[test]
+fn a_signature_in_the_query_is_refused_however_it_is_spelt() {
+    for query in [
+        "X-Amz-Signature=1",
+        "a=1&x-amz-credential=2",
+        "X-Amz%2DSignature=1",
+        "%58-Amz-Algorithm",
+    ] {
+        let refusal = planned(AWS, &format!("GET /a?{query}"), &settings(), &[], "").unwrap_err();
+        assert!(refusal.message.contains("without the signature"), "{query}");
+    }
+}
+
+#[test]
+fn a_body_that_was_decompressed_is_not_called_compressed() {
+    let headers = [("Content-Encoding", "gzip"), ("Content-Type", "text/plain")];
+    for (purpose, settings, sent) in [(AWS, settings(), true), (MANTLE, on_mantle(), false)] {
+        let plan = planned(purpose, "POST /v1/files", &settings, &headers, "x").unwrap();
+        let is_sent = plan
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-encoding");
+        assert_eq!(is_sent, sent);
+    }
+}
+
+#[test]
+fn the_order_of_members_makes_no_difference() {
+    let usage = r#""usage":{"input_tokens":7,"output_tokens":9}"#;
+    for (background, counted) in [("true", Some(7)), ("false", None)] {
+        let answer = format!(r#"{{{usage},"id":"r","background":{background}}}"#);
+        let facts = facts_of("GET /v1/responses/r", &answer);
+        assert_eq!(facts.input_tokens, counted, "{answer}");
+    }
+}
+
+#[test]
+fn what_a_request_of_any_other_path_spends_is_counted() {
+    let answer =
+        r#"{"object":"text_completion","usage":{"prompt_tokens":7,"completion_tokens":9}}"#;
+    for (line, counted) in [
+        ("POST /v1/completions", Some(7)),
+        ("POST /v1/responses/compact", Some(7)),
+        ("GET /v1/completions/c", None),
+        ("POST /v1/responses/r/cancel", None),
+    ] {
+        assert_eq!(facts_of(line, answer).input_tokens, counted, "{line}");
+    }
+}
+
+#[test]
+fn a_background_response_is_counted_where_its_stream_is_fetched() {
+    let stream = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\
+         \"background\":true,\"usage\":{\"input_tokens\":7,\"output_tokens\":9}}}\n\n";
+    let plan = planned(
+        MANTLE,
+        "GET /v1/responses/resp_1?stream=true",
+        &on_mantle(),
+        &[],
+        "",
+    )
+    .unwrap();
+    let header = |name: &str| (name == "content-type").then(|| "text/event-stream".to_owned());
+    for cut in 1..stream.len() {
+        let mut relay = plan.relay(200, header, UNIX_EPOCH);
+        let mut out = Vec::new();
+        for piece in stream.as_bytes().chunks(cut) {
+            relay.push(piece, &mut out);
+        }
+        assert_eq!(relay.finish(true, &mut out), End::Clean);
+        assert!(out.is_empty());
+        let facts = relay.facts();
+        assert_eq!(
+            (facts.input_tokens, facts.output_tokens),
+            (Some(7), Some(9))
+        );
+        assert_eq!(facts.stream, Some(StreamStatus::Complete));
+    }
+}
+
+#[test]
+fn an_event_stream_without_events_is_an_answer() {
+    let plan = planned(AWS, "POST /flows/f", &settings(), &[], "").unwrap();
+    let header = |name: &str| {
+        (name == "content-type").then(|| "application/vnd.amazon.eventstream".to_owned())
+    };
+    let mut relay = plan.relay(200, header, UNIX_EPOCH);
+    assert_eq!(relay.finish(true, &mut Vec::new()), End::Clean);
+    assert!(!relay.holds());
 }

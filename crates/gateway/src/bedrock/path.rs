@@ -77,12 +77,13 @@ pub fn of_guardrail(id: &str, version: &str) -> String {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 ///
 /// # Errors
-/// 400: a segment that is empty, `.` or `..`, so that not everyone would read the same path; what does not decode to UTF-8.
+/// 400: a segment that is empty, `.` or `..`, so that not everyone would read the same path; what does not decode to UTF-8, or
+/// did not before it came here, as its replacement characters show.
 pub fn spelt(path: &str, query: Option<&str>) -> Result<String, Refusal> {
     let unclear = || {
         Refusal::validation(
             "The path or the query is not one that everyone reads alike: no segment of a path may be empty, \".\" or \"..\", and \
-             what is percent-encoded must be UTF-8.",
+             all must be UTF-8.",
         )
     };
     let mut target = String::with_capacity(path.len() + 16);
@@ -91,7 +92,7 @@ pub fn spelt(path: &str, query: Option<&str>) -> Result<String, Refusal> {
     for (index, segment) in segments.split('/').enumerate() {
         let decoded = decode_once(segment).ok_or_else(unclear)?;
         let climbs = decoded.split('/').any(|part| matches!(part, "." | ".."));
-        if climbs || (segment.is_empty() && index < last) {
+        if climbs || is_lossy(&decoded) || (segment.is_empty() && index < last) {
             return Err(unclear());
         }
         target.push('/');
@@ -103,13 +104,19 @@ pub fn spelt(path: &str, query: Option<&str>) -> Result<String, Refusal> {
             Some((name, value)) => (name, Some(value)),
             None => (pair, None),
         };
-        percent_encode(&decode_form(name).ok_or_else(unclear)?, "", &mut target);
+        let decoded = |text| decode_form(text).filter(|text| !is_lossy(text));
+        percent_encode(&decoded(name).ok_or_else(unclear)?, "", &mut target);
         if let Some(value) = value {
             target.push('=');
-            percent_encode(&decode_form(value).ok_or_else(unclear)?, "", &mut target);
+            percent_encode(&decoded(value).ok_or_else(unclear)?, "", &mut target);
         }
     }
     Ok(target)
+}
+
+/// Whether something else stood here that was no UTF-8.
+fn is_lossy(text: &str) -> bool {
+    text.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// The names and values of a query, as they stand there.
@@ -118,7 +125,7 @@ pub fn parameters(query: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A name or a value of a query: there a `+` is a space.
-fn decode_form(text: &str) -> Option<String> {
+pub(crate) fn decode_form(text: &str) -> Option<String> {
     decode_once(&text.replace('+', "%20"))
 }
 
@@ -253,6 +260,7 @@ mod tests {
             "",
             "a",
             "//a",
+            "/a\u{fffd}",
             "/a//b",
             "/a/./b",
             "/a/../b",
@@ -264,7 +272,9 @@ mod tests {
         ] {
             assert_eq!(spelt(path, None).unwrap_err().status, 400, "{path}");
         }
-        assert!(spelt("/a", Some("b=%f")).is_err());
+        for query in ["b=%f", "b=%ff", "\u{fffd}"] {
+            assert!(spelt("/a", Some(query)).is_err(), "{query}");
+        }
     }
 
     #[test]

@@ -94,13 +94,16 @@ pub(super) fn headers_to_send(
 
 /// The client's headers that go on with a call that passes as it is: what AWS's operations are documented to take.
 pub(super) fn passed_headers(
+    api: Api,
     headers: Headers<'_>,
 ) -> Result<Vec<(Cow<'static, str>, String)>, Refusal> {
     let mut sent: Vec<(Cow<'static, str>, String)> =
         vec![("accept-encoding".into(), "identity".to_owned())];
     for (name, _) in headers {
         let name = name.to_ascii_lowercase();
-        if !passes(&name) || sent.iter().any(|(known, _)| *known == name) {
+        // Only there the body is still as the client has encoded it.
+        let is_undone = name == "content-encoding" && api != Api::Aws;
+        if is_undone || !passes(&name) || sent.iter().any(|(known, _)| *known == name) {
             continue;
         }
         let value = match is_signed(&name) {

@@ -252,6 +252,11 @@ pub fn plan_large<'a>(
             response_text: settings.response_text,
             hold: settings.hold_headers,
             search_units,
+            events: match operation {
+                Operation::VendorApi { api, stream: true } => Some(api),
+                _ => None,
+            },
+            spends: true,
             own: settings.auth != Auth::Client,
         },
     };

@@ -3,8 +3,9 @@
 
 use super::headers::passed_headers;
 use super::{Answer, Headers, Plan, checked_host};
-use crate::bedrock::Operation;
-use crate::bedrock::path::{parameters, spelt};
+use crate::bedrock::endpoint::Service;
+use crate::bedrock::path::{decode_form, parameters, spelt};
+use crate::bedrock::{Operation, VendorApi};
 use crate::body::Body;
 use crate::dialect::{Api, Reply};
 use crate::family::Shape;
@@ -23,14 +24,15 @@ pub fn plan(
     headers: Headers<'_>,
 ) -> Result<Plan, Refusal> {
     let host = checked_host(settings)?;
-    if has_rules(settings) && (request.api == Api::Aws || generates(request)) {
+    let generates = generates(request);
+    if has_rules(settings) && (request.api == Api::Aws || generates) {
         return Err(Refusal::denied(
             "This gateway has rules about models, and cannot hold this request to them.",
         ));
     }
     let query = request.target.query();
     let signs_twice = |pair: &str| {
-        let name = pair.split('=').next().unwrap_or_default();
+        let name = decode_form(pair.split('=').next().unwrap_or_default()).unwrap_or_default();
         OF_SIGNED_URLS
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known))
@@ -43,6 +45,8 @@ pub fn plan(
         ));
     }
     let path = request.target.path();
+    // What others answer may mean something else by the same words.
+    let on_mantle = request.api != Api::Aws && Service::of(settings.service) == Service::Mantle;
     let plan = Plan {
         api: request.api,
         operation,
@@ -58,7 +62,7 @@ pub fn plan(
         region: settings.region.to_owned(),
         host,
         target: spelt(path.get(request.prefix..).unwrap_or_default(), query)?,
-        headers: passed_headers(headers)?,
+        headers: passed_headers(request.api, headers)?,
         body: Body::Unchanged,
         service: settings.service.to_owned(),
         answer: Answer {
@@ -69,6 +73,12 @@ pub fn plan(
             response_text: settings.response_text,
             hold: settings.hold_headers,
             search_units: None,
+            events: match operation {
+                Operation::VendorApi { api, .. } => Some(api),
+                _ if on_mantle && fetches_response(path) => Some(VendorApi::OpenAiResponses),
+                _ => None,
+            },
+            spends: on_mantle && generates,
             own: settings.auth != Auth::Client,
         },
     };
@@ -88,8 +98,33 @@ fn has_rules(settings: &Settings<'_>) -> bool {
 
 /// Whether a model may work on this: not where it is only asked for what is there, or told to stop.
 fn generates(request: &Request) -> bool {
-    let reads = matches!(request.method.as_ref(), "GET" | "HEAD" | "DELETE");
-    !reads && !request.target.path().ends_with("/cancel")
+    match request.method.as_ref() {
+        "GET" | "HEAD" | "DELETE" => false,
+        "POST" => !cancels(request.target.path()),
+        _ => true,
+    }
+}
+
+/// Whether a path is `…/responses/{id}/cancel`, or the same of a batch.
+fn cancels(path: &str) -> bool {
+    let Some(path) = path.strip_suffix("/cancel") else {
+        return false;
+    };
+    let mut segments = path.rsplit('/');
+    let (id, of) = (segments.next(), segments.next());
+    id.is_some_and(is_id) && matches!(of, Some("responses" | "batches"))
+}
+
+/// Whether a path is `…/responses/{id}`.
+fn fetches_response(path: &str) -> bool {
+    let mut segments = path.rsplit('/');
+    segments.next().is_some_and(is_id) && segments.next() == Some("responses")
+}
+
+/// Whether a segment is an id, in the one way to write it.
+fn is_id(segment: &str) -> bool {
+    let of_ids = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !segment.is_empty() && segment.bytes().all(of_ids)
 }
 
 /// What stands in the query of a URL that is signed beforehand.

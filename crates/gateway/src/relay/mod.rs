@@ -9,7 +9,7 @@ mod unreadable;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::bedrock::{Operation, exception};
+use crate::bedrock::{Operation, VendorApi, exception};
 use crate::dialect::native::stream::Corrupt;
 use crate::dialect::{Meta, Reply, native};
 use crate::facts::{Facts, StreamStatus};
@@ -33,6 +33,10 @@ pub(crate) struct Answer {
     pub hold: bool,
     /// What a good answer is billed by, as far as the request tells it.
     pub search_units: Option<u64>,
+    /// Whose events server-sent events are.
+    pub events: Option<VendorApi>,
+    /// Whether a model works on the request, so that a usage in the answer to any [`Operation::Other`] was not told before.
+    pub spends: bool,
     /// Whether the gateway authorized the request, so that what AWS says of that is not for the client.
     pub own: bool,
 }
@@ -109,16 +113,10 @@ impl Relay {
         let is_any = answer.operation == Operation::Other;
         let may_stream = is_any || answer.operation.streams();
         let is_stream = status == 200 && may_stream && content_type.starts_with(EVENT_STREAM);
-        let events_of = match answer.operation {
-            Operation::VendorApi { api, stream: true }
-                if status == 200 && content_type.starts_with(SERVER_SENT_EVENTS) =>
-            {
-                Some(api)
-            }
-            _ => None,
-        };
+        let has_events = status == 200 && content_type.starts_with(SERVER_SENT_EVENTS);
         let observer = || {
             native::response::Observer::new(answer.operation, status >= 300, answer.response_text)
+                .with_usage_that_is(answer.spends)
         };
         let meta = meta(&facts, now);
         let expected = status < 300 && !answer.operation.streams();
@@ -126,7 +124,7 @@ impl Relay {
             && let Some(coding) = coding
         {
             Form::Unreadable(Unreadable::new(status, coding))
-        } else if let Some(api) = events_of {
+        } else if let Some(api) = answer.events.filter(|_| has_events) {
             Form::Events(Events::new(api, answer))
         } else if is_stream {
             Form::Frames(Box::new(Frames::new(answer, &meta)))

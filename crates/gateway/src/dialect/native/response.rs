@@ -18,8 +18,8 @@ pub struct Observer {
     failed: bool,
     /// Whether a member of the whole has passed that no error has.
     is_models: bool,
-    /// Whether this is a response that was made in the background: what it says of its usage was not told before.
-    background: bool,
+    /// What any other operation spent.
+    spent: Spent,
     tap: Tap,
     response_text: usize,
 }
@@ -31,10 +31,16 @@ impl Observer {
             operation,
             failed,
             is_models: false,
-            background: false,
+            spent: Spent::default(),
             tap: Tap::new(VALUE_LIMIT.max(response_text)),
             response_text,
         }
+    }
+
+    /// The same, where what the answer to any [`Operation::Other`] says of usage `is_new`, so that it was not told before.
+    pub fn with_usage_that_is(mut self, is_new: bool) -> Self {
+        self.spent.is_new = is_new;
+        self
     }
 
     /// Takes the next bytes of the body.
@@ -43,7 +49,7 @@ impl Observer {
             operation: self.operation,
             failed: self.failed,
             is_models: &mut self.is_models,
-            background: &mut self.background,
+            spent: &mut self.spent,
             response_text: self.response_text,
             facts,
         };
@@ -53,6 +59,35 @@ impl Observer {
     /// Whether a member has passed that no error has, so that this is what was asked for.
     pub fn is_models(&self) -> bool {
         self.is_models
+    }
+}
+
+/// The usage in an answer to any other operation: a stored response repeats what was told when it was made, unless that was in
+/// the background.
+#[derive(Debug, Default)]
+struct Spent {
+    is_new: bool,
+    /// What was said before it is known whether that is new.
+    said: Option<Usage>,
+}
+
+impl Spent {
+    fn is_new(&mut self, facts: &mut Facts) {
+        self.is_new = true;
+        self.tell(facts);
+    }
+
+    fn said(&mut self, usage: Option<Usage>, facts: &mut Facts) {
+        self.said = usage;
+        self.tell(facts);
+    }
+
+    fn tell(&mut self, facts: &mut Facts) {
+        if self.is_new
+            && let Some(usage) = self.said.take()
+        {
+            usage.tell(facts);
+        }
     }
 }
 
@@ -89,8 +124,8 @@ enum Member {
     ModelsFields,
     /// Of a stored response, whether it was made in the background.
     Background,
-    /// Of such a response.
-    BackgroundUsage,
+    /// Of any other operation.
+    PerhapsUsage,
 }
 
 impl Member {
@@ -103,7 +138,7 @@ impl Member {
             (Operation::ApplyGuardrail, "action")
             | (Operation::Invoke, "amazon-bedrock-guardrailAction") => Some(Self::GuardrailAction),
             (Operation::Other, "background") => Some(Self::Background),
-            (Operation::Other, "usage") => Some(Self::BackgroundUsage),
+            (Operation::Other, "usage") => Some(Self::PerhapsUsage),
             (Operation::Converse, _) => Self::of_converse(path),
             // Nova answers an invoke as it does Converse; no other vendor has these names.
             (Operation::Invoke, _) => Self::of_converse(path).or_else(|| Self::of_vendors(path)),
@@ -184,7 +219,7 @@ struct Heard<'f> {
     operation: Operation,
     failed: bool,
     is_models: &'f mut bool,
-    background: &'f mut bool,
+    spent: &'f mut Spent,
     response_text: usize,
     facts: &'f mut Facts,
 }
@@ -228,9 +263,13 @@ impl Listener for Heard<'_> {
                 facts.keep_text(&beginning_of_string(text, whole), self.response_text);
             }
             _ if !whole => {}
-            Member::Background => *self.background = text == b"true",
-            Member::BackgroundUsage if !*self.background => {}
-            Member::Usage | Member::BackgroundUsage => {
+            Member::Background if text == b"true" => self.spent.is_new(facts),
+            Member::Background => {}
+            Member::PerhapsUsage => {
+                let usage = Usage::read(&String::from_utf8_lossy(text));
+                self.spent.said(usage, facts);
+            }
+            Member::Usage => {
                 if let Some(usage) = Usage::read(&String::from_utf8_lossy(text)) {
                     usage.tell(facts);
                 }
