@@ -39,14 +39,18 @@ impl Rewritten {
     /// The event that has begun ends with these bytes; it goes on, or not. Comments say nothing to anybody, and do not.
     fn end(&mut self, bytes: &[u8], goes_on: bool) {
         self.begun.extend_from_slice(bytes);
-        let mut returned = false;
+        let (mut returned, mut left_out) = (false, false);
         for line in self.begun.split_inclusive(ends_line).filter(|_| goes_on) {
-            let is_rest = returned && line == b"\n";
             let is_comment = line.starts_with(b":");
-            if !is_comment && !is_rest {
+            let is_left_out = is_comment || (returned && line == b"\n");
+            if !is_left_out {
+                // An empty line would only end the one before, with what was between them gone.
+                let joins = left_out && line == b"\n" && self.whole.ends_with(b"\r");
+                self.whole.extend(joins.then_some(b'\n'));
                 self.whole.extend_from_slice(line);
             }
             returned = is_comment && line.ends_with(b"\r");
+            left_out = is_left_out;
         }
         self.begun.clear();
     }
