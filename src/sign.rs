@@ -173,7 +173,7 @@ fn refuse_finally(request: Request, context: Handle, refusal: &Refusal) -> isize
         mut headers, body, ..
     } = api.error(refusal, None);
     if location_conf(request).is_some_and(|conf| conf.limit_headers != Some(false)) {
-        headers.extend(context.limits.headers(api));
+        headers.extend(admit::headers(&context.limits, api));
     }
     let answer = Local {
         status: refusal.status,

@@ -6,6 +6,7 @@ use gateway::bedrock::verdict::hides_header;
 use gateway::{Plan, Refusal};
 
 use super::{OK, broken, failure, ping};
+use crate::admit;
 use crate::attempt::{Followed, Stage};
 use crate::context::{self, Handle};
 use crate::location_conf;
@@ -91,7 +92,7 @@ pub fn header(request: Request) -> isize {
         request.add_answer_header(name, id);
     }
     if location_conf(request).is_some_and(|conf| conf.limit_headers != Some(false)) {
-        for (name, value) in context.limits.headers(api) {
+        for (name, value) in admit::headers(&context.limits, api) {
             request.add_answer_header(name, &value);
         }
     }

@@ -1,83 +1,23 @@
-//! Limits: asked in PRECONTENT, once the call is planned and before anything is signed; settled when the request ends.
+//! Limits are asked in PRECONTENT, once the call is planned and before anything is signed.
 //!
 //! A request keeps what it has taken from attempt to attempt. All of a location's limits let it pass, or none has counted it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{Api, LimitOf, Limited, Measure, Plan, Refusal, StreamStatus};
-use quota::{
-    Asked, Cause, Charge, Counts, Dollars, GoDuration, Limit, Outcome, Percent, Priced, Prompt,
-    Rfc3339, Standing, UNKNOWN_LENGTH, Unit,
-};
+use gateway::{Api, LimitOf, Limited, Measure, Plan, Refusal};
+use quota::{Asked, Cause, Counts, Limit, Percent, Priced, Prompt, UNKNOWN_LENGTH, Unit};
 use zone::{MOST_USERS, NotEntered};
 
-use crate::attempt::{Attempt, Followed};
-use crate::context::{Context, Handle};
+use crate::context::Handle;
 use crate::directives::MainConf;
 use crate::directives::limits::{LimitUse, LimitZone, Reserve};
 use crate::directives::location::LocationConf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
-use crate::prices::counts_of;
 use crate::zone::keys::Held;
 use crate::zone::meter::{Now, Taken};
 
-/// What limits have to do with a request.
-#[derive(Default)]
-pub struct Limits {
-    held: Vec<Counting>,
-    /// What was planned, for what is learned of it.
-    prompt: Prompt,
-    /// What they said.
-    pub verdict: Option<Verdict>,
-    /// How the tightest of them stand: for requests, and for tokens.
-    standings: [Option<Standing>; 2],
-    /// What was taken of the first that counts tokens or money, and what was charged in the end.
-    reserved: Option<(Unit, u64)>,
-    charged: Option<(Unit, u64)>,
-    charge: Option<Charge>,
-}
-
-/// A limit that counts a request.
-struct Counting {
-    held: Held,
-    limit: Arc<Limit>,
-    taken: Taken,
-}
-
-/// What limits said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All let it pass.
-    Passed,
-    /// They let it pass, and one of them is used up to its `soft` part.
-    Soft,
-    /// The zone with this name did not.
-    Rejected(&'static str),
-    /// It would not have, but for the dry run.
-    RejectedDryRun(&'static str),
-}
-
-impl Verdict {
-    /// As `$bedrock_limit_status` has it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "PASSED",
-            Self::Soft => "SOFT",
-            Self::Rejected(_) => "REJECTED",
-            Self::RejectedDryRun(_) => "REJECTED_DRY_RUN",
-        }
-    }
-
-    /// The zone that refused.
-    pub fn zone(self) -> Option<&'static str> {
-        match self {
-            Self::Passed | Self::Soft => None,
-            Self::Rejected(zone) | Self::RejectedDryRun(zone) => Some(zone),
-        }
-    }
-}
+use super::held::{Counting, Verdict};
 
 /// A request that is about to be sent.
 pub struct Planned<'a> {
@@ -150,9 +90,10 @@ pub fn ask(
             }
         };
         if let Some(counting) = &counting {
-            context
-                .limits
-                .note(&asking, zone, limit, counting, &mut verdict);
+            context.limits.note(counting, asking.now);
+            if verdict == Verdict::Passed && asking.is_past(zone, limit, counting) {
+                verdict = Verdict::Soft;
+            }
         }
         match refusal {
             Some(_) if conf.limit_dry_run == Some(true) => {
@@ -371,6 +312,14 @@ impl Asking<'_> {
         }
     }
 
+    /// Whether the `soft` part of a limit is used.
+    fn is_past(&self, zone: &LimitZone, of: &LimitUse, counting: &Counting) -> bool {
+        of.soft.is_some_and(|part| {
+            let key = zone.key.bytes(self.request);
+            key.is_some_and(|key| zone.keys.is_past(&key, &counting.limit, part, self.now))
+        })
+    }
+
     fn not_entered(&self, zone: &LimitZone, most: u32, why: NotEntered) -> Refusal {
         let name = &zone.name;
         match why {
@@ -411,204 +360,12 @@ impl Asking<'_> {
     }
 }
 
-impl Limits {
-    /// Notes how a limit stands that has been asked.
-    fn note(
-        &mut self,
-        asking: &Asking<'_>,
-        zone: &LimitZone,
-        of: &LimitUse,
-        counting: &Counting,
-        verdict: &mut Verdict,
-    ) {
-        let Counting { held, limit, taken } = counting;
-        if let Some(part) = of.soft
-            && let Some(key) = zone.key.bytes(asking.request)
-            && zone.keys.is_past(&key, limit, part, asking.now)
-            && *verdict == Verdict::Passed
-        {
-            *verdict = Verdict::Soft;
-        }
-        let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &**limit else {
-            return;
-        };
-        let place = match unit {
-            Unit::Requests => 0,
-            Unit::Tokens(_) => 1,
-            Unit::Usd => return self.note_reserved(*unit, taken.amount),
-        };
-        if let (Some(slot), Some(standing)) = (
-            self.standings.get_mut(place),
-            held.standing(limit, asking.now),
-        ) {
-            *slot = Some(slot.map_or(standing, |known| known.tighter(standing)));
-        }
-        if place == 1 {
-            self.note_reserved(*unit, taken.amount);
-        }
-    }
-
-    fn note_reserved(&mut self, unit: Unit, amount: u64) {
-        self.reserved.get_or_insert((unit, amount));
-    }
-
-    /// The headers in which SDKs and people look for how they stand.
-    pub fn headers(&self, api: Api) -> Vec<(&'static str, String)> {
-        let [requests, tokens] = self.standings;
-        let names = match api {
-            Api::OpenAi | Api::Responses => [OPENAI_REQUESTS, OPENAI_TOKENS],
-            Api::Anthropic => [ANTHROPIC_REQUESTS, ANTHROPIC_TOKENS],
-            _ => return Vec::new(),
-        };
-        let mut headers = Vec::new();
-        for (names, standing) in names.into_iter().zip([requests, tokens]) {
-            let Some(standing) = standing else { continue };
-            let reset = match api {
-                Api::Anthropic => {
-                    Rfc3339(wall_seconds().saturating_add(standing.reset.as_secs())).to_string()
-                }
-                _ => GoDuration(standing.reset).to_string(),
-            };
-            let values = [
-                standing.limit.to_string(),
-                standing.remaining.to_string(),
-                reset,
-            ];
-            headers.extend(names.into_iter().zip(values));
-        }
-        headers
-    }
-
-    /// What was reserved, for the log.
-    pub fn reserved(&self) -> Option<String> {
-        self.reserved.map(shown)
-    }
-
-    /// What was charged, for the log.
-    pub fn charged(&self) -> Option<String> {
-        self.charged.map(shown)
-    }
-
-    /// How sure the charge is.
-    pub fn charge(&self) -> Option<&'static str> {
-        self.charge.map(Charge::as_str)
-    }
-
-    /// What is left of the tightest limit.
-    pub fn standing(&self) -> Option<Standing> {
-        let [requests, tokens] = self.standings;
-        tokens.or(requests)
-    }
-}
-
-/// The request ends, as far as limits are concerned: what was used takes the place of what was reserved.
-pub fn settle(context: &mut Context, main: Option<&MainConf>) {
-    if context.limits.held.is_empty() {
-        return;
-    }
-    let attempt = &context.attempt;
-    let plan = attempt.plan.as_ref();
-    let outcome = outcome(attempt, context.owner());
-    let facts = attempt.facts();
-    let rule = || {
-        let pricing = main?.prices.as_ref()?;
-        pricing.rule(plan?, facts)
-    };
-    let priced = Priced {
-        rule: rule(),
-        region: plan.map_or("", |plan| plan.region.as_str()),
-        tier: facts.and_then(|facts| facts.service_tier.as_deref()),
-    };
-    let now = Now::get();
-    let limits = &mut context.limits;
-    for Counting { held, limit, taken } in limits.held.drain(..) {
-        let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &*limit else {
-            continue;
-        };
-        let (amount, charge) = unit.charge(&outcome, taken.amount, &priced);
-        held.settle(&limit, taken, amount, now);
-        if *unit != Unit::Requests {
-            limits.charged.get_or_insert((*unit, amount));
-        }
-        limits.charge = limits.charge.max(Some(charge));
-        if let Outcome::Counted(counts) = &outcome
-            && facts.is_some()
-        {
-            held.learn(&limits.prompt, counts);
-        }
-    }
-}
-
-/// How the request ended.
-fn outcome(attempt: &Attempt, request: Request) -> Outcome {
-    let Some(plan) = &attempt.plan else {
-        return Outcome::Nothing;
-    };
-    let facts = match &attempt.followed {
-        // Nothing was used of what costs.
-        Some(Followed::FromCache(_)) => return Outcome::Counted(Counts::of(0, 0)),
-        Some(Followed::FromBedrock(relay)) => relay.facts(),
-        // The model may have worked for a client that has not waited for it.
-        None if request.client_is_gone() => return Outcome::Lost,
-        None => return Outcome::Nothing,
-    };
-    let is_error = request.status() >= 300 || facts.exception.is_some();
-    if !plan.uses_model() {
-        return match is_error {
-            true => Outcome::Nothing,
-            false => Outcome::Counted(Counts::of(0, 0)),
-        };
-    }
-    let counts = counts_of(facts);
-    let is_counted = counts.input.or(counts.search_units).is_some();
-    let is_final = facts
-        .stream
-        .is_none_or(|stream| matches!(stream, StreamStatus::Complete | StreamStatus::Drained));
-    match (is_counted && is_final, is_error && !facts.content_started) {
-        (true, _) => Outcome::Counted(counts),
-        (false, true) => Outcome::Nothing,
-        (false, false) => Outcome::Lost,
-    }
-}
-
-fn shown((unit, amount): (Unit, u64)) -> String {
-    match unit {
-        Unit::Usd => Dollars(amount).to_string(),
-        Unit::Requests | Unit::Tokens(_) => amount.to_string(),
-    }
-}
-
-fn wall_seconds() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.unwrap_or_default().as_secs()
-}
-
 /// A tenth more or less, so that those who are refused together do not come back together; a day at the most.
 fn spread(wait: Duration) -> Duration {
     let wait = wait.clamp(Duration::from_millis(1), A_DAY);
     wait.mul_f64(0.9 + 0.2 * fastrand::f64()).min(A_DAY)
 }
 
-const OPENAI_REQUESTS: [&str; 3] = [
-    "x-ratelimit-limit-requests",
-    "x-ratelimit-remaining-requests",
-    "x-ratelimit-reset-requests",
-];
-const OPENAI_TOKENS: [&str; 3] = [
-    "x-ratelimit-limit-tokens",
-    "x-ratelimit-remaining-tokens",
-    "x-ratelimit-reset-tokens",
-];
-const ANTHROPIC_REQUESTS: [&str; 3] = [
-    "anthropic-ratelimit-requests-limit",
-    "anthropic-ratelimit-requests-remaining",
-    "anthropic-ratelimit-requests-reset",
-];
-const ANTHROPIC_TOKENS: [&str; 3] = [
-    "anthropic-ratelimit-tokens-limit",
-    "anthropic-ratelimit-tokens-remaining",
-    "anthropic-ratelimit-tokens-reset",
-];
 const A_DAY: Duration = Duration::from_secs(86_400);
 /// When one of the requests in progress may have ended.
 const A_MOMENT: Duration = Duration::from_secs(1);

@@ -1,0 +1,11 @@
+//! Limits: asked before a request is sent, settled when it ends.
+
+mod asked;
+mod headers;
+mod held;
+mod settled;
+
+pub use asked::{Planned, ask, soft};
+pub use headers::headers;
+pub use held::{Limits, Verdict};
+pub use settled::settle;
