@@ -188,6 +188,16 @@ impl Users {
         before.count == 0 && self.change(ledger, entry, before, after)
     }
 
+    /// Opens it, with `slip` in it, which the ledger has as entering.
+    pub(crate) fn open_for(&self, slip: Slip) {
+        let open = Use {
+            count: 1,
+            last: Some(slip.mark(Way::In)),
+            closed: false,
+        };
+        self.0.store(open.word(), Release);
+    }
+
     /// Opens it, with so many in it.
     pub(crate) fn open(&self, count: u32) {
         let open = Use {

@@ -43,8 +43,8 @@ impl Header {
         self.forgotten.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn begin_work(&self, bucket: usize) {
-        self.at_work.store(bucket as u64 + 1, Release);
+    pub(crate) fn begin_work(&self, bucket: u64) {
+        self.at_work.store(bucket + 1, Release);
     }
 
     pub(crate) fn end_work(&self) {

@@ -33,10 +33,12 @@ impl Key {
         (self.low, self.high)
     }
 
-    /// Which of so many buckets it belongs to.
-    pub(crate) fn bucket(self, buckets: usize) -> usize {
-        let scaled = (u128::from(self.high) * buckets as u128) >> 64;
-        usize::try_from(scaled).unwrap_or(0)
+    /// The two of so many buckets that it may be in. With one alone, the first bucket would be full when the zone is at a third.
+    pub(crate) fn buckets(self, buckets: usize) -> [usize; 2] {
+        [self.high, self.low].map(|half| {
+            let scaled = (u128::from(half) * buckets as u128) >> 64;
+            usize::try_from(scaled).unwrap_or(0)
+        })
     }
 }
 
@@ -60,12 +62,14 @@ mod tests {
         let seed = Seed(7, 7);
         let mut met = [0_u32; 5];
         for number in 0..1000_u32 {
-            met[Key::new(seed, &number.to_be_bytes()).bucket(5)] += 1;
+            for bucket in Key::new(seed, &number.to_be_bytes()).buckets(5) {
+                met[bucket] += 1;
+            }
         }
         assert!(
-            met.iter().all(|count| (150..250).contains(count)),
+            met.iter().all(|count| (300..500).contains(count)),
             "{met:?}"
         );
-        assert_eq!(Key::of(0, u64::MAX).bucket(5), 4);
+        assert_eq!(Key::of(0, u64::MAX).buckets(5), [4, 0]);
     }
 }

@@ -8,7 +8,7 @@
 //! key      128 bits of a keyed hash
 //! entry    one key: how many requests use it, and words for what is counted
 //! ledger   one slot for each request that uses an entry, so that the living can settle for the dead
-//! table    keys -> entries: buckets of eight, found without a lock, filled and emptied under one
+//! table    keys -> entries: two buckets of eight for each, found without a lock, filled and emptied under one
 //! zone     the three together: enter, leave, heal, move into a larger memory
 //! ```
 //!
@@ -34,5 +34,5 @@ pub use key::{Key, Seed};
 pub use ledger::Slot;
 pub use lock::{Before, Lock};
 pub use owner::Owner;
-pub use table::{Bucket, Tenant};
-pub use zone::{Asks, Lost, NotEntered, Parts, Place, Sizes, Zone};
+pub use table::{Asks, Bucket, Tenant};
+pub use zone::{Lost, NotEntered, Parts, Place, Sizes, Zone};

@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::ledger::{Ledger, Slip, Slot, State};
 use crate::lock::{Before, Lock};
 use crate::owner::Owner;
-use crate::table::{Bucket, Table, Tenant};
+use crate::table::{Asks, Bucket, Table, Tenant};
 
 /// How much of what there is in a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +55,6 @@ pub struct Zone<'m, L> {
     next: AtomicUsize,
 }
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Asks<'a> {
-    /// The key.
-    pub key: Key,
-    /// What it was made from; its beginning is kept.
-    pub label: &'a [u8],
-    /// How many requests may use it, this one included.
-    pub most: u32,
-    /// The moment, in milliseconds of a clock that all processes share.
-    pub now: u64,
-}
-
 /// A request that has entered. It is to leave once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(Slip);
@@ -83,6 +70,14 @@ pub enum NotEntered {
     NoRoom,
     /// The lock is broken.
     Broken,
+}
+
+/// Where a key is.
+enum Found {
+    /// In this entry, which may be another one's by now.
+    Known(u64),
+    /// In one that it was just given, with the request in it.
+    New(Slip),
 }
 
 /// What a smaller memory has no room for.
@@ -153,7 +148,15 @@ impl<'m, L: Lock> Zone<'m, L> {
         tenant: &impl Tenant,
     ) -> Result<Place, NotEntered> {
         for _ in 0..TRIES {
-            let number = self.find_or_place(asks, tenant)?;
+            let number = match self.find_or_place((slot, turn), asks, tenant)? {
+                Found::Known(number) => number,
+                Found::New(slip) => {
+                    reached("enter: entered");
+                    self.ledger.change(slip, State::Entering, State::Inside);
+                    reached("enter: inside");
+                    return Ok(Place(slip));
+                }
+            };
             let entry = self.table.entry(number).ok_or(NotEntered::NoRoom)?;
             let slip = Slip {
                 slot,
@@ -192,20 +195,20 @@ impl<'m, L: Lock> Zone<'m, L> {
         Err(NotEntered::NoRoom)
     }
 
-    /// The number of the key's entry, which may be another one's by now.
-    fn find_or_place(&self, asks: Asks<'_>, tenant: &impl Tenant) -> Result<u64, NotEntered> {
-        if let Some(found) = self.table.find(asks.key) {
-            return Ok(found);
+    fn find_or_place(
+        &self,
+        turn: (u32, u32),
+        asks: Asks<'_>,
+        tenant: &impl Tenant,
+    ) -> Result<Found, NotEntered> {
+        let known = || self.table.find(asks.key).map(Found::Known);
+        let place = || self.table.place(self.ledger, turn, asks, tenant);
+        if let Some(known) = known() {
+            return Ok(known);
         }
-        let Asks {
-            key, label, now, ..
-        } = asks;
-        self.alone(|| {
-            self.table
-                .find_or_place(self.ledger, key, label, now, tenant)
-        })
-        .ok_or(NotEntered::Broken)?
-        .ok_or(NotEntered::NoRoom)
+        // Somebody else may have placed it meanwhile.
+        let found = self.alone(|| known().or_else(|| place().map(Found::New)));
+        found.ok_or(NotEntered::Broken)?.ok_or(NotEntered::NoRoom)
     }
 
     /// What is counted for a key, if it has an entry: as it is now, for who only looks.

@@ -18,7 +18,7 @@ const MEGABYTE: usize = 1 << 20;
 static WHERE: AtomicUsize = AtomicUsize::new(usize::MAX);
 static TIMES: AtomicU32 = AtomicU32::new(0);
 
-const PLACES: [&str; 15] = [
+const PLACES: [&str; 16] = [
     "enter: slot taken",
     "enter: entering",
     "enter: entered",
@@ -30,6 +30,7 @@ const PLACES: [&str; 15] = [
     "table: closed",
     "table: empty",
     "table: filled",
+    "table: entering",
     "table: open",
     "heal: known",
     "never",
@@ -168,7 +169,7 @@ enum Meanwhile {
 
 #[test]
 fn whoever_dies_anywhere_is_settled_for() {
-    for place in &PLACES[..12] {
+    for place in &PLACES[..13] {
         for meanwhile in [
             Meanwhile::Nothing,
             Meanwhile::Enter,
@@ -203,7 +204,11 @@ fn dies_at(place: &'static str, meanwhile: Meanwhile, new_key: bool) {
         WHERE.store(usize::MAX, SeqCst);
     });
     let end = wait(child);
-    let dies = new_key || !place.starts_with("table");
+    // What is new is in as soon as it is placed.
+    let dies = match new_key {
+        true => place != "enter: entering",
+        false => !place.starts_with("table"),
+    };
     assert_eq!(end, if dies { End::Killed } else { End::Done }, "{case}");
     let mut more = Vec::new();
     let mut left = 0;
