@@ -12,8 +12,11 @@ from ready import CONFIGURATIONS, INCLUDED, beside, configuration_test
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LUA = [f"/usr/lib/nginx/modules/{name}.so" for name in ("ndk_http_module", "ngx_http_lua_module")]
 
-# What stands in `http`. A `location` stands in a `server`, and anything else in a `location` that has `bedrock on`.
-IN_HTTP = ["bedrock_credentials", "bedrock_credentials_zone", "bedrock_large_bodies", "bedrock_limit_zone", "bedrock_prices", "limit_conn_zone", "limit_req_zone", "log_format", "map", "server", "upstream"]
+# What stands in `http`: of the module's own directives, those of which directives.md says so. A `location` stands in a `server`,
+# and anything else in a `location` that has `bedrock on`.
+CONTEXTS = re.findall(r"^## (bedrock\w*)$.*?^\*\*Context:\*\* (.*?)$", (ROOT / "docs/directives.md").read_text(), re.M | re.S)
+IN_HTTP = ["limit_conn_zone", "limit_req_zone", "log_format", "map", "server", "upstream"]
+IN_HTTP += [name for name, contexts in CONTEXTS if contexts == "`http`"]
 # Directives that go where those that they are shown with go.
 ANYWHERE = ["access_log", "error_log", "include", "proxy_intercept_errors"]
 # What the pages take for given, and the reader has.
@@ -56,7 +59,7 @@ class Statement:
                 return before[-1]
             case "upstream" | "log_format" | "bedrock_credentials":
                 return before[1]
-            case "limit_req_zone" | "limit_conn_zone":
+            case "limit_req_zone" | "limit_conn_zone" | "bedrock_limit_zone":
                 return zones[0]
             case "include" if before[1] == "bedrock_json":
                 return before[1]
@@ -168,6 +171,8 @@ def adapted(text, home):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_nginx_accepts(example, tmp_path):
+    # nginx would take port 80.
+    assert [server.source for server in example.statements if server.name == "server" and "listen" not in server.words] == []
     for name in "conf", "logs":
         (tmp_path / name).mkdir()
     beside(tmp_path / "conf")
