@@ -54,12 +54,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What t/ was run on: see docs/trust.md.
-const TESTED: [&str; 5] = [
+const TESTED: [&str; 8] = [
     "nginx/1.22.1",
+    "nginx/1.24.0",
     "nginx/1.26.3",
     "nginx/1.28.3",
+    "nginx/1.29.8",
     "nginx/1.30.6",
     "nginx/1.31.4",
+    "openresty/1.31.3.1",
 ];
 
 fn directory(name: &str) -> Result<PathBuf, Box<dyn Error>> {
