@@ -1,5 +1,5 @@
 //! Answers that are no event stream, to vendors' clients: a whole one that is written anew, or a vendor's own server-sent events,
-//! which pass as they are. The same however they are cut, and never clean when the upstream's end was not.
+//! which pass as they are, but for a usage that the client did not ask for. The same however they are cut, and never clean when the upstream's end was not.
 
 use gateway::{Api, Settings, inspect, plan};
 use serde::de::IgnoredAny;
@@ -10,7 +10,7 @@ use crate::server::{Ending, Outcome, fed, now};
 
 /// Who asks (target and body), what the answer says it is, and whether it is written anew. What is not goes to Bedrock's own
 /// path of that name.
-const CLIENTS: [(&str, &str, &str, bool); 8] = [
+const CLIENTS: [(&str, &str, &str, bool); 9] = [
     (
         "/v1/chat/completions",
         r#"{"model":"m","messages":[]}"#,
@@ -48,6 +48,12 @@ const CLIENTS: [(&str, &str, &str, bool); 8] = [
         false,
     ),
     (
+        "/openai/v1/chat/completions",
+        r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#,
+        SSE,
+        false,
+    ),
+    (
         "/anthropic/v1/messages",
         r#"{"model":"m","stream":true,"max_tokens":9,"messages":[]}"#,
         SSE,
@@ -60,6 +66,7 @@ const CLIENTS: [(&str, &str, &str, bool); 8] = [
         true,
     ),
 ];
+const CHAT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
 const JSON: &str = "application/json";
 const SSE: &str = "text/event-stream";
 
@@ -109,6 +116,10 @@ pub fn answers(data: &[u8]) {
             serde_json::from_slice::<IgnoredAny>(&whole.sent).is_ok(),
             "what is written is JSON"
         );
+    } else if target.ends_with("/chat/completions") && !request.contains("include_usage") {
+        let mut rest = body.iter();
+        let is_part = whole.sent.iter().all(|byte| rest.any(|one| one == byte));
+        assert!(is_part, "what passes is as it came, without the usage");
     } else {
         assert!(body.starts_with(&whole.sent), "what passes is as it came");
     }
@@ -135,7 +146,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         r#"{"embedding":[0.5,1e-3],"inputTextTokenCount":1}"#,
         r#"{"embeddings":{"float":[[0.5],[1]]}}"#,
         "event: response.created\ndata: {\"type\":\"response.created\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}\n\n",
-        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n",
+        CHAT,
+        CHAT,
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
         r#"{"results":[{"index":1,"relevance_score":0.5},{"index":0,"relevance_score":1e-3}]}"#,
     ];
