@@ -92,7 +92,10 @@ fn a_chat_stream_tells_the_log_its_usage_and_the_client_what_it_asked_for() {
             r#"data: {"choices":[{"delta":{"content":"Hi"}}],"usage":null}"#,
             ": a comment\r\nevent: x\r\n:one within\r\ndata: {}",
             r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#,
+            // Two that are no events.
+            "id: 7",
             r#"data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}"#,
+            "retry: 8\r\n\r\n: of nobody",
             "data: [DONE]",
         ];
         let stream: String = events.iter().map(|event| format!("{event}\n\n")).collect();
@@ -130,7 +133,8 @@ fn a_chat_stream_tells_the_log_its_usage_and_the_client_what_it_asked_for() {
         let expected = format!("{}data: [DONE]\n\n", &stream[..usage]);
         let expected = expected
             .replace(": a comment\r\n", "")
-            .replace(":one within\r\n", "");
+            .replace(":one within\r\n", "")
+            .replace("id: 7\n\n", "");
         assert_eq!(answers, vec![expected; 6]);
     }
     let (wanted, _, answers) = told(r#","stream_options":{"include_usage":true}"#);

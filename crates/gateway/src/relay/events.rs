@@ -36,21 +36,29 @@ struct Rewritten {
 }
 
 impl Rewritten {
-    /// The event that has begun ends with these bytes; it goes on, or not. Comments say nothing to anybody, and do not.
+    /// The event that has begun ends with these bytes; it goes on, or not. Comments, and what before it is no event, say nothing to
+    /// anybody, and do not.
     fn end(&mut self, bytes: &[u8], goes_on: bool) {
         self.begun.extend_from_slice(bytes);
-        let (mut returned, mut left_out) = (false, false);
+        let event = self.whole.len();
+        let (mut returned, mut left_out, mut ended) = (false, false, false);
         for line in self.begun.split_inclusive(ends_line).filter(|_| goes_on) {
-            let is_comment = line.starts_with(b":");
-            let is_left_out = is_comment || (returned && line == b"\n");
-            if !is_left_out {
+            let is_rest = returned && line == b"\n";
+            let was_left_out = left_out;
+            if !is_rest {
+                if ended {
+                    self.whole.truncate(event);
+                }
+                ended = matches!(line, b"\r" | b"\n");
+                left_out = line.starts_with(b":");
+            }
+            if !left_out {
                 // An empty line would only end the one before, with what was between them gone.
-                let joins = left_out && line == b"\n" && self.whole.ends_with(b"\r");
+                let joins = was_left_out && line == b"\n" && self.whole.ends_with(b"\r");
                 self.whole.extend(joins.then_some(b'\n'));
                 self.whole.extend_from_slice(line);
             }
-            returned = is_comment && line.ends_with(b"\r");
-            left_out = is_left_out;
+            returned = line.ends_with(b"\r");
         }
         self.begun.clear();
     }
