@@ -4,10 +4,10 @@
 
 mod common;
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use common::settings;
-use gateway::{Api, End, Relay, inspect, plan};
+use gateway::{Api, End, Flow, Relay, inspect, plan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -87,5 +87,80 @@ proptest! {
         prop_assert_eq!(end == End::Clean, ended);
         let counted = all.iter().any(|(_, data)| is(data, USAGE));
         prop_assert_eq!(relay.facts().output_tokens, counted.then_some(7));
+    }
+}
+
+/// How long it takes to read so many of `event`, as they come from the network.
+fn time_for(count: usize, event: &str) -> Duration {
+    let stream = event.repeat(count);
+    let mut relay = relay();
+    let begun = Instant::now();
+    for piece in stream.as_bytes().chunks(4 << 10) {
+        assert_ne!(relay.push(piece, &mut Vec::new()), Flow::Cut(0));
+    }
+    begun.elapsed()
+}
+
+#[test]
+fn a_large_event_is_read_as_fast_as_small_ones() {
+    const SIZE: usize = 1 << 20;
+    for begins in [
+        r#"data: {"type":"response.created","response":{"instructions":""#,
+        r#"data: {"type":"response.failed","response":{"instructions":""#,
+        ": ",
+    ] {
+        let event = |size: usize| format!("{begins}{}\n\n", "x".repeat(size));
+        let small = time_for(64, &event(SIZE / 64));
+        let large = time_for(1, &event(SIZE));
+        assert!(large < small * 8, "{begins}: {large:?}, {small:?}");
+    }
+}
+
+#[test]
+fn what_is_about_the_gateway_is_hidden_wherever_a_large_event_has_it() {
+    let secret = "arn:aws:sts::123456789012:assumed-role/Gateway/i-0abc is not authorized";
+    for before in [10, 15_000, 20_000, 60_000] {
+        for stream in [
+            format!(
+                r#"data: {{"type":"response.failed","response":{{"instructions":"{}","error":{{"message":"User: {secret}"}}}}}}"#,
+                "x".repeat(before)
+            ),
+            format!(": {} {secret}", "x".repeat(before)),
+        ] {
+            let at = stream.find("123456789012").unwrap();
+            for cut in [1000, 4096, at - 5, at + 3, at + 30] {
+                let mut relay = relay();
+                let (mut out, mut hidden) = (Vec::new(), false);
+                for piece in [stream.as_bytes(), b"\n\n"].concat().chunks(cut) {
+                    hidden |= matches!(relay.push(piece, &mut out), Flow::Cut(_) | Flow::Fail(_));
+                }
+                assert!(hidden, "{before} {cut} {}", &stream[..40]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_model_says_is_not_hidden_wherever_it_is_cut() {
+    let mut relay = relay();
+    let mut out = Vec::new();
+    let event = r#": {"choices":[{"delta":{"content":"the string to sign begins with AWS4-HMAC-SHA256"}}]}"#;
+    let long = format!(
+        r#"data: {{"choices":[{{"delta":{{"content":"AWS4-HMAC-SHA256 {}"#,
+        "x".repeat(40_000)
+    );
+    for piece in [
+        "data",
+        event,
+        "\n\n",
+        &long,
+        "AWS4-HMAC-SHA256",
+        r#""}}]}"#,
+        "\n\n",
+    ] {
+        assert!(!matches!(
+            relay.push(piece.as_bytes(), &mut out),
+            Flow::Cut(_) | Flow::Fail(_)
+        ));
     }
 }

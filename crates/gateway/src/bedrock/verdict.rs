@@ -30,10 +30,15 @@ pub fn unreadable(status: u16, name: Option<&str>, why: &str) -> Refusal {
 /// The same of what has the status of a good answer: only what looks like an error is judged, as a model may write of signatures.
 pub fn hidden_in_good(body: &[u8]) -> Option<Refusal> {
     let text = text_of(body);
-    match looks_like_error(&text) {
+    match has_form_of_error(&text) {
         true => judge(500, None, &Said::read(&text)),
         false => None,
     }
+}
+
+/// Whether this, or what it is the beginning of, may be an error. Once it is none it stays so, whatever follows.
+pub fn looks_like_error(begun: &[u8]) -> bool {
+    has_form_of_error(&text_of(begun))
 }
 
 /// Whether an answer's member is one that errors have. A good answer has at least one other.
@@ -112,7 +117,7 @@ fn text_of(body: &[u8]) -> Cow<'_, str> {
 }
 
 /// Whether this has the form of an error: an object of nothing but what errors have, as far as it is one; or no JSON.
-fn looks_like_error(text: &str) -> bool {
+fn has_form_of_error(text: &str) -> bool {
     let text = text.trim_start();
     let mut cursor = Cursor::new(text);
     if cursor.open().is_err() {

@@ -1,6 +1,6 @@
 //! Server-sent events of a vendor's own API, whose bytes pass as they are.
 
-use memchr::memmem;
+use memchr::{memmem, memrchr2};
 
 use super::{Answer, End, Flow, Log};
 use crate::bedrock::VendorApi;
@@ -20,6 +20,10 @@ pub struct Events {
     observer: Observer,
     /// Whether the gateway authorized the request.
     own: bool,
+    /// Whether the event that has begun is seen to be no error about the gateway, whatever follows.
+    is_good: bool,
+    /// The line that has begun.
+    line: Line,
     /// Whether the answer's header still waits for the first event.
     holding: bool,
     /// Where events are written anew, what has not gone on yet; `None` where all bytes pass.
@@ -71,6 +75,8 @@ impl Events {
             decoder: sse::Decoder::new(answer.max_frame_size),
             observer: Observer::new(api, answer.response_text),
             own: answer.own,
+            is_good: false,
+            line: Line::Empty,
             // Who speaks a vendor's own API knows its errors in the stream, too; but what is hidden has to be an answer.
             holding: answer.own && answer.hold,
             rewritten: (answer.reply == Reply::WithoutUsage).then(Rewritten::default),
@@ -128,9 +134,10 @@ impl Events {
                             rewritten.begun.clear();
                         }
                     }
-                    break (intact, self.hidden_in_unfinished());
+                    break (intact, self.hidden_in_unfinished(bytes.len() - intact));
                 }
                 Ok(Some(event)) => {
+                    self.is_good = false;
                     self.observer.event(&event, facts);
                     let hidden = self.own.then(|| hidden(&event, facts)).flatten();
                     if hidden.is_some() {
@@ -168,35 +175,50 @@ impl Events {
         Flow::Cut(intact)
     }
 
-    /// What has come of an event may be hidden before it is whole: its bytes do not wait.
-    fn hidden_in_unfinished(&self) -> Option<Refusal> {
-        let event = Some(self.decoder.unfinished()).filter(|_| self.own)?;
-        verdict::hidden_in_good(&sse::Event::parse(event)?.data)
+    /// What has come of an event may be hidden before it is whole: its bytes do not wait. The last `new` of them came just now.
+    fn hidden_in_unfinished(&mut self, new: usize) -> Option<Refusal> {
+        let begun = Some(self.decoder.unfinished()).filter(|_| self.own && !self.is_good)?;
+        let beginning = begun.get(..LONGEST_VERDICT).unwrap_or(begun);
+        self.is_good = !verdict::looks_like_error(&sse::Event::parse(beginning)?.data);
+        if self.is_good {
+            return None;
+        }
+        // A response that failed repeats what it was asked, and only then says why. To begin anew with each piece would take for ever.
+        match begun.len().checked_sub(new + OVERLAP) {
+            Some(seen) if begun.len() > LONGEST_VERDICT => {
+                verdict::hidden(500, None, begun.get(seen..)?)
+            }
+            _ => verdict::hidden_in_good(&sse::Event::parse(begun)?.data),
+        }
     }
 
     /// Looks at the comments in what comes now, and where the line begins that no client may have.
-    fn hidden_in_comment(&self, bytes: &[u8]) -> Option<(usize, Refusal)> {
-        let begun = self.decoder.unfinished();
-        let begun = begun
-            .rsplit(ends_line)
-            .next()
-            .filter(|line| line.starts_with(b":"));
-        let begun = begun.unwrap_or_default();
-        if begun.is_empty() && !has_comment(bytes) {
-            return None;
-        }
-        let text = [begun, bytes].concat();
+    fn hidden_in_comment(&mut self, bytes: &[u8]) -> Option<(usize, Refusal)> {
+        let mut lines = bytes.split(ends_line);
         let mut at = 0usize;
-        for line in text.split(ends_line) {
-            let hidden = line
-                .strip_prefix(b":")
-                .and_then(|said| verdict::hidden(500, None, said));
-            if let Some(hidden) = hidden {
-                return Some((at.saturating_sub(begun.len()), hidden));
-            }
-            at += line.len() + 1;
+        let mut hidden = None;
+        if !matches!(self.line, Line::Empty) {
+            let rest = lines.next().unwrap_or_default();
+            self.line.go_on(rest);
+            hidden = self.line.hidden().map(|hidden| (0, hidden));
+            at = rest.len() + 1;
         }
-        None
+        // Where no line begins with these bytes, or none is a comment, there is nothing to look at.
+        if hidden.is_none() && has_comment(bytes) {
+            hidden = lines.find_map(|line| {
+                let begins = at;
+                at += line.len() + 1;
+                let said = line.strip_prefix(b":")?;
+                verdict::hidden(500, None, said).map(|hidden| (begins, hidden))
+            });
+        }
+        if let Some(end) = memrchr2(b'\r', b'\n', bytes) {
+            self.line = Line::Empty;
+            self.line.go_on(bytes.get(end + 1..).unwrap_or_default());
+        } else if matches!(self.line, Line::Empty) {
+            self.line.go_on(bytes);
+        }
+        hidden
     }
 
     /// Without its last event, or an error, a stream must not look whole.
@@ -213,6 +235,39 @@ impl Events {
         match clean && decided {
             true => End::Clean,
             false => End::Cut,
+        }
+    }
+}
+
+/// A line as far as it has come.
+#[derive(Debug)]
+enum Line {
+    Empty,
+    /// What a comment says, the last of it.
+    Comment(Vec<u8>),
+    Other,
+}
+
+impl Line {
+    fn go_on(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Empty if bytes.is_empty() => {}
+            Self::Empty => match bytes.strip_prefix(b":") {
+                Some(said) => *self = Self::Comment(said.to_vec()),
+                None => *self = Self::Other,
+            },
+            Self::Comment(said) => {
+                said.drain(..said.len().saturating_sub(OVERLAP));
+                said.extend_from_slice(bytes);
+            }
+            Self::Other => {}
+        }
+    }
+
+    fn hidden(&self) -> Option<Refusal> {
+        match self {
+            Self::Comment(said) => verdict::hidden(500, None, said),
+            Self::Empty | Self::Other => None,
         }
     }
 }
@@ -241,3 +296,8 @@ fn has_comment(bytes: &[u8]) -> bool {
 fn ends_line(byte: &u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
+
+/// Far more bytes than AWS takes to say what no client may have.
+const LONGEST_VERDICT: usize = 16 << 10;
+/// More than any word has that gives something away.
+const OVERLAP: usize = 2 << 10;
