@@ -498,6 +498,20 @@ POST /model/any.model/converse
     location / { bedrock on; bedrock_api aws; proxy_method POST; proxy_pass http://bedrock; }
 --- refused: "proxy_method" directive changes the method, which is signed as the client sends it: remove it
 
+=== bedrock_api aws and proxy_cache
+--- http_config: proxy_cache_path cache keys_zone=c:1m;
+--- config
+    location / { bedrock on; bedrock_api aws; proxy_cache c; proxy_pass http://bedrock; }
+--- warned: "proxy_cache" directive makes a GET of a HEAD, which is signed as the client sends it: add "proxy_cache_convert_head off"
+
+=== bedrock_api aws and proxy_cache, where HEAD stays
+--- http_config: proxy_cache_path cache keys_zone=c:1m;
+--- config
+    location / { bedrock on; bedrock_api aws; proxy_cache c; proxy_cache_convert_head off; proxy_pass http://bedrock; }
+    location /off/ { bedrock on; bedrock_api aws; proxy_cache off; proxy_pass http://bedrock; }
+    location /post/ { bedrock on; proxy_cache c; proxy_pass http://bedrock; }
+--- silent
+
 === proxy_method on mantle
 --- config
     location / { bedrock on; bedrock_service bedrock-mantle; proxy_method POST; proxy_pass http://bedrock; }

@@ -267,6 +267,19 @@ fn request(conf: &LocationConf, signs: Option<bool>) -> Vec<Finding> {
             ),
         }
     }
+    let caches = conf
+        .lines
+        .one("proxy_cache")
+        .filter(|line| line.word(1) != "off");
+    if let Some(line) = caches.filter(|_| takes_any)
+        && given("proxy_cache_convert_head", "off").is_none()
+    {
+        find(
+            Level::Warn,
+            line,
+            "makes a GET of a HEAD, which is signed as the client sends it: add \"proxy_cache_convert_head off\"",
+        );
+    }
     if let Some(line) = given("proxy_pass_request_headers", "off") {
         let text = "keeps back the headers that authorize requests to Bedrock: remove it";
         find(Level::Emerg, line, text);

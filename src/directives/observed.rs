@@ -10,7 +10,7 @@ use crate::nginx::ffi::{conf_error, ngx_command_t, ngx_conf_t};
 use crate::nginx::guard::guard;
 
 /// The directives that are looked at.
-pub const NAMES: [&CStr; 19] = [
+pub const NAMES: [&CStr; 21] = [
     c"proxy_pass",
     c"fastcgi_pass",
     c"grpc_pass",
@@ -21,6 +21,8 @@ pub const NAMES: [&CStr; 19] = [
     c"return",
     c"rewrite",
     c"try_files",
+    c"proxy_cache",
+    c"proxy_cache_convert_head",
     c"proxy_http_version",
     c"proxy_method",
     c"proxy_pass_request_body",
