@@ -235,7 +235,7 @@ fn planned(
     let length = pieces.len();
     let asked = context.request().ok_or_else(|| Refusal::from_status(500))?;
     let headers = headers::of(request);
-    let measures = conf.limits.is_some();
+    let measures = admit::measures(conf, main);
     if length <= LARGE_BODY && !pieces.in_file() {
         let headers: Vec<_> = headers.collect();
         return plan(

@@ -95,6 +95,22 @@ __DATA__
 --- request eval: $::Stream
 --- access_log eval: qr/^200 status=PASSED zone=- reserved=(8\d|9\d) charged=37 charge=exact left=9[01]\d soft=-$/
 
+=== when all of it is there again
+--- zones
+    bedrock_limit_zone all zone=z:1m rate=1r/m burst=2r;
+    log_format reset 'left=$bedrock_limit_remaining reset=$bedrock_limit_reset';
+--- config eval: "location / { $::On access_log logs/access.log reset; }"
+--- request eval: $::Converse
+--- access_log eval: qr/^left=1 reset=(60\.000|59\.9\d\d)$/
+
+=== without a limit that counts there is nothing to come back
+--- zones
+    bedrock_limit_zone all zone=z:1m concurrency=1;
+    log_format reset 'left=$bedrock_limit_remaining reset=$bedrock_limit_reset';
+--- config eval: "location / { $::On access_log logs/access.log reset; }"
+--- request eval: $::Converse
+--- access_log eval: qr/^left=- reset=-$/
+
 === an error costs nothing
 --- zones: bedrock_limit_zone all zone=z:1m rate=100t/d burst=100t;
 --- config eval: "location / { $::On bedrock_limit_reserve max; }"

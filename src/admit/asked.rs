@@ -39,6 +39,12 @@ impl Planned<'_> {
     };
 }
 
+/// Whether a limit of the location's has to know how large a request is.
+pub fn measures(conf: &LocationConf, main: &MainConf) -> bool {
+    let mut uses = conf.limits.iter().flat_map(|limits| limits.iter());
+    uses.any(|limit| main.limit(&limit.zone).is_some_and(LimitZone::counts_size))
+}
+
 /// Asks the location's limits; what an earlier attempt has taken is kept.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ mod headers;
 mod held;
 mod settled;
 
-pub use asked::{Planned, ask, soft};
+pub use asked::{Planned, ask, measures, soft};
 pub use headers::headers;
 pub use held::{Limits, Verdict};
 pub use settled::settle;

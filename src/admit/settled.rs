@@ -38,10 +38,11 @@ pub fn settle(context: &mut Context, main: Option<&MainConf>) {
         };
         let (amount, charge) = unit.charge(&outcome, taken.amount, &priced);
         held.settle(&limit, taken, amount, now);
-        if *unit != Unit::Requests {
-            limits.charged.get_or_insert((*unit, amount));
-        }
         limits.charge = limits.charge.max(Some(charge));
+        if *unit == Unit::Requests {
+            continue;
+        }
+        limits.charged.get_or_insert((*unit, amount));
         if let Outcome::Counted(counts) = &outcome
             && facts.is_some()
         {

@@ -132,6 +132,18 @@ impl LimitZone {
         }
     }
 
+    /// Whether it counts tokens or money, so that it matters how large a request is; as far as that can be told before there are
+    /// requests.
+    pub fn counts_size(&self) -> bool {
+        match &self.limit {
+            Given::Fixed(limit) => match &**limit {
+                Limit::Concurrency(_) => false,
+                Limit::Rate(unit, _) | Limit::Budget(unit, _) => *unit != Unit::Requests,
+            },
+            Given::Values(_) => true,
+        }
+    }
+
     /// Whether it is in money, as far as that can be told before there are requests.
     fn is_in_money(&self) -> bool {
         match &self.limit {

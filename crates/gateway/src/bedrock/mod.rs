@@ -10,6 +10,7 @@ pub mod openai;
 pub mod operation;
 pub mod path;
 pub mod rerank;
+mod secrets;
 pub mod sent;
 pub mod signing;
 mod signing_key;

@@ -1,5 +1,7 @@
 //! Images, audio and files of a message. Nothing is fetched: what is not in the request must be in S3.
 
+use serde::Deserialize;
+
 use crate::bedrock::converse::media::{
     data_url, document_format_of_file, document_name, image_format, is_base64,
 };
@@ -9,6 +11,22 @@ use crate::dialect::forms::Given;
 use crate::dialect::parameter::Path;
 use crate::json::text::{Literal, Text};
 use crate::refusal::Refusal;
+
+/// An image, where it is no URL alone. Chat Completions' form, which many clients send to Responses, too.
+#[derive(Debug, Deserialize)]
+pub struct ImageUrl<'a> {
+    #[serde(borrow)]
+    pub url: Given<'a>,
+}
+
+/// `input_audio`
+#[derive(Debug, Deserialize)]
+pub struct InputAudio<'a> {
+    #[serde(borrow)]
+    pub data: Given<'a>,
+    #[serde(borrow)]
+    pub format: Given<'a>,
+}
 
 /// `image_url`: a data URL, or an image in S3.
 ///

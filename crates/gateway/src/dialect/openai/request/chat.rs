@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::dialect::forms::{Elements, Given, Number, OneOf, Positive};
+use crate::dialect::requests::media::InputAudio;
 use crate::json::strict::Object;
 use crate::json::text::Text;
 
@@ -104,20 +105,6 @@ pub struct Part<'a> {
     pub file: Option<Object<File<'a>>>,
     #[serde(borrow, default)]
     pub cache_control: Option<Object<CacheControl<'a>>>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct ImageUrl<'a> {
-    #[serde(borrow)]
-    pub url: Given<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct InputAudio<'a> {
-    #[serde(borrow)]
-    pub data: Given<'a>,
-    #[serde(borrow)]
-    pub format: Given<'a>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,8 +1,6 @@
 //! The conversation: OpenAI's list of messages into Converse's turns, which alternate and keep to an order of their own.
 
-use super::chat::{
-    CacheControl, ImageUrl, Message as ClientMessage, Part, ThinkingBlock, ToolCall,
-};
+use super::chat::{CacheControl, Message as ClientMessage, Part, ThinkingBlock, ToolCall};
 use crate::bedrock::converse::media::make_document_names_unique;
 use crate::bedrock::converse::turns::Said;
 use crate::bedrock::converse::{Block, CachePoint, ConverseRequest, Role};
@@ -283,7 +281,7 @@ fn add_part<'a>(
             match part.image_url.ok_or_else(|| at.refuse("is missing"))? {
                 OneOf::Short(Given(url)) => media::image(url, strings, &at)?,
                 OneOf::Long(image) => {
-                    let image: ImageUrl<'_> = image.object(&at)?;
+                    let image: media::ImageUrl<'_> = image.object(&at)?;
                     media::image(image.url.0, strings, &at.member("url"))?
                 }
             }

@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::dialect::forms::{Elements, Given, Number, OneOf, Positive};
+use crate::dialect::requests::media::InputAudio;
 use crate::json::strict::Object;
 use crate::json::text::Text;
 
@@ -146,21 +147,6 @@ pub struct Part<'a> {
     pub filename: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub input_audio: Option<Object<InputAudio<'a>>>,
-}
-
-/// An image in the form of Chat Completions, which many clients send here, too.
-#[derive(Debug, Deserialize)]
-pub struct ImageUrl<'a> {
-    #[serde(borrow)]
-    pub url: Given<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct InputAudio<'a> {
-    #[serde(borrow)]
-    pub data: Given<'a>,
-    #[serde(borrow)]
-    pub format: Given<'a>,
 }
 
 /// A tool: all kinds have their members side by side.

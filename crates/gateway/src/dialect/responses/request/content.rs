@@ -1,6 +1,6 @@
 //! What somebody says, or a tool gave: a text, or a list of parts.
 
-use super::asked::{ImageUrl, Part};
+use super::asked::Part;
 use crate::bedrock::converse::ConverseRequest;
 use crate::bedrock::converse::turns::Said;
 use crate::dialect::forms::{Given, OneOf};
@@ -60,7 +60,9 @@ fn add_part<'a>(
                 None => return Err(at.missing("image_url")),
                 Some(OneOf::Short(url)) => url,
                 Some(OneOf::Long(image)) => {
-                    image.object::<ImageUrl<'_>>(&at.member("image_url"))?.url
+                    image
+                        .object::<media::ImageUrl<'_>>(&at.member("image_url"))?
+                        .url
                 }
             };
             media::image(url.0, strings, &at.member("image_url"))?
