@@ -7,7 +7,8 @@ use std::ptr;
 use bedrock_credentials::Source;
 use zeroize::Zeroizing;
 
-use super::{DEFAULT, MainConf, size_of};
+use super::arguments::size_of;
+use super::{DEFAULT, MainConf};
 use crate::nginx::conf::Conf;
 use crate::nginx::ffi::{conf_error, ngx_command_t, ngx_conf_t};
 use crate::nginx::guard::guard;

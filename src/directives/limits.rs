@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use quota::{Limit, Parameters, Percent, Unit};
 
+use super::MainConf;
+use super::arguments::size_of;
 use super::location::LocationConf;
-use super::{MainConf, size_of};
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;

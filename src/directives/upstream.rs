@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use addresses::Question;
 
-use super::time_of;
+use super::arguments::time_of;
 use crate::nginx::balancer::Balancer;
 use crate::nginx::commands;
 use crate::nginx::conf::{Conf, Handler};
