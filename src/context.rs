@@ -9,6 +9,7 @@ use gateway::{Api, Refusal};
 
 use crate::admit::{self, Limits};
 use crate::attempt::{Attempt, Stage};
+use crate::counted::{self, Counted};
 use crate::nginx::body::NewBody;
 use crate::nginx::chain::Buffers;
 use crate::nginx::guard::{forced, guard};
@@ -28,6 +29,8 @@ pub struct Context {
     pub attempt: Attempt,
     /// What limits have to do with it.
     pub limits: Limits,
+    /// As what it is counted while it is under way.
+    pub counted: Counted,
     /// What is done once nginx is done with the event in which an answer ended.
     pub afterwards: Option<Afterwards>,
     /// The event for that.
@@ -74,6 +77,7 @@ impl Context {
             asked: Asked::default(),
             attempt: Attempt::default(),
             limits: Limits::default(),
+            counted: Counted::begin(owner),
             afterwards: None,
             event: None,
             buffers: Buffers::default(),
@@ -211,6 +215,7 @@ unsafe extern "C" fn request_ended(data: *mut c_void) {
             forced(context.owner, "ended");
             if !context.is_of_main() {
                 admit::settle(context, main_conf(context.owner));
+                counted::subrequest_ended(context);
                 return;
             }
             context.attempt.take_off(context.owner);

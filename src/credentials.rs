@@ -14,6 +14,7 @@ use bedrock_credentials::{
     Credential, Current, Environment, Failure, Given, Keeper, Kept, Kind, Source, Update,
 };
 use gateway::Refusal;
+use metrics::{Credentials, CredentialsState};
 
 use crate::nginx::guard::{forced, guard_request};
 use crate::nginx::is_first_worker;
@@ -107,6 +108,14 @@ impl Sources {
             Called::Default => Some("default"),
             Called::Block(name) => Some(name),
             Called::Key(_) => None,
+        }
+    }
+
+    /// What the status page calls the source at a place.
+    fn shown(&self, index: usize) -> String {
+        match self.list.get(index).map(|known| &known.called) {
+            Some(Called::Key(place)) => format!("bedrock_auth at {place}"),
+            _ => self.name(index).unwrap_or_default().to_owned(),
         }
     }
 
@@ -276,6 +285,43 @@ pub fn find(sources: &Sources, index: usize) -> Result<Found, Refusal> {
                 None => Ok(Found::Awaited),
             },
         }
+    })
+}
+
+/// How the sources `wanted` stand.
+pub fn standings(sources: &Sources, wanted: impl Fn(usize) -> bool) -> Vec<Credentials> {
+    let now = SystemTime::now();
+    WORKER.with_borrow(|worker| {
+        let worker = worker
+            .as_ref()
+            .filter(|worker| ptr::eq(worker.sources, sources));
+        let standing = |index| {
+            let slot =
+                worker.and_then(|worker| worker.slots.iter().find(|slot| slot.index == index));
+            let current = slot.and_then(|slot| slot.current.as_ref());
+            let is_good = sources.constant(index).is_some()
+                || current.is_some_and(|current| current.is_valid(now));
+            let state = match (is_good, slot.is_some_and(|slot| slot.failed)) {
+                (_, true) => CredentialsState::Failing,
+                (true, false) => CredentialsState::Good,
+                (false, false) => CredentialsState::None,
+            };
+            let expires = current.and_then(|current| current.expires);
+            Credentials {
+                name: sources.shown(index),
+                state,
+                expires_in: expires.map(|expires| {
+                    expires
+                        .duration_since(now)
+                        .unwrap_or_default()
+                        .as_secs_f64()
+                }),
+            }
+        };
+        (0..sources.list.len())
+            .filter(|index| wanted(*index))
+            .map(standing)
+            .collect()
     })
 }
 

@@ -8,6 +8,7 @@
 //!              nginx      proxy_pass connects, sends, receives
 //! filters      filter     decode the answer as it passes, count, translate, turn failures into errors
 //! LOG          variables  $bedrock_* for log_format
+//!              counted    metrics and the status page
 //! ```
 //!
 //! What any of that means for Bedrock is decided in the `gateway` crate; this one connects it to nginx.
@@ -17,6 +18,7 @@ mod attempt;
 mod background;
 mod content;
 mod context;
+mod counted;
 mod credentials;
 mod decode;
 mod directives;
@@ -31,6 +33,7 @@ mod rewrite;
 mod room;
 mod sign;
 mod started;
+mod status;
 mod values;
 mod variables;
 mod zone;
@@ -46,9 +49,9 @@ use nginx::conf::Conf;
 use nginx::ffi::{
     MODULE, NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_MODULE, NGX_OK, conf_error,
     ngx_chain_t, ngx_command_t, ngx_conf_t, ngx_cycle_t, ngx_http_filter_finalize_request,
-    ngx_http_module_t, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
-    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_request_t, ngx_int_t, ngx_module_t,
-    ngx_uint_t,
+    ngx_http_module_t, ngx_http_phases_NGX_HTTP_LOG_PHASE,
+    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
+    ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_uint_t,
 };
 use nginx::guard::{forced, guard, quiet_panics};
 use nginx::request::Request;
@@ -221,8 +224,12 @@ unsafe extern "C" fn add_handlers(cf: *mut ngx_conf_t) -> ngx_int_t {
             Ok(following) => main.following = following,
             Err(()) => return ERROR,
         }
-        let added = conf.add_phase_handler(ngx_http_phases_NGX_HTTP_REWRITE_PHASE, rewrite_handler)
+        let mut added = conf
+            .add_phase_handler(ngx_http_phases_NGX_HTTP_REWRITE_PHASE, rewrite_handler)
             && conf.add_phase_handler(ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, sign_handler);
+        if main.status.is_some() {
+            added &= conf.add_phase_handler(ngx_http_phases_NGX_HTTP_LOG_PHASE, log_handler);
+        }
         if added { OK } else { ERROR }
     })
 }
@@ -242,6 +249,16 @@ unsafe extern "C" fn sign_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
     guard(FAILED, || {
         forced(request, "sign");
         sign::handler(request)
+    })
+}
+
+unsafe extern "C" fn log_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: nginx gives the handler a live request.
+    let request = unsafe { Request::from_raw(r) };
+    guard(OK, || {
+        forced(request, "log");
+        counted::request_ended(request);
+        OK
     })
 }
 

@@ -47,6 +47,14 @@ impl Pricing {
         self.prices.rules().get(place?)
     }
 
+    /// The file, for people.
+    pub fn file(&self) -> metrics::PriceFile {
+        metrics::PriceFile {
+            date: self.prices.date(),
+            rules: self.prices.rules().len(),
+        }
+    }
+
     /// What a call cost whose answer says `facts`; `None` if that is not known. Counting costs nothing.
     pub fn cost(&self, plan: &Plan, facts: &Facts) -> Option<Cost> {
         let counts = match plan.operation {

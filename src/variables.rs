@@ -179,7 +179,8 @@ fn seconds<'a>(seconds: Option<f64>) -> Text<'a> {
     seconds.map(|seconds| format!("{seconds:.3}").into())
 }
 
-fn stream_status(context: &Context, request: Request) -> Option<StreamStatus> {
+/// How a stream ended.
+pub fn stream_status(context: &Context, request: Request) -> Option<StreamStatus> {
     // The client went away before there was any answer.
     let aborted = || {
         let streams = plan(context).is_some_and(|plan| plan.operation.streams());
@@ -191,7 +192,8 @@ fn stream_status(context: &Context, request: Request) -> Option<StreamStatus> {
     facts(context)?.stream
 }
 
-fn operation(context: &Context) -> Text<'_> {
+/// Bedrock's operation.
+pub fn operation(context: &Context) -> Text<'_> {
     let asked = || context.request().and_then(|asked| asked.operation);
     // Which of them Anthropic's Messages come to is only known with the model that is called.
     let operation = plan(context).map(|plan| plan.operation).or_else(asked);
@@ -246,7 +248,7 @@ fn response_text(context: &Context) -> Text<'_> {
 }
 
 /// As told by the answer; where `proxy_intercept_errors` took it, by the header that the upstream sent.
-fn exception(context: &Context, request: Request) -> Text<'_> {
+pub fn exception(context: &Context, request: Request) -> Text<'_> {
     if let Some(facts) = facts(context) {
         return text(facts.exception.as_deref());
     }

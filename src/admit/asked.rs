@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway::{Api, LimitOf, Limited, Measure, Plan, Refusal};
 use quota::{Asked, Cause, Counts, Limit, Percent, Priced, Prompt, UNKNOWN_LENGTH, Unit};
-use zone::{MOST_USERS, NotEntered};
+use zone::{MOST_USERS, NotEntered, Said};
 
 use crate::context::Handle;
 use crate::directives::MainConf;
@@ -17,7 +17,7 @@ use crate::nginx::request::Request;
 use crate::zone::keys::Held;
 use crate::zone::meter::{Now, Taken};
 
-use super::held::{Counting, Verdict};
+use super::held::{Counting, Refused, Verdict};
 
 /// A request that is about to be sent.
 pub struct Planned<'a> {
@@ -95,11 +95,29 @@ pub fn ask(
                 (counting, Some(refusal))
             }
         };
+        let mut said = Said::Passed;
         if let Some(counting) = &counting {
             context.limits.note(counting, asking.now);
-            if verdict == Verdict::Passed && asking.is_past(zone, limit, counting) {
-                verdict = Verdict::Soft;
+            if asking.is_past(zone, limit, counting) {
+                said = Said::Soft;
             }
+        }
+        if said == Said::Soft && verdict == Verdict::Passed {
+            verdict = Verdict::Soft;
+        }
+        if let Some(refusal) = &refusal {
+            said = match conf.limit_dry_run {
+                Some(true) => Said::RejectedDryRun,
+                _ => Said::Rejected,
+            };
+            let model = planned.plan.and_then(|plan| plan.model.clone());
+            context.limits.refused = Some(Refused {
+                model: model.unwrap_or_default(),
+                wait: refusal.wait(),
+            });
+        }
+        if counting.is_some() || refusal.is_some() {
+            zone.keys.tell(said);
         }
         match refusal {
             Some(_) if conf.limit_dry_run == Some(true) => {
@@ -204,9 +222,14 @@ impl Asking<'_> {
             Limit::Concurrency(most) => most.get(),
             Limit::Rate(..) | Limit::Budget(..) => MOST_USERS,
         };
+        let label = zone
+            .label
+            .as_ref()
+            .and_then(|label| label.bytes(self.request));
+        let label = label.unwrap_or_default();
         let held = zone
             .keys
-            .enter(&key, most, &zone.counted)
+            .enter(&key, &label, most, &zone.counted)
             .map_err(|why| Box::new((None, self.not_entered(zone, most, why))))?;
         let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &*limit else {
             return Ok(Some(Counting {

@@ -1,6 +1,7 @@
 //! What limits have to do with a request: what it has taken of them, and what they said.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quota::{Charge, Dollars, Limit, Prompt, Standing, Unit};
 
@@ -15,12 +16,22 @@ pub struct Limits {
     pub(super) prompt: Prompt,
     /// What they said.
     pub verdict: Option<Verdict>,
+    /// What was refused, if anything.
+    pub refused: Option<Refused>,
     /// How the tightest of them stand: for requests, and for tokens.
     pub(super) standings: [Option<Standing>; 2],
     /// What was taken of the first that counts tokens or money, and what was charged in the end.
     pub(super) reserved: Option<(Unit, u64)>,
     pub(super) charged: Option<(Unit, u64)>,
     pub(super) charge: Option<Charge>,
+}
+
+/// A call that a limit has refused.
+pub struct Refused {
+    /// The model that was to be called; empty if none was.
+    pub model: String,
+    /// How long the client is to wait.
+    pub wait: Duration,
 }
 
 /// A limit that counts a request.

@@ -21,6 +21,8 @@ pub struct LimitZone {
     pub name: String,
     /// What each request is counted for.
     pub key: Value,
+    /// What its key is shown as; without it, what nobody can tell the key from.
+    pub label: Option<Value>,
     /// Where it is counted.
     pub keys: Keys,
     /// What is counted there.
@@ -63,15 +65,19 @@ pub enum Reserve {
 
 /// `bedrock_limit_zone KEY zone=NAME:SIZE rate=… | budget=… | concurrency=…`
 pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
-    let mut zone = None;
+    let (mut zone, mut label) = (None, None);
     let mut words = Vec::new();
     for word in (2..cf.arguments()).map(|index| cf.argument(index)) {
-        match word.strip_prefix("zone=") {
-            Some(given) if zone.replace(given).is_some() => {
-                return Err("has \"zone=\" twice".to_owned());
+        let (slot, given) = match word.split_once('=') {
+            Some(("zone", given)) => (&mut zone, given),
+            Some(("label", given)) => (&mut label, given),
+            _ => {
+                words.push(word);
+                continue;
             }
-            Some(_) => {}
-            None => words.push(word),
+        };
+        if slot.replace(given).is_some() {
+            return Err(format!("has \"{word}\" after another of its kind"));
         }
     }
     let (name, size) = zone
@@ -106,6 +112,7 @@ pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
     main.limits.push(LimitZone {
         name: name.to_owned(),
         key: Value::parse(cf, 1)?,
+        label: label.map(|label| Value::of(cf, label)).transpose()?,
         keys: Keys::add(cf, name, size, counted.clone())?,
         counted,
         limit,
@@ -130,6 +137,14 @@ impl LimitZone {
                 };
                 values.as_ref().try_map(text)?.limit().map(Arc::new)
             }
+        }
+    }
+
+    /// The limit, where it is the same for all requests.
+    pub fn fixed_limit(&self) -> Option<Arc<Limit>> {
+        match &self.limit {
+            Given::Fixed(limit) => Some(Arc::clone(limit)),
+            Given::Values(_) => None,
         }
     }
 
@@ -253,7 +268,8 @@ pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
         .limits
         .iter()
         .map(|zone| (zone.name.clone(), zone.keys));
-    main.zones = Zones::add(cf, zones.collect()).map_err(|what| cf.complain(&what))?;
+    let counting = main.status.as_ref().map(|status| status.counting);
+    main.zones = Zones::add(cf, zones.collect(), counting).map_err(|what| cf.complain(&what))?;
     Ok(())
 }
 

@@ -78,6 +78,8 @@ pub struct LocationConf {
     pub ping: Option<Option<Duration>>,
     /// `bedrock_response_text`, in bytes.
     pub response_text: Option<usize>,
+    /// `bedrock_status`: the location's name.
+    pub status: Option<String>,
     /// What would make the answers here without this module: `proxy_pass`. Within `if` it is that of the location around.
     pub handler: ngx_http_handler_pt,
 }

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use super::location::{Auth, LocationConf, Switch};
-use super::{MainConf, check, credentials, limits, servers};
+use super::{MainConf, check, credentials, limits, servers, status};
 use crate::content;
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
@@ -19,6 +19,7 @@ pub fn level(
     above: &LocationConf,
     here: &mut LocationConf,
 ) -> Result<(), ()> {
+    status::check(here, cf)?;
     let own = here.on;
     here.inherit(above);
     let handler = cf.content_handler();
@@ -76,6 +77,7 @@ pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
             return Err(());
         }
     }
+    status::complete(cf, main)?;
     limits::complete(cf, main)?;
     credentials::add_zone(main, cf).map_err(|what| cf.complain(&what))?;
     for switch in main.switches.iter().filter(|switch| !switch.settled) {
@@ -86,7 +88,7 @@ pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
     for handler in main.handlers.drain(..) {
         handler.replace(content::handler);
     }
-    if !main.switches.is_empty() {
+    if !main.switches.is_empty() || main.status.is_some() {
         main.pool = task::Pool::require(cf);
     }
     Ok(())

@@ -11,6 +11,7 @@ pub mod observed;
 mod prices;
 pub mod rules;
 mod servers;
+pub mod status;
 pub mod upstream;
 
 use std::ffi::{CStr, c_char, c_void};
@@ -42,6 +43,7 @@ use arguments::{
 use limits::LimitZone;
 use location::{Auth, LocationConf, Switch};
 use rules::{AllowModels, MaxOutputTokens};
+use status::StatusZone;
 use upstream::UpstreamConf;
 
 /// How `bedrock_auth` calls the source that is used where none is named.
@@ -75,6 +77,10 @@ pub struct MainConf {
     pub limits: Vec<LimitZone>,
     /// Names of zones in `bedrock_limit` as they were read: name, and where it stands.
     pub named_limits: Vec<(String, String)>,
+    /// `bedrock_status_zone`
+    pub status: Option<StatusZone>,
+    /// Where `bedrock_status` stands.
+    pub status_pages: Vec<String>,
     /// What the workers look after in shared memory.
     pub zones: Option<Zones>,
     /// `bedrock_credentials_zone`, in bytes; inside, `None` is `off`.
@@ -120,6 +126,8 @@ impl MainConf {
             prices: None,
             limits: Vec::new(),
             named_limits: Vec::new(),
+            status: None,
+            status_pages: Vec::new(),
             zones: None,
             credentials_zone: None,
             vault: None,
@@ -156,6 +164,8 @@ struct Directive {
 enum Set {
     /// In http, server and location.
     Location(fn(&mut LocationConf, &Conf) -> Result<(), String>),
+    /// In location only.
+    InLocation(fn(&mut LocationConf, &Conf) -> Result<(), String>),
     /// In http only.
     Http(fn(&mut MainConf, &Conf) -> Result<(), String>),
     /// In http only, a block.
@@ -177,7 +187,7 @@ const fn location(
 }
 
 #[rustfmt::skip]
-static DIRECTIVES: [Directive; 33] = [
+static DIRECTIVES: [Directive; 35] = [
     location(c"bedrock",                   NGX_CONF_TAKE1,  switch),
     location(c"bedrock_api",               NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.api, api(cf)?)),
     location(c"bedrock_region",            NGX_CONF_TAKE1,  |conf, cf| once(&mut conf.region, region(cf)?)),
@@ -208,6 +218,8 @@ static DIRECTIVES: [Directive; 33] = [
     Directive { name: c"bedrock_large_bodies", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.large_bodies, large_bodies(cf)?)) },
     Directive { name: c"bedrock_prices", arguments: NGX_CONF_TAKE1, set: Set::Http(prices::read) },
     Directive { name: c"bedrock_limit_zone", arguments: NGX_CONF_2MORE, set: Set::Http(limits::add_zone) },
+    Directive { name: c"bedrock_status_zone", arguments: NGX_CONF_1MORE, set: Set::Http(status::add_zone) },
+    Directive { name: c"bedrock_status", arguments: NGX_CONF_NOARGS, set: Set::InLocation(status::show) },
     Directive { name: c"bedrock_credentials_zone", arguments: NGX_CONF_TAKE1, set: Set::Http(|main, cf| once(&mut main.credentials_zone, credentials::zone(cf)?)) },
     Directive { name: c"bedrock_credentials", arguments: NGX_CONF_TAKE1, set: Set::HttpBlock(credentials::read_block) },
     Directive { name: c"bedrock_resolve", arguments: NGX_CONF_NOARGS | NGX_CONF_TAKE12, set: Set::Upstream(upstream::resolve) },
@@ -229,6 +241,7 @@ pub const fn commands() -> [ngx_command_t; COMMANDS] {
                 NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF,
                 NGX_HTTP_LOC_CONF_OFFSET,
             ),
+            Set::InLocation(_) => (NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET),
             Set::Http(_) => (NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET),
             Set::HttpBlock(_) => (
                 NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK,
@@ -277,7 +290,7 @@ unsafe extern "C" fn set(
         let (cf, directive) =
             unsafe { (Conf::from_raw(cf), &*(*command).post.cast::<Directive>()) };
         let result = match directive.set {
-            Set::Location(set) => {
+            Set::Location(set) | Set::InLocation(set) => {
                 // SAFETY: as above.
                 let conf = unsafe { &mut *conf.cast::<LocationConf>() };
                 set(conf, &cf).and_then(|()| note_sources(&cf, conf))

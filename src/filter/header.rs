@@ -96,6 +96,9 @@ pub fn header(request: Request) -> isize {
             request.add_answer_header(name, &value);
         }
     }
+    if relay.is_stream() {
+        context.counted.streams(request);
+    }
     context.attempt.followed = Some(match request.is_from_cache() {
         true => Followed::FromCache(relay),
         false => Followed::FromBedrock(relay),

@@ -25,6 +25,14 @@ impl Request {
         u16::try_from(status).unwrap_or(0)
     }
 
+    /// The status as access logs have it.
+    pub fn logged_status(self) -> u16 {
+        match self.raised_status() {
+            0 => self.status(),
+            raised => raised,
+        }
+    }
+
     /// The status of an error that nginx, or a handler's return value, raised; 0 if none.
     pub fn raised_status(self) -> u16 {
         // SAFETY: the request is live.

@@ -44,11 +44,16 @@ impl ContentHandler {
         unsafe { *self.0 }
     }
 
+    /// Has `handler` called here.
+    pub fn set(self, handler: unsafe extern "C" fn(*mut ngx_http_request_t) -> isize) {
+        // SAFETY: as above; nothing uses it before the configuration has been read.
+        unsafe { *self.0 = Some(handler) }
+    }
+
     /// Has `handler` called instead, where there is one.
     pub fn replace(self, handler: unsafe extern "C" fn(*mut ngx_http_request_t) -> isize) {
         if self.get().is_some() {
-            // SAFETY: as above; nothing uses it before the configuration has been read.
-            unsafe { *self.0 = Some(handler) }
+            self.set(handler);
         }
     }
 }

@@ -140,10 +140,14 @@ impl Request {
     /// The path, decoded, that `rewrite` gave the request; `None` if it is still the client's.
     pub fn rewritten_path(self) -> Option<String> {
         // SAFETY: the request is live.
-        unsafe {
-            let rewritten = ffi::get_request_valid_unparsed_uri(self.0) == 0;
-            rewritten.then(|| String::from_utf8_lossy(super::bytes(&(*self.0).uri)).into_owned())
-        }
+        let rewritten = unsafe { ffi::get_request_valid_unparsed_uri(self.0) == 0 };
+        rewritten.then(|| self.path())
+    }
+
+    /// The path, decoded.
+    pub fn path(self) -> String {
+        // SAFETY: the request is live.
+        String::from_utf8_lossy(unsafe { super::bytes(&(*self.0).uri) }).into_owned()
     }
 
     /// The query, as the client sent it or `rewrite` made it; `None` if there is none.

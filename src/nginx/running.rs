@@ -45,6 +45,14 @@ pub fn mismatch() -> Option<String> {
     ))
 }
 
+/// The version of nginx that this was built for, and so of the one that runs it.
+pub fn version() -> String {
+    // SAFETY: the function gives a constant of C's.
+    let name = unsafe { CStr::from_ptr(ffi::nginx_ver()) }.to_string_lossy();
+    let version = name.split_once('/').map(|(_, version)| version.to_owned());
+    version.unwrap_or_else(|| name.into_owned())
+}
+
 /// A build may have a name of its own behind nginx's: "nginx/1.31.4 (nginx-plus-r99)".
 fn is_same(name: &str, wanted: &str) -> bool {
     name.strip_prefix(wanted)

@@ -31,6 +31,18 @@ unsafe impl Shared for Slot {}
 unsafe impl Shared for Bucket {}
 // SAFETY: as above.
 unsafe impl Shared for bedrock_credentials::Slot {}
+// SAFETY: as above.
+unsafe impl Shared for metrics::Header {}
+// SAFETY: as above.
+unsafe impl Shared for metrics::Recent {}
+// SAFETY: as above.
+unsafe impl Shared for metrics::Present {}
+// SAFETY: as above.
+unsafe impl Shared for metrics::Slot {}
+// SAFETY: as above.
+unsafe impl Shared for metrics::Series {}
+// SAFETY: as above.
+unsafe impl Shared for metrics::ModelRecord {}
 // SAFETY: a robust mutex, which is only used once it has been made one, and an atomic.
 unsafe impl Shared for Life {}
 

@@ -2,8 +2,9 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use metrics::{KeyUse, LimitResults};
 use quota::{Counts, Limit, Percent, Prompt, Standing};
-use zone::{Asks, Entry, Lost, NotEntered, Parts, Place, Seed, Sizes, Tenant, Zone};
+use zone::{Asks, Entry, Lost, NotEntered, Parts, Place, Said, Seed, Sizes, Tenant, Zone};
 
 use super::living::{self, Living};
 use super::meter::{self, Now, Refused, Taken};
@@ -97,15 +98,21 @@ impl Keys {
         SharedZone::add(cf, &TAG, name, size, begin).map(Self)
     }
 
-    /// Lets a request in, if fewer than `most` use its key.
+    /// Lets a request in, if fewer than `most` use its key, which is shown as `label`.
     ///
     /// # Errors
     /// Why not.
-    pub fn enter(self, key: &[u8], most: u32, tenant: &impl Tenant) -> Result<Held, NotEntered> {
+    pub fn enter(
+        self,
+        key: &[u8],
+        label: &[u8],
+        most: u32,
+        tenant: &impl Tenant,
+    ) -> Result<Held, NotEntered> {
         let memory = self.0.get().ok_or(NotEntered::Broken)?;
         let asks = Asks {
             key: memory.key(key),
-            label: key,
+            label,
             most,
             now: Instant::now().milliseconds(),
         };
@@ -120,6 +127,18 @@ impl Keys {
             memory.look_up(memory.key(key))
         };
         entry().is_some_and(|entry| meter::is_past(entry, limit, part, now))
+    }
+
+    /// Counts what a request was told.
+    pub fn tell(self, said: Said) {
+        if let Some(memory) = self.0.get() {
+            memory.header().tell(said);
+        }
+    }
+
+    /// For whoever reads all of it. `None` if the memory is gone with its configuration.
+    pub fn reader(self) -> Option<Reader> {
+        self.0.get().map(Reader)
     }
 
     /// Begins in a worker, which may stand in for one that was killed.
@@ -152,6 +171,60 @@ impl Keys {
         let minute = Instant::now().milliseconds() / A_MINUTE;
         let memory = self.0.get();
         memory.is_none_or(|memory| memory.header().is_turn_to_complain(minute))
+    }
+}
+
+/// What a thread may read a zone from, as long as a request keeps its configuration alive.
+#[derive(Clone, Copy)]
+pub struct Reader(&'static Memory);
+
+impl Reader {
+    /// How much each key has used, where it is known what it may.
+    pub fn shares(self, limit: Option<&Limit>, now: Now) -> impl Iterator<Item = Option<KeyUse>> {
+        self.0.entries().map(move |entry| {
+            let share = meter::share(entry, limit?, now);
+            Some(KeyUse {
+                label: shown(entry),
+                used: share.used,
+                limit: share.limit,
+                in_flight: entry.in_flight(),
+                resets_in: share
+                    .reset
+                    .map(|reset| u64::try_from(reset.as_millis()).unwrap_or(u64::MAX)),
+            })
+        })
+    }
+
+    /// What requests were told.
+    pub fn results(self) -> LimitResults {
+        let [passed, soft, rejected, rejected_dry_run] = self.0.header().told();
+        LimitResults {
+            passed,
+            soft,
+            rejected,
+            rejected_dry_run,
+        }
+    }
+
+    /// How many keys there is room for.
+    pub fn capacity(self) -> usize {
+        self.0.capacity()
+    }
+
+    /// How many keys were forgotten that still counted.
+    pub fn evictions(self) -> u64 {
+        self.0.header().forgotten()
+    }
+}
+
+/// A key's label, or a number that nobody can tell the key from.
+fn shown(entry: &Entry) -> String {
+    match entry.label() {
+        label if !label.is_empty() => label,
+        _ => {
+            let number = entry.key().map_or(0, |key| key.halves().0);
+            format!("#{:08x}", number as u32)
+        }
     }
 }
 

@@ -62,6 +62,6 @@ pub fn owner() -> Owner {
 }
 
 /// How many workers there may be, those of earlier configurations included that have requests.
-const PLACES: usize = 4096;
+pub const PLACES: usize = 4096;
 /// Bytes: the places, and what nginx needs for itself, generously.
 const SIZE: usize = PLACES * size_of::<Life>() + (64 << 10);

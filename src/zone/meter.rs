@@ -133,6 +133,43 @@ pub fn standing(entry: &Entry, limit: &Limit, now: Now) -> Option<Standing> {
     })
 }
 
+/// How much of a limit a key has used.
+pub struct Share {
+    /// Units that are used, or reserved. They may be more than the limit allows.
+    pub used: u64,
+    /// Units that the limit allows.
+    pub limit: u64,
+    /// How long until none is used any more; nobody knows when requests end.
+    pub reset: Option<Duration>,
+}
+
+/// How much of a limit a key has used.
+pub fn share(entry: &Entry, limit: &Limit, now: Now) -> Share {
+    let (used, limit) = match limit {
+        Limit::Concurrency(most) => {
+            return Share {
+                used: entry.in_flight().into(),
+                limit: most.get().into(),
+                reset: None,
+            };
+        }
+        Limit::Rate(_, rate) => {
+            let used = rate.used(arrival_of(entry).load(Acquire), now.steady);
+            (used, limit)
+        }
+        Limit::Budget(_, budget) => {
+            let window = budget.calendar.at(now.wall).number;
+            (spent_of(entry).in_window(window).used, limit)
+        }
+    };
+    let standing = standing(entry, limit, now);
+    Share {
+        used,
+        limit: standing.map_or(0, |standing| standing.limit),
+        reset: standing.map(|standing| standing.reset),
+    }
+}
+
 /// Whether this part of the limit, or more, is used.
 pub fn is_past(entry: &Entry, limit: &Limit, part: Percent, now: Now) -> bool {
     match limit {

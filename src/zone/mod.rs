@@ -1,6 +1,7 @@
 //! What the workers know together, in shared memory, which outlives each of them, and reloads. Whoever is killed, what he held is let
 //! go within a second.
 
+pub mod counting;
 pub mod keys;
 pub mod living;
 pub mod meter;
@@ -9,6 +10,7 @@ pub mod vault;
 use std::cell::RefCell;
 use std::time::Duration;
 
+use self::counting::Counting;
 use self::keys::Keys;
 use self::living::Living;
 use crate::nginx::conf::Conf;
@@ -20,9 +22,11 @@ use crate::nginx::timer::Timer;
 /// The zones of a configuration.
 #[derive(Clone)]
 pub struct Zones {
-    living: &'static Living,
+    /// Which workers are alive.
+    pub living: &'static Living,
     /// With their names.
     keys: Vec<(String, Keys)>,
+    counting: Option<Counting>,
 }
 
 /// What a worker keeps.
@@ -40,12 +44,20 @@ impl Zones {
     ///
     /// # Errors
     /// What is wrong.
-    pub fn add(cf: &Conf, keys: Vec<(String, Keys)>) -> Result<Option<Self>, String> {
-        if keys.is_empty() {
+    pub fn add(
+        cf: &Conf,
+        keys: Vec<(String, Keys)>,
+        counting: Option<Counting>,
+    ) -> Result<Option<Self>, String> {
+        if keys.is_empty() && counting.is_none() {
             return Ok(None);
         }
         let living = living::add(cf)?;
-        Ok(Some(Self { living, keys }))
+        Ok(Some(Self {
+            living,
+            keys,
+            counting,
+        }))
     }
 }
 
@@ -54,6 +66,9 @@ pub fn start(zones: &Zones) {
     living::join(zones.living);
     for (name, keys) in &zones.keys {
         keys.start(zones.living, name);
+    }
+    if let Some(counting) = zones.counting {
+        counting.start();
     }
     let worker = Worker {
         zones: zones.clone(),
@@ -67,6 +82,9 @@ pub fn stop() {
     if let Some(worker) = WORKER.take() {
         for (_, keys) in worker.zones.keys {
             keys.stop();
+        }
+        if let Some(counting) = worker.zones.counting {
+            counting.stop();
         }
     }
     living::leave();

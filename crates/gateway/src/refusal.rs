@@ -1,6 +1,7 @@
 //! Why a request, or an answer, is turned into an error.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::bedrock::exception;
 use crate::dialect::Api;
@@ -82,6 +83,13 @@ impl Refusal {
             limited: Some(Box::new(limited)),
             ..Self::new(status, exception, message)
         }
+    }
+
+    /// How long a limit has the client wait; 0 where none refuses.
+    pub fn wait(&self) -> Duration {
+        self.limited
+            .as_ref()
+            .map_or(Duration::ZERO, |limited| limited.wait)
     }
 
     /// Any status and exception name.

@@ -118,6 +118,11 @@ impl Prices {
         &self.rules
     }
 
+    /// The file's date, as it stands there.
+    pub fn date(&self) -> Option<String> {
+        self.date.map(|date| date.to_string())
+    }
+
     /// How many days ago, at `now` (seconds since 1970), the file's date was; `None` without a date. A date to come is 0 days ago.
     pub fn age_in_days(&self, now: u64) -> Option<u64> {
         let days = now / 86_400;

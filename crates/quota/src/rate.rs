@@ -143,6 +143,13 @@ impl Rate {
         u64::try_from(units).map_or(self.burst(), |units| units.min(self.burst()))
     }
 
+    /// How many units are taken at `now`, and have not come back, rounded up; more than the burst is a debt.
+    pub fn used(&self, arrival: u64, now: u64) -> u64 {
+        let debt = u128::from(arrival.saturating_sub(now)) * u128::from(self.amount.get());
+        let units = debt.div_ceil(u128::from(self.per.nanoseconds()));
+        u64::try_from(units).unwrap_or(u64::MAX)
+    }
+
     /// How a key stands at `now`.
     pub fn standing(&self, arrival: u64, now: u64) -> Standing {
         Standing {

@@ -34,7 +34,7 @@ impl Entry {
         self.touched.load(Relaxed)
     }
 
-    /// The first 32 bytes of what the key was made from, cut at a character.
+    /// What it is shown as: 32 bytes at most, cut at a character.
     pub fn label(&self) -> String {
         let bytes: Vec<u8> = self
             .label

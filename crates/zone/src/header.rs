@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::key::Seed;
 
-/// What a zone's memory begins with: one line of the cache that hardly changes.
+/// What a zone's memory begins with: one line of the cache that hardly changes, and one of counts.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct Header {
@@ -18,6 +18,35 @@ pub struct Header {
     complained: AtomicU64,
     /// How many keys have been forgotten that still counted.
     forgotten: AtomicU64,
+    /// How many requests were told what, by [`Said`]: a line of its own.
+    said: Tally,
+}
+
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+struct Tally([AtomicU64; 4]);
+
+/// What a request is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It may pass.
+    Passed,
+    /// The same, and its key has used the soft part.
+    Soft,
+    /// It may not.
+    Rejected,
+    /// It may not, but does.
+    RejectedDryRun,
+}
+
+impl Said {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Passed,
+        Self::Soft,
+        Self::Rejected,
+        Self::RejectedDryRun,
+    ];
 }
 
 impl Header {
@@ -37,6 +66,26 @@ impl Header {
     /// How many keys have been forgotten that still counted.
     pub fn forgotten(&self) -> u64 {
         self.forgotten.load(Relaxed)
+    }
+
+    /// Counts what a request was told.
+    pub fn tell(&self, said: Said) {
+        if let Some(count) = self.said.0.get(said as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// How many requests were told what, in the order of [`Said::ALL`].
+    pub fn told(&self) -> [u64; 4] {
+        self.said.0.each_ref().map(|count| count.load(Relaxed))
+    }
+
+    /// Takes over what another one has counted.
+    pub(crate) fn copy_counts(&self, from: &Self) {
+        self.forgotten.store(from.forgotten(), Relaxed);
+        for (to, from) in self.said.0.iter().zip(from.told()) {
+            to.store(from, Relaxed);
+        }
     }
 
     pub(crate) fn forget_one(&self) {

@@ -29,7 +29,7 @@ mod zone;
 pub use entry::{Entry, MOST_USERS, WORDS};
 #[cfg(feature = "forced-deaths")]
 pub use forced::on_reaching;
-pub use header::Header;
+pub use header::{Header, Said};
 pub use key::{Key, Seed};
 pub use ledger::Slot;
 pub use lock::{Before, Lock};

@@ -25,11 +25,13 @@ impl Owner {
         (self != Self::ALONE).then_some((place, number >> PLACE_BITS))
     }
 
-    pub(crate) fn number(self) -> u64 {
+    /// As one number, which is not 0.
+    pub fn number(self) -> u64 {
         self.0.get()
     }
 
-    pub(crate) fn of_number(number: u64) -> Option<Self> {
+    /// Of [`Owner::number`]; `None` for 0.
+    pub fn of_number(number: u64) -> Option<Self> {
         NonZeroU64::new(number).map(Self)
     }
 }

@@ -27,7 +27,7 @@ pub trait Tenant {
 pub struct Asks<'a> {
     /// The key.
     pub key: Key,
-    /// What it was made from; its beginning is kept.
+    /// What it is shown as; the beginning is kept.
     pub label: &'a [u8],
     /// How many requests may use it, this one included.
     pub most: u32,

@@ -291,6 +291,11 @@ impl<'m, L: Lock> Zone<'m, L> {
         own.filter(|(_, _, slip)| self.leave(Place(*slip))).count()
     }
 
+    /// How many keys there is room for.
+    pub fn capacity(&self) -> usize {
+        self.table.entries().count()
+    }
+
     /// The keys there are.
     pub fn entries(&self) -> impl Iterator<Item = &'m Entry> {
         let entries = self.table.entries().map(|(_, entry)| entry);
@@ -316,6 +321,7 @@ impl<'m, L: Lock> Zone<'m, L> {
             .filter_map(|(number, entry)| Some((rank(entry), number, entry, entry.key()?)))
             .collect();
         ranked.sort_by_key(|(rank, _, entry, _)| (*rank, Reverse(entry.touched())));
+        self.header().copy_counts(other.header());
         let mut lost = Lost::default();
         let mut moved = HashMap::new();
         for (rank, number, from, key) in ranked {
