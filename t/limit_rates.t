@@ -277,6 +277,74 @@ model sim.text { input 3; output 15; burndown 5; }
 --- request eval: $::Converse
 --- access_log eval: qr/ charged=85 charge=exact /
 
+=== AWS's weights: before the answer, output counts once, as AWS takes it
+--- user_files
+>>> prices
+date 2099-01-01;
+model sim.text { input 3; output 15; burndown 5; }
+--- zones: bedrock_limit_zone all zone=z:1m rate=1000t/d burst=1000t weights=aws;
+--- config eval: "location / { $::On bedrock_limit_reserve max; }"
+--- request eval: $::Converse
+--- access_log eval: qr/ reserved=[5-9]\d charged=85 charge=exact /
+
+=== what is learned of answers counts as often as they will
+--- user_files
+>>> prices
+date 2099-01-01;
+model sim.text { input 3; output 15; burndown 5; }
+--- zones: bedrock_limit_zone all zone=z:1m rate=1000t/d burst=1000t weights=aws;
+--- config eval: "location / { $::On }"
+--- request eval: $::Converse
+--- access_log eval: qr/ reserved=2[5-9]\d charged=85 charge=exact /
+
+=== Responses: OpenAI's answer and its headers, streamed or not
+--- zones: bedrock_limit_zone all zone=z:1m rate=1r/h burst=1r;
+--- config eval: "location / { $::On }"
+--- request eval
+my $responses = qq(POST /v1/responses\n{"model":"sim.text","input":"Hi"});
+[$responses, $responses, $responses =~ s/"input"/"stream":true,"input"/r]
+--- error_code eval: [200, 429, 429]
+--- response_headers eval
+["x-ratelimit-limit-requests: 1\nx-ratelimit-remaining-requests: 0", map { "Content-Type: application/json\nx-ratelimit-remaining-requests: 0\nx-should-retry: false" } 1, 2]
+--- response_body_like eval
+["Hello", map { qr/\A\{"error":\{"message":"Rate limit \\"z\\" reached: .*","type":"requests","param":null,"code":"rate_limit_exceeded"\}\}$/ } 1, 2]
+--- sent_count eval: [1, 1, 1]
+
+=== Cohere's API, which has no headers for it
+--- zones: bedrock_limit_zone all zone=z:1m rate=1r/h burst=1r;
+--- config eval: "location / { $::On }"
+--- request eval
+my $rerank = qq(POST /v2/rerank\n{"model":"cohere.rerank-v3-5:0","query":"b","documents":["a"]});
+[$rerank, $rerank]
+--- error_code eval: [200, 429]
+--- response_headers eval
+my $none = "!x-ratelimit-limit-requests\n!anthropic-ratelimit-requests-limit";
+[$none, "$none\nx-should-retry: false"]
+--- response_body_like eval
+['"billed_units"', qr/\A\{"message":"Rate limit \\"z\\" reached: 0 of 1 requests are left\. Try again in .*"\}\z/]
+--- sent_count eval: [1, 1]
+
+=== money, and clients that go away
+--- zones: bedrock_limit_zone all zone=z:1m budget=1usd/day;
+--- config eval: "location / { $::On }"
+--- request eval: $::Converse
+--- error_log eval
+qr/\[warn\] .*"bedrock_limit" counts money in zone "z" in location "\/", where a client that goes away leaves a cost that nobody knows: add "bedrock_client_abort drain" in \S+nginx\.conf:\d+$/m
+
+=== money, and answers that are read to their end
+--- zones: bedrock_limit_zone all zone=z:1m budget=1usd/day;
+--- config eval: "bedrock_client_abort drain; location / { $::On }"
+--- request eval: $::Converse
+--- no_error_log
+[warn]
+
+=== tokens, and clients that go away
+--- zones: bedrock_limit_zone all zone=z:1m budget=1Mt/day;
+--- config eval: "location / { $::On }"
+--- request eval: $::Converse
+--- no_error_log
+[warn]
+
 === wrong: a rate without a unit
 --- zones: bedrock_limit_zone all zone=z:1m rate=100/m;
 --- refused: "bedrock_limit_zone" directive is wrong: "rate=100/m" must begin with an amount and its unit

@@ -273,11 +273,7 @@ impl Asking<'_> {
                     cause,
                     wait: refused.wait,
                 };
-                let limited = Limited {
-                    of,
-                    wait: spread(refused.wait),
-                };
-                let refusal = Refusal::limited(self.api(), refusal.to_string(), limited);
+                let refusal = self.limited(refusal.to_string(), of, refused.wait);
                 let counting = Counting {
                     held,
                     limit,
@@ -306,11 +302,17 @@ impl Asking<'_> {
         if *unit == Unit::Usd && priced.rule.is_none() && !is_free {
             return None;
         }
-        let counts = match self.conf.limit_reserve.unwrap_or_default() {
-            Reserve::Off => return Some(0),
-            reserve => self.guess(plan, &priced, held, reserve),
+        let reserve = self.conf.limit_reserve.unwrap_or_default();
+        if reserve == Reserve::Off {
+            return Some(0);
+        }
+        let counts = self.guess(plan, &priced, held, reserve);
+        let amount = match reserve {
+            // As AWS does for its own quotas, where the limit counts like them.
+            Reserve::Max => unit.at_most(&counts, &priced),
+            _ => unit.amount(&counts, &priced),
         };
-        match unit.amount(&counts, &priced) {
+        match amount {
             None if is_free => Some(0),
             amount => amount,
         }
@@ -353,15 +355,11 @@ impl Asking<'_> {
         let name = &zone.name;
         match why {
             NotEntered::Busy(_) => {
-                let limited = Limited {
-                    of: LimitOf::Requests,
-                    wait: A_MOMENT,
-                };
                 let requests = if most == 1 { "request" } else { "requests" };
                 let text = format!(
                     "The limit \"{name}\" allows {most} {requests} at a time, and as many are in progress. Try again in a moment."
                 );
-                Refusal::limited(self.api(), text, limited)
+                self.limited(text, LimitOf::Requests, A_MOMENT)
             }
             NotEntered::NoSlot | NotEntered::NoRoom => {
                 if zone.keys.is_time_to_complain() {
@@ -384,17 +382,12 @@ impl Asking<'_> {
         }
     }
 
-    fn api(&self) -> Api {
-        self.planned.plan.map_or(Api::OpenAi, |plan| plan.api)
+    fn limited(&self, text: String, of: LimitOf, wait: Duration) -> Refusal {
+        let api = self.planned.plan.map_or(Api::OpenAi, |plan| plan.api);
+        let random = fastrand::u32(..);
+        Refusal::limited(api, text, Limited { of, wait, random })
     }
 }
 
-/// A tenth more or less, so that those who are refused together do not come back together; a day at the most.
-fn spread(wait: Duration) -> Duration {
-    let wait = wait.clamp(Duration::from_millis(1), A_DAY);
-    wait.mul_f64(0.9 + 0.2 * fastrand::f64()).min(A_DAY)
-}
-
-const A_DAY: Duration = Duration::from_secs(86_400);
 /// When one of the requests in progress may have ended.
 const A_MOMENT: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@ use gateway::bedrock::endpoint::{self, Service};
 use gateway::request::Purpose;
 
 use super::MainConf;
+use super::limits::LimitZone;
 use super::location::{Auth, LocationConf};
 use super::observed::Line;
 use crate::credentials;
@@ -134,6 +135,7 @@ pub fn gateway(
     }
     found.extend(host);
     found.extend(rules(conf, location, place));
+    found.extend(money(conf, location, main, place));
     found.extend(request(conf, signs));
     found.extend(beside(conf, location));
     found
@@ -240,6 +242,26 @@ fn rules(conf: &LocationConf, location: &Location, place: &str) -> Option<Findin
         location.name
     );
     Some(Finding::new(Level::Emerg, place, text))
+}
+
+/// A limit in money that never learns what clients have spent who go away.
+fn money(
+    conf: &LocationConf,
+    location: &Location,
+    main: &MainConf,
+    place: &str,
+) -> Option<Finding> {
+    if conf.drains() {
+        return None;
+    }
+    let mut uses = conf.limits.iter().flat_map(|limits| limits.iter());
+    let of_money = uses.find(|of| main.limit(&of.zone).is_some_and(LimitZone::is_in_money))?;
+    let text = format!(
+        "\"bedrock_limit\" counts money in zone \"{}\" in location \"{}\", where a client that goes away leaves a cost that nobody knows: \
+         add \"bedrock_client_abort drain\"",
+        of_money.zone, location.name
+    );
+    Some(Finding::new(Level::Warn, place, text))
 }
 
 /// What else of the request is not sent as it was signed.

@@ -161,7 +161,7 @@ impl LimitZone {
     }
 
     /// Whether it is in money, as far as that can be told before there are requests.
-    fn is_in_money(&self) -> bool {
+    pub fn is_in_money(&self) -> bool {
         match &self.limit {
             Given::Fixed(limit) => {
                 matches!(

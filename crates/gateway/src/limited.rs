@@ -9,6 +9,8 @@ pub struct Limited {
     pub of: LimitOf,
     /// When it is worth coming back.
     pub wait: Duration,
+    /// Any number: by how much clients are told to come back later than that.
+    pub random: u32,
 }
 
 /// What a limit counts.
@@ -37,15 +39,25 @@ impl Limited {
     /// The headers that tell SDKs when to come back. They sleep for as long as `Retry-After` says, an hour too, so a long wait tells
     /// them not to; the first millisecond header is OpenAI's and Anthropic's, the other AWS's.
     pub(crate) fn headers(self, milliseconds: &'static str) -> Vec<(&'static str, String)> {
-        let wait = self.wait.as_millis();
+        let is_long = self.wait > LONG;
+        let wait = self.spread(if is_long { LONGEST } else { LONG });
+        let wait = wait.as_nanos().div_ceil(1_000_000);
         let mut headers = vec![("Retry-After", wait.div_ceil(1000).to_string())];
-        if self.wait < SHORT {
+        if wait < SHORT.as_millis() {
             headers.push((milliseconds, wait.to_string()));
         }
-        if self.wait > LONG {
+        if is_long {
             headers.push(("x-should-retry", "false".to_owned()));
         }
         headers
+    }
+
+    /// The wait and up to a tenth more, so that those who are refused together do not come back together. Never less: who comes too
+    /// early is refused once more, and SDKs come back only twice.
+    fn spread(self, most: Duration) -> Duration {
+        let wait = self.wait.clamp(Duration::from_millis(1), most);
+        let part = f64::from(self.random) / f64::from(u32::MAX);
+        wait.mul_f64(1.0 + 0.1 * part).min(most)
     }
 }
 
@@ -53,6 +65,8 @@ impl Limited {
 const SHORT: Duration = Duration::from_secs(10);
 /// Above this, they shall not wait.
 const LONG: Duration = Duration::from_secs(60);
+/// Nobody is told more.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 #[cfg(test)]
 mod tests {
@@ -60,10 +74,11 @@ mod tests {
 
     #[test]
     fn what_sdks_are_told_depends_on_the_wait() {
-        let headers = |milliseconds| {
+        let headers = |milliseconds, random| {
             let limited = Limited {
                 of: LimitOf::Requests,
                 wait: Duration::from_millis(milliseconds),
+                random,
             };
             let headers = limited.headers("retry-after-ms");
             let lines: Vec<String> = headers
@@ -72,11 +87,31 @@ mod tests {
                 .collect();
             lines.join(", ")
         };
-        assert_eq!(headers(1), "Retry-After: 1, retry-after-ms: 1");
-        assert_eq!(headers(1000), "Retry-After: 1, retry-after-ms: 1000");
-        assert_eq!(headers(9_999), "Retry-After: 10, retry-after-ms: 9999");
-        assert_eq!(headers(10_000), "Retry-After: 10");
-        assert_eq!(headers(60_000), "Retry-After: 60");
-        assert_eq!(headers(60_001), "Retry-After: 61, x-should-retry: false");
+        assert_eq!(headers(0, 0), "Retry-After: 1, retry-after-ms: 1");
+        assert_eq!(headers(1, 0), "Retry-After: 1, retry-after-ms: 1");
+        assert_eq!(headers(1000, 0), "Retry-After: 1, retry-after-ms: 1000");
+        assert_eq!(headers(9_999, 0), "Retry-After: 10, retry-after-ms: 9999");
+        assert_eq!(headers(10_000, 0), "Retry-After: 10");
+        assert_eq!(headers(60_000, 0), "Retry-After: 60");
+        assert_eq!(headers(60_001, 0), "Retry-After: 61, x-should-retry: false");
+        assert_eq!(
+            headers(u64::MAX, 0),
+            "Retry-After: 86400, x-should-retry: false"
+        );
+        // A tenth more, but who may come back is never told more than a minute.
+        assert_eq!(
+            headers(1000, u32::MAX),
+            "Retry-After: 2, retry-after-ms: 1100"
+        );
+        assert_eq!(headers(9_999, u32::MAX), "Retry-After: 11");
+        assert_eq!(headers(60_000, u32::MAX), "Retry-After: 60");
+        assert_eq!(
+            headers(100_000, u32::MAX),
+            "Retry-After: 110, x-should-retry: false"
+        );
+        assert_eq!(
+            headers(86_400_000, u32::MAX),
+            "Retry-After: 86400, x-should-retry: false"
+        );
     }
 }

@@ -10,11 +10,11 @@
 //! Calendar ── at, roll ──> Window                                      which window it is, and when it ends
 //!
 //! Prompt + Ratio + Lengths ── prompt, reserve ──> Counts               what a request may use, guessed from earlier ones
-//! Unit + Counts ── amount ──> units                                    requests, weighed tokens or pico-dollars
+//! Unit + Counts ── at_most, amount ──> units                           requests, weighed tokens or pico-dollars
 //! all_or_none(allowances)                                              takes of several limits, or of none
 //! Unit + Outcome ── charge ──> units, Charge                           what it comes to in the end, and how sure that is
 //!
-//! Refusal, RetryAfter, Standing                                        what a client is told: words, and values of headers
+//! Refusal, Standing, GoDuration, Rfc3339                               what a client is told: words, and values of headers
 //! ```
 //!
 //! Amounts are whole numbers: tokens, requests, pico-dollars (10^-12 USD). Times of rates are nanoseconds of a clock that does not step,
@@ -35,8 +35,8 @@ mod price_file;
 mod rate;
 mod refusal;
 mod reservation;
-mod retry;
 mod standing;
+mod times;
 mod weights;
 mod window;
 
@@ -51,7 +51,7 @@ pub use price_file::PriceFile;
 pub use rate::{Per, Rate};
 pub use refusal::{Asked, Cause, Refusal};
 pub use reservation::{Allowance, Charge, Outcome, Priced, all_or_none};
-pub use retry::{GoDuration, RetryAfter, Rfc3339};
 pub use standing::Standing;
+pub use times::{GoDuration, Rfc3339};
 pub use weights::Weights;
 pub use window::{Calendar, Period, Window, zone};

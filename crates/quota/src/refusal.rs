@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::limit::Unit;
 use crate::money::Dollars;
-use crate::retry::GoDuration;
+use crate::times::GoDuration;
 
 /// A request that a limit refuses. The key never shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

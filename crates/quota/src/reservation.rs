@@ -56,13 +56,23 @@ pub struct Priced<'a> {
 impl Unit {
     /// How many units a request is that uses `counts`; `None` if that is not known.
     pub fn amount(&self, counts: &Counts, priced: &Priced<'_>) -> Option<u64> {
+        self.weighed(counts, priced, priced.rule.map_or(1, Rule::burndown))
+    }
+
+    /// The same for a request that uses `counts` at most: AWS takes the most output once, and only when it knows how much there was, it
+    /// counts that as often as it burns the quota down.
+    pub fn at_most(&self, counts: &Counts, priced: &Priced<'_>) -> Option<u64> {
+        self.weighed(counts, priced, 1)
+    }
+
+    fn weighed(&self, counts: &Counts, priced: &Priced<'_>, burndown: u64) -> Option<u64> {
         match (self, priced.rule) {
             (Self::Requests, _) => Some(1),
-            (Self::Tokens(weights), rule) => {
+            (Self::Tokens(weights), _) => {
                 // Embeddings have no count of output, ranking none of tokens; but one of something there must be.
                 let tokens = counts.input.or(counts.output);
                 tokens.or(counts.search_units).or(counts.images)?;
-                Some(weights.weigh(counts, rule.map_or(1, Rule::burndown)))
+                Some(weights.weigh(counts, burndown))
             }
             (Self::Usd, None) => Some(0),
             (Self::Usd, Some(rule)) => {

@@ -18,8 +18,8 @@ pub enum Weights {
         cache_write: u32,
     },
     /// As AWS counts for its quotas of tokens a minute: input and cache writes once, cache reads not at all, output as often as the price
-    /// file's `burndown` for the model says. (Before the answer AWS takes input and the request's limit of output, once: a reservation
-    /// as AWS makes it is weighed with a burndown of 1.)
+    /// file's `burndown` for the model says. Before the answer AWS takes input and the request's limit of output, once: see
+    /// [`Unit::at_most`](crate::Unit::at_most).
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/quotas-token-burndown.html>
     Aws,
 }

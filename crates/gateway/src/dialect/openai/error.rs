@@ -101,6 +101,7 @@ mod tests {
         let limited = Limited {
             of: LimitOf::Requests,
             wait: Duration::from_secs(1),
+            random: 0,
         };
         let refusal = Refusal::limited(Api::OpenAi, "Too many.", limited);
         assert_eq!(
