@@ -53,9 +53,9 @@ static VARIABLES: [Variable; 41] = [
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
     variable("bedrock_requested_model",     |context, _| text(context.request().and_then(|asked| asked.requested_model.as_deref()))),
-    variable("bedrock_model",               |context, _| text(plan(context).and_then(|plan| plan.model.as_deref()))),
+    variable("bedrock_model",               |context, _| text(model(context))),
     variable("bedrock_model_family",        |context, _| text(plan(context).and_then(|plan| plan.family).map(|family| family.name))),
-    variable("bedrock_region",              |context, _| text(plan(context).map(|plan| plan.region.as_str()))),
+    variable("bedrock_region",              |context, _| text(region(context))),
     variable("bedrock_host",                |context, _| text(plan(context).map(|plan| plan.host.as_str()))),
     variable("bedrock_uri",                 |context, _| text(plan(context).map(|plan| plan.target.as_str()))),
     variable("bedrock_input_tokens",        |context, _| number(context, |facts| facts.input_tokens)),
@@ -159,6 +159,20 @@ fn printable(text: Cow<'_, str>) -> Cow<'_, str> {
 
 fn plan(context: &Context) -> Option<&Plan> {
     context.attempt.plan.as_ref()
+}
+
+fn model(context: &Context) -> Option<&str> {
+    match &context.limits.calls {
+        Some(calls) => calls.model.as_deref(),
+        None => plan(context)?.model.as_deref(),
+    }
+}
+
+fn region(context: &Context) -> Option<&str> {
+    match &context.limits.calls {
+        Some(calls) => Some(&calls.region),
+        None => Some(&plan(context)?.region),
+    }
 }
 
 fn facts(context: &Context) -> Option<&Facts> {

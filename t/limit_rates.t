@@ -150,6 +150,17 @@ __DATA__
 --- response_body_like eval: ["Hello", qr/"type":"rate_limit_error"/]
 --- sent_count eval: [1, 1]
 
+=== a budget that is spent: Cohere's
+--- zones: bedrock_limit_zone all zone=z:1m budget=1r/total;
+--- config eval: "location / { $::On }"
+--- request eval
+my $rerank = qq(POST /v2/rerank\n{"model":"cohere.rerank-v3-5:0","query":"b","documents":["a"]});
+[$rerank, $rerank]
+--- error_code eval: [200, 402]
+--- response_headers eval: ["", "x-should-retry: false\n!Retry-After"]
+--- response_body_like eval: ['"billed_units"', qr/\A\{"message":"Budget \\"z\\" exhausted: 0 of 1 requests are left\./]
+--- sent_count eval: [1, 1]
+
 === money
 --- zones: bedrock_limit_zone all zone=z:1m budget=0.0004usd/day;
 --- config eval: "location / { $::On bedrock_limit_reserve off; }"
@@ -185,6 +196,23 @@ __DATA__
 --- more_headers eval: ["X-Team: a", "X-Team: b", "X-Team: a"]
 --- error_code eval: [200, 200, 429]
 
+=== each region and model: the key has what is called
+--- zones: bedrock_limit_zone $bedrock_region:$bedrock_model zone=z:1m rate=1r/h burst=1r;
+--- config eval
+"location / { $::On bedrock_alias fast any.model; } location /eu/ { $::On bedrock_region eu-west-1; }"
+--- request eval
+my ($any, $fast) = map { my $model = $_; $::Converse =~ s/sim.text/$model/r } qw(any.model fast);
+[$::Converse, $any, $::Converse =~ s(/model)(/eu/model)r, $fast, $::Converse]
+--- error_code eval: [200, 200, 200, 429, 429]
+--- sent_count eval: [1, 2, 3, 3, 3]
+
+=== a refused request has no model that was called
+--- zones: bedrock_limit_zone $bedrock_model zone=z:1m rate=1r/h burst=1r;
+--- config eval: "location / { $::On add_header X-Called '<\$bedrock_model \$bedrock_region>' always; }"
+--- request eval: [$::Converse, $::Converse]
+--- error_code eval: [200, 429]
+--- response_headers eval: ["X-Called: <sim.text us-east-1>", "X-Called: < >"]
+
 === a rate that variables give
 --- zones: map $http_x_team $tpm { a 10t; default 1000t; } bedrock_limit_zone $http_x_team zone=z:1m rate=$tpm/d burst=$tpm;
 --- config eval: "location / { $::On bedrock_limit_reserve off; }"
@@ -217,6 +245,9 @@ __DATA__
 --- request eval
 [(map { $::Converse =~ s(/model)(/low/model)r } 1 .. 3), (map { $::Converse =~ s(/model)(/high/model)r =~ s(converse)(converse?keep=0%25)r =~ s(%25)(%)r } 1 .. 3)]
 --- error_code eval: [200, 200, 429, 200, 200, 429]
+--- response_body_like eval
+my $says = sub { qr/"Rate limit \\"z\\" reached: $_[0]\. Try again in/ };
+["Hello", "Hello", $says->("2 of 4 requests are left, and kept for others"), "Hello", "Hello", $says->("0 of 4 requests are left")]
 
 === a soft limit leads to a cheaper model
 --- zones

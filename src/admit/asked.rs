@@ -17,7 +17,7 @@ use crate::nginx::request::Request;
 use crate::zone::keys::Held;
 use crate::zone::meter::{Now, Taken};
 
-use super::held::{Counting, Refused, Verdict};
+use super::held::{Calls, Counting, Refused, Verdict};
 
 /// A request that is about to be sent.
 pub struct Planned<'a> {
@@ -59,6 +59,23 @@ pub fn ask(
     let Some(uses) = &conf.limits else {
         return Ok(());
     };
+    context.limits.calls = planned.plan.map(|plan| Calls {
+        model: plan.model.clone(),
+        region: plan.region.clone(),
+    });
+    let passes = ask_each(request, context, conf, main, planned, uses);
+    context.limits.calls = None;
+    passes
+}
+
+fn ask_each(
+    request: Request,
+    mut context: Handle,
+    conf: &LocationConf,
+    main: &'static MainConf,
+    planned: &Planned<'_>,
+    uses: &[LimitUse],
+) -> Result<(), Refusal> {
     let asking = Asking {
         request,
         conf,
@@ -262,6 +279,7 @@ impl Asking<'_> {
                     amount,
                     remaining: refused.remaining,
                     limit: refused.limit,
+                    kept: keep != Percent::ZERO && refused.remaining >= amount,
                 };
                 let (cause, of) = match (&*limit, unit) {
                     (Limit::Budget(..), _) => (Cause::Budget(asked), LimitOf::Quota),

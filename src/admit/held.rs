@@ -11,6 +11,8 @@ use crate::zone::meter::{Now, Taken};
 /// What limits have to do with a request.
 #[derive(Default)]
 pub struct Limits {
+    /// What is about to be called, as long as they are asked: it may be part of their keys.
+    pub calls: Option<Calls>,
     pub(super) held: Vec<Counting>,
     /// What was planned, for what is learned of it.
     pub(super) prompt: Prompt,
@@ -32,6 +34,14 @@ pub struct Refused {
     pub model: String,
     /// How long the client is to wait.
     pub wait: Duration,
+}
+
+/// A call that is planned.
+pub struct Calls {
+    /// The model, where there is one.
+    pub model: Option<String>,
+    /// The region.
+    pub region: String,
 }
 
 /// A limit that counts a request.

@@ -1,14 +1,10 @@
 """Vercel's AI SDK through the gateway, the calls in node/ai-sdk.mjs: tools called three times, sessions that move from one family
 to the next, objects by a schema."""
 
-import json
-import os
-import subprocess
-
 import pytest
 
-from conftest import NODE_MODULES, ROOT
 from families import NATIVE, TRANSLATED, VARIED
+from node_process import Node
 
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 APIS = {"chat": VARIED, "responses": TRANSLATED, "compatible": VARIED, "messages": VARIED, "native": NATIVE}
@@ -17,27 +13,14 @@ APIS = {"chat": VARIED, "responses": TRANSLATED, "compatible": VARIED, "messages
 @pytest.fixture(scope="module")
 def node():
     """One process for all calls."""
-    process = subprocess.Popen(
-        ["node", ROOT / "t/clients/node/ai-sdk.mjs"],
-        env={"PATH": os.environ["PATH"], "TEST_NODE_MODULES": NODE_MODULES},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.stdin.close()
-    assert process.wait(10) == 0
+    program = Node("ai-sdk.mjs")
+    yield program
+    program.close()
 
 
 @pytest.fixture
 def call(node, gateway):
-    def ask(**what):
-        print(json.dumps({"url": gateway.url, **what}), file=node.stdin, flush=True)
-        line = node.stdout.readline()
-        assert line, "node has ended"
-        return json.loads(line)
-
-    return ask
+    return lambda **what: node.call(url=gateway.url, **what)
 
 
 @STREAMED

@@ -1,12 +1,11 @@
 """Anthropic's SDK for Node through the gateway; the calls are in node/anthropic.mjs."""
 
 import json
-import os
-import subprocess
 
 import pytest
 
-from conftest import NODE_MODULES, ROOT, defaults
+from conftest import ROOT, defaults
+from node_process import Node
 
 # The first goes through invoke, the second through Converse.
 ROUTES = ["us.anthropic.sim.{}", "amazon.nova-sim.{}"]
@@ -15,28 +14,14 @@ TEXT = "Hello from the Bedrock stand-in."
 
 @pytest.fixture(scope="module")
 def node():
-    """One process for all calls: Node and the package take a second to load."""
-    process = subprocess.Popen(
-        ["node", ROOT / "t/clients/node/anthropic.mjs"],
-        env={"PATH": os.environ["PATH"], "TEST_NODE_MODULES": NODE_MODULES},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.stdin.close()
-    assert process.wait(10) == 0
+    program = Node("anthropic.mjs")
+    yield program
+    program.close()
 
 
 @pytest.fixture
 def call(node):
-    def one(gateway, scenario, model=None):
-        print(json.dumps({"scenario": scenario, "url": gateway.url, "model": model}), file=node.stdin, flush=True)
-        line = node.stdout.readline()
-        assert line, "node has ended"
-        return json.loads(line)
-
-    return one
+    return lambda gateway, scenario, model=None: node.call(scenario=scenario, url=gateway.url, model=model)
 
 
 @pytest.fixture(params=ROUTES, ids=["invoke", "converse"])

@@ -1,14 +1,13 @@
 """AWS's SDK for JavaScript through the gateway, over the HTTP/2 that it speaks to Bedrock unless it is told otherwise; the calls
 are in node/aws.mjs."""
 
-import json
-import os
 import re
 import subprocess
 
 import pytest
 
-from conftest import NGINX, NODE_MODULES, ROOT, Nginx, defaults, free_port
+from conftest import NGINX, Nginx, defaults, free_port
+from node_process import Node
 from ready import CONFIGURATIONS, Running, place
 
 TEXT = "Hello from the Bedrock stand-in."
@@ -34,26 +33,15 @@ def certificate(tmp_path_factory):
 @pytest.fixture(scope="module")
 def node(certificate):
     """One process for all calls."""
-    process = subprocess.Popen(
-        ["node", "--no-warnings", ROOT / "t/clients/node/aws.mjs"],
-        env={"PATH": os.environ["PATH"], "TEST_NODE_MODULES": NODE_MODULES, "NODE_EXTRA_CA_CERTS": str(certificate[0])},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.stdin.close()
-    assert process.wait(10) == 0
+    program = Node("aws.mjs", NODE_EXTRA_CA_CERTS=str(certificate[0]))
+    yield program
+    program.close()
 
 
 @pytest.fixture
 def call(node):
     def ask(scenario, url, model, http1=False, token=None):
-        asked = {"scenario": scenario, "url": url, "model": model, "http1": http1, "token": token}
-        print(json.dumps(asked), file=node.stdin, flush=True)
-        line = node.stdout.readline()
-        assert line, "node has ended"
-        return json.loads(line)
+        return node.call(scenario=scenario, url=url, model=model, http1=http1, token=token)
 
     return ask
 

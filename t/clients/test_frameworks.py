@@ -2,9 +2,7 @@
 text, calls a tool, and sends its history back."""
 
 import asyncio
-import json
 import os
-import subprocess
 
 import pytest
 
@@ -20,8 +18,8 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.llms.openai import OpenAIResponses
 from pydantic import BaseModel, field_validator
 
-from conftest import ROOT
 from families import TRANSLATED
+from node_process import Node
 
 TEXT = "Hello from the Bedrock stand-in."
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
@@ -115,27 +113,14 @@ def test_a_session_of_llama_index_moves_through_families(gateway, sim, streamed)
 @pytest.fixture(scope="module")
 def node():
     """One process for all runs."""
-    process = subprocess.Popen(
-        ["node", ROOT / "t/clients/node/openai-agents.mjs"],
-        env={"PATH": os.environ["PATH"], "TEST_FRAMEWORKS": NODE_MODULES},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.stdin.close()
-    assert process.wait(10) == 0
+    program = Node("openai-agents.mjs", TEST_FRAMEWORKS=NODE_MODULES)
+    yield program
+    program.close()
 
 
 @pytest.fixture
 def agents(node, gateway):
-    def ask(**what):
-        print(json.dumps({"url": gateway.url, **what}), file=node.stdin, flush=True)
-        line = node.stdout.readline()
-        assert line, "node has ended"
-        return json.loads(line)
-
-    return ask
+    return lambda **what: node.call(url=gateway.url, **what)
 
 
 @STREAMED

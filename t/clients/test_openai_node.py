@@ -1,12 +1,9 @@
 """OpenAI's SDK for Node through the gateway; the calls are in node/openai.mjs."""
 
-import json
-import os
-import subprocess
-
 import pytest
 
-from conftest import LOCATION, NODE_MODULES, ROOT, defaults
+from conftest import LOCATION, defaults
+from node_process import Node
 
 TEXT = "Hello from the Bedrock stand-in."
 
@@ -14,27 +11,14 @@ TEXT = "Hello from the Bedrock stand-in."
 @pytest.fixture(scope="module")
 def node():
     """One process for all calls."""
-    process = subprocess.Popen(
-        ["node", ROOT / "t/clients/node/openai.mjs"],
-        env={"PATH": os.environ["PATH"], "TEST_NODE_MODULES": NODE_MODULES},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.stdin.close()
-    assert process.wait(10) == 0
+    program = Node("openai.mjs")
+    yield program
+    program.close()
 
 
 @pytest.fixture
 def call(node):
-    def ask(scenario, gateway, model=""):
-        print(json.dumps({"scenario": scenario, "url": f"{gateway.url}/v1", "model": model}), file=node.stdin, flush=True)
-        line = node.stdout.readline()
-        assert line, "node has ended"
-        return json.loads(line)
-
-    return ask
+    return lambda scenario, gateway, model="": node.call(scenario=scenario, url=f"{gateway.url}/v1", model=model)
 
 
 def check_log(gateway, operation, api="openai", **others):

@@ -37,14 +37,21 @@ impl LimitOf {
 
 impl Limited {
     /// The headers that tell SDKs when to come back. They sleep for as long as `Retry-After` says, an hour too, so a long wait tells
-    /// them not to; the first millisecond header is OpenAI's and Anthropic's, the other AWS's.
-    pub(crate) fn headers(self, milliseconds: &'static str) -> Vec<(&'static str, String)> {
+    /// them not to.
+    pub(crate) fn headers(self, sdks: Sdks) -> Vec<(&'static str, String)> {
         let is_long = self.wait > LONG;
         let wait = self.spread(if is_long { LONGEST } else { LONG });
         let wait = wait.as_nanos().div_ceil(1_000_000);
-        let mut headers = vec![("Retry-After", wait.div_ceil(1000).to_string())];
+        let mut headers = Vec::new();
+        if !is_long || sdks != Sdks::Cohere {
+            headers.push(("Retry-After", wait.div_ceil(1000).to_string()));
+        }
         if wait < SHORT.as_millis() {
-            headers.push((milliseconds, wait.to_string()));
+            let name = match sdks {
+                Sdks::Aws => "x-amz-retry-after",
+                Sdks::Vendors | Sdks::Cohere => "retry-after-ms",
+            };
+            headers.push((name, wait.to_string()));
         }
         if is_long {
             headers.push(("x-should-retry", "false".to_owned()));
@@ -61,6 +68,17 @@ impl Limited {
     }
 }
 
+/// Who is told, which decides what is obeyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sdks {
+    /// AWS's: a header of milliseconds alone.
+    Aws,
+    /// OpenAI's and Anthropic's.
+    Vendors,
+    /// Cohere's: no header makes it give up, and it sleeps a minute before each attempt if `Retry-After` says more.
+    Cohere,
+}
+
 /// Below this, SDKs may wait to the millisecond.
 const SHORT: Duration = Duration::from_secs(10);
 /// Above this, they shall not wait.
@@ -74,19 +92,20 @@ mod tests {
 
     #[test]
     fn what_sdks_are_told_depends_on_the_wait() {
-        let headers = |milliseconds, random| {
+        let told = |sdks, milliseconds, random| {
             let limited = Limited {
                 of: LimitOf::Requests,
                 wait: Duration::from_millis(milliseconds),
                 random,
             };
-            let headers = limited.headers("retry-after-ms");
+            let headers = limited.headers(sdks);
             let lines: Vec<String> = headers
                 .into_iter()
                 .map(|(name, value)| format!("{name}: {value}"))
                 .collect();
             lines.join(", ")
         };
+        let headers = |milliseconds, random| told(Sdks::Vendors, milliseconds, random);
         assert_eq!(headers(0, 0), "Retry-After: 1, retry-after-ms: 1");
         assert_eq!(headers(1, 0), "Retry-After: 1, retry-after-ms: 1");
         assert_eq!(headers(1000, 0), "Retry-After: 1, retry-after-ms: 1000");
@@ -113,5 +132,14 @@ mod tests {
             headers(86_400_000, u32::MAX),
             "Retry-After: 86400, x-should-retry: false"
         );
+        assert_eq!(
+            told(Sdks::Aws, 1000, 0),
+            "Retry-After: 1, x-amz-retry-after: 1000"
+        );
+        assert_eq!(
+            told(Sdks::Cohere, 1000, 0),
+            "Retry-After: 1, retry-after-ms: 1000"
+        );
+        assert_eq!(told(Sdks::Cohere, 60_001, 0), "x-should-retry: false");
     }
 }

@@ -67,13 +67,17 @@ impl Refusal {
         Self::new(status, exception, message)
     }
 
-    /// A limit of this gateway refuses a client that speaks `api`: 429 `ThrottlingException`. AWS's SDKs would come back for a spent
-    /// quota, too, if that were 429: for them it is 400 `ServiceQuotaExceededException`.
+    /// A limit of this gateway refuses a client that speaks `api`: 429 `ThrottlingException`. AWS's SDKs and Cohere's would come back
+    /// for a spent quota, too, if that were 429: for them it is `ServiceQuotaExceededException`, natively with 400, and in Cohere's API
+    /// with 402, which Cohere itself has for an account that may spend no more.
     pub fn limited(api: Api, message: impl Into<Cow<'static, str>>, limited: Limited) -> Self {
         let is_quota = limited.of == LimitOf::Quota;
-        let (status, exception) = match is_quota && !api.is_translated() {
-            true => (400, "ServiceQuotaExceededException"),
-            false => (429, "ThrottlingException"),
+        let (status, exception) = match api {
+            Api::Native | Api::Converse | Api::Aws if is_quota => {
+                (400, "ServiceQuotaExceededException")
+            }
+            Api::Cohere if is_quota => (402, "ServiceQuotaExceededException"),
+            _ => (429, "ThrottlingException"),
         };
         Self {
             code: Some(match is_quota {

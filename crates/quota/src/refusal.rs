@@ -46,6 +46,8 @@ pub struct Asked {
     pub remaining: u64,
     /// Units that the limit allows.
     pub limit: u64,
+    /// Whether it would pass if nothing were kept for others.
+    pub kept: bool,
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -53,6 +55,12 @@ impl fmt::Display for Refusal<'_> {
         let zone = self.zone;
         match self.cause {
             Cause::Rate(asked) => write!(f, "Rate limit \"{zone}\" reached: {asked}.")?,
+            Cause::Budget(asked) if asked.amount > asked.limit => {
+                return write!(
+                    f,
+                    "Budget \"{zone}\" is too small: {asked}. Ask for less output, or for a larger budget."
+                );
+            }
             Cause::Budget(asked) => write!(f, "Budget \"{zone}\" exhausted: {asked}.")?,
             Cause::Concurrency(limit) => {
                 write!(
@@ -102,6 +110,10 @@ impl fmt::Display for Asked {
                 )
             }
             Unit::Requests => write!(f, "{remaining} of {limit} requests are left"),
+        }?;
+        match self.kept {
+            true => f.write_str(", and kept for others"),
+            false => Ok(()),
         }
     }
 }

@@ -327,6 +327,7 @@ fn a_refusal_says_which_limit_and_how_much() {
         amount,
         remaining,
         limit,
+        kept: false,
     };
     let tokens = Unit::Tokens(Weights::default());
     for (cause, wait, says) in [
@@ -349,6 +350,19 @@ fn a_refusal_says_which_limit_and_how_much() {
             )),
             Duration::from_secs(7260),
             "Budget \"z\" exhausted: the request may cost 0.02 USD, 0.0125 of 25 are left. Try again in 2h1m0s.",
+        ),
+        (
+            Cause::Budget(asked(tokens, 500, 100, 100)),
+            Duration::from_secs(7260),
+            "Budget \"z\" is too small: the request may take 500 tokens, 100 of 100 are left. Ask for less output, or for a larger budget.",
+        ),
+        (
+            Cause::Rate(Asked {
+                kept: true,
+                ..asked(Unit::Requests, 1, 3, 60)
+            }),
+            Duration::from_secs(1),
+            "Rate limit \"z\" reached: 3 of 60 requests are left, and kept for others. Try again in 1s.",
         ),
         (
             Cause::Concurrency(10),

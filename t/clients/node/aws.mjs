@@ -1,5 +1,6 @@
-// Calls of AWS's SDK for JavaScript, each a line of JSON on standard input: {"scenario", "url", "model", "http1", "token"}. The
-// answer is a line with what an application would see. Unless `http1` says otherwise the SDK has its own default: HTTP/2 alone.
+// Calls of AWS's SDK for JavaScript, each a line of JSON on standard input: {"scenario", "url", "model", "http1", "token",
+// "retries"}. The answer is a line with what an application would see. Unless `http1` says otherwise the SDK has its own default:
+// HTTP/2 alone.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -52,14 +53,14 @@ const scenarios = {
   },
 };
 
-async function outcome({ scenario, url, model, http1, token }) {
+async function outcome({ scenario, url, model, http1, token, retries = 0 }) {
   const credentials = { accessKeyId: "CLIENT", secretAccessKey: "the client's own secret" };
   const bearer = { token: { token }, authSchemePreference: ["httpBearerAuth"] };
   const client = new aws.BedrockRuntimeClient({
     endpoint: url,
     region: "us-west-2",
     ...(token ? bearer : { credentials }),
-    maxAttempts: 1,
+    maxAttempts: 1 + retries,
     ...(http1 ? { requestHandler: new NodeHttpHandler() } : {}),
   });
   try {

@@ -1,4 +1,4 @@
-// Calls of the OpenAI package, each a line of JSON on standard input: {"scenario", "url", "model"}. The answer is a line with
+// Calls of the OpenAI package, each a line of JSON on standard input: {"scenario", "url", "model", "retries"}. The answer is a line with
 // what an application would see.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -87,8 +87,8 @@ const scenarios = {
   },
 };
 
-async function outcome({ scenario, url, model }) {
-  const client = new OpenAI({ baseURL: url, apiKey: "any string", maxRetries: 0, timeout: 20_000 });
+async function outcome({ scenario, url, model, retries = 0 }) {
+  const client = new OpenAI({ baseURL: url, apiKey: "any string", maxRetries: retries, timeout: 20_000 });
   try {
     return await scenarios[scenario](client, model);
   } catch (error) {

@@ -29,6 +29,7 @@ use std::fmt;
 use crate::bedrock::event::Event;
 use crate::bedrock::path;
 use crate::family::{AnswerText, Shape};
+use crate::limited::Sdks;
 use crate::refusal::{ErrorAnswer, Refusal};
 use crate::target::path_of;
 
@@ -117,16 +118,17 @@ impl Api {
             Self::Cohere => cohere::error::answer(refusal, request_id),
         };
         if let Some(limited) = &refusal.limited {
-            answer.headers.extend(limited.headers(self.retry_header()));
+            answer.headers.extend(limited.headers(self.sdks()));
         }
         answer
     }
 
-    /// The header in which this dialect's SDKs look for the milliseconds after which to try again.
-    fn retry_header(self) -> &'static str {
-        match self.is_translated() {
-            true => "retry-after-ms",
-            false => "x-amz-retry-after",
+    /// Who is told when to try again.
+    fn sdks(self) -> Sdks {
+        match self {
+            Self::Native | Self::Converse | Self::Aws => Sdks::Aws,
+            Self::OpenAi | Self::Responses | Self::Anthropic => Sdks::Vendors,
+            Self::Cohere => Sdks::Cohere,
         }
     }
 }
