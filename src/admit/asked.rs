@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway::{Api, LimitOf, Limited, Measure, Plan, Refusal};
 use quota::{Asked, Cause, Counts, Limit, Percent, Priced, Prompt, UNKNOWN_LENGTH, Unit};
-use zone::{MOST_USERS, NotEntered, Said};
+use zone::{NotEntered, Said};
 
 use crate::context::Handle;
 use crate::directives::MainConf;
@@ -235,10 +235,6 @@ impl Asking<'_> {
                 })?
             }
         };
-        let most = match *limit {
-            Limit::Concurrency(most) => most.get(),
-            Limit::Rate(..) | Limit::Budget(..) => MOST_USERS,
-        };
         let label = zone
             .label
             .as_ref()
@@ -246,8 +242,8 @@ impl Asking<'_> {
         let label = label.unwrap_or_default();
         let held = zone
             .keys
-            .enter(&key, &label, most, &zone.counted)
-            .map_err(|why| Box::new((None, self.not_entered(zone, most, why))))?;
+            .enter(&key, &label, &limit, &zone.counted)
+            .map_err(|why| Box::new((None, self.not_entered(zone, &limit, why))))?;
         let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &*limit else {
             return Ok(Some(Counting {
                 held,
@@ -369,10 +365,11 @@ impl Asking<'_> {
         })
     }
 
-    fn not_entered(&self, zone: &LimitZone, most: u32, why: NotEntered) -> Refusal {
+    fn not_entered(&self, zone: &LimitZone, limit: &Limit, why: NotEntered) -> Refusal {
         let name = &zone.name;
         match why {
             NotEntered::Busy(_) => {
+                let most = limit.at_once();
                 let requests = if most == 1 { "request" } else { "requests" };
                 let text = format!(
                     "The limit \"{name}\" allows {most} {requests} at a time, and as many are in progress. Try again in a moment."

@@ -103,17 +103,13 @@ pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
         true => Given::Values(parameters.try_map(|text| Value::of(cf, text))?),
     };
     let counted = Counted {
-        limit: match &limit {
-            Given::Fixed(limit) => Some((**limit).clone()),
-            Given::Values(_) => None,
-        },
         may_forget: matches!(parameters, Parameters::Rate { .. }),
     };
     main.limits.push(LimitZone {
         name: name.to_owned(),
         key: Value::parse(cf, 1)?,
         label: label.map(|label| Value::of(cf, label)).transpose()?,
-        keys: Keys::add(cf, name, size, counted.clone())?,
+        keys: Keys::add(cf, name, size, counted)?,
         counted,
         limit,
         place: cf.place(),

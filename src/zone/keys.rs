@@ -98,7 +98,7 @@ impl Keys {
         SharedZone::add(cf, &TAG, name, size, begin).map(Self)
     }
 
-    /// Lets a request in, if fewer than `most` use its key, which is shown as `label`.
+    /// Lets a request in, if the limit allows one more that uses its key, which is shown as `label`.
     ///
     /// # Errors
     /// Why not.
@@ -106,14 +106,14 @@ impl Keys {
         self,
         key: &[u8],
         label: &[u8],
-        most: u32,
+        limit: &Limit,
         tenant: &impl Tenant,
     ) -> Result<Held, NotEntered> {
         let memory = self.0.get().ok_or(NotEntered::Broken)?;
         let asks = Asks {
-            key: memory.key(key),
+            key: memory.key(limit.kind(), key),
             label,
-            most,
+            most: limit.at_once(),
             now: Instant::now().milliseconds(),
         };
         let place = memory.enter(asks, living::owner(), tenant)?;
@@ -124,7 +124,7 @@ impl Keys {
     pub fn is_past(self, key: &[u8], limit: &Limit, part: Percent, now: Now) -> bool {
         let entry = || {
             let memory = self.0.get()?;
-            memory.look_up(memory.key(key))
+            memory.look_up(memory.key(limit.kind(), key))
         };
         entry().is_some_and(|entry| meter::is_past(entry, limit, part, now))
     }

@@ -206,10 +206,8 @@ pub fn learn(entry: &Entry, prompt: &Prompt, counts: &Counts) {
 }
 
 /// What is counted for keys of a zone.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Counted {
-    /// Where it is the same for all requests.
-    pub limit: Option<Limit>,
     /// Whether a key that counts may be forgotten for a new one: not money, and not a budget.
     pub may_forget: bool,
 }
@@ -220,14 +218,10 @@ impl Tenant for Counted {
             steady: now.saturating_mul(1_000_000),
             ..Now::get()
         };
-        match &self.limit {
-            Some(Limit::Concurrency(_)) => true,
-            Some(Limit::Rate(..)) => arrival_of(entry).load(Acquire) <= now.steady,
-            Some(Limit::Budget(_, budget)) => {
-                spent_of(entry).window < budget.calendar.at(now.wall).number
-            }
-            // What is counted there, only a request can tell.
-            None => entry.words.iter().all(|word| word.load(Relaxed) == 0),
+        // The entry may be of a limit that is no more, or that only a request can tell.
+        match word(entry, UNTIL).load(Relaxed) {
+            0 => arrival_of(entry).load(Acquire) <= now.steady,
+            until => until <= now.wall,
         }
     }
 
@@ -248,6 +242,10 @@ fn window_of(entry: &Entry, budget: &Budget, now: Now, alone: Alone<'_>) -> Wind
                 known.store(window.number, std::sync::atomic::Ordering::Release);
             }
         });
+    }
+    let until = word(entry, UNTIL);
+    if until.load(Relaxed) < window.end {
+        until.fetch_max(window.end, Relaxed);
     }
     // The clock may have stepped back.
     Window {
@@ -306,8 +304,10 @@ fn word(entry: &Entry, place: usize) -> &AtomicU64 {
 
 static NOWHERE: AtomicU64 = AtomicU64::new(0);
 
-// Places of words: of a rate the arrival time, of a budget the window and what is used; and what is learned.
+// Places of words: of a rate the arrival time, of a budget the window and what is used; what is learned; and of a budget when, in seconds
+// since 1970, the window ends.
 const WINDOW: usize = 0;
 const USED: usize = 1;
 const RATIO: usize = 2;
 const LENGTHS: [usize; 4] = [3, 4, 5, 6];
+const UNTIL: usize = 7;

@@ -27,20 +27,20 @@ def limited(sim, limit, size="1m"):
     return f"bedrock_limit_zone all zone=z:{size} {limit};" + defaults(sim.port)
 
 
-def ask(gateway, body=BODY):
+def ask(gateway, body=BODY, model=MODEL, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
     try:
-        connection.request("POST", f"/model/{MODEL}/converse", body, {"Content-Type": "application/json"})
+        connection.request("POST", f"/model/{model}/converse", body, {"Content-Type": "application/json", **headers})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
         connection.close()
 
 
-def left(gateway):
+def left(gateway, **headers):
     """What the next request is told, which takes nothing: it is larger than anything."""
     huge = BODY.replace("500", str(10**9))
-    status, body = ask(gateway, huge)
+    status, body = ask(gateway, huge, "any.model", **headers)
     assert status in (400, 429), body
     return int(json.loads(body)["message"].split(" tokens, ")[1].split(" of ")[0])
 
@@ -118,6 +118,47 @@ def test_a_reload_and_another_size_keep_what_was_spent(nginx, sim):
     gateway.configure(LOCATION.format("max"), limited(sim, "budget=1kt/month"))
     gateway.reload()
     assert eventually(lambda: left(gateway) == 1000 - 4 * USED)
+
+
+KINDS = [
+    ("budget=10kt/hour", "budget=20kt/day"),
+    ("budget=10kt/day", "budget=20kt/month"),
+    ("budget=100r/day", "budget=20kt/day"),
+    ("rate=1t/d burst=10kt", "budget=20kt/day"),
+    ("budget=10kt/day tz=+01:00", "rate=1t/d burst=20kt"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), KINDS)
+def test_another_kind_of_limit_begins_anew(nginx, sim, before, after):
+    """What a day has used is nothing to a month: the day's number, taken for the month's, would never be over."""
+    gateway = nginx(LOCATION.format("max"), limited(sim, before))
+    assert ask(gateway)[0] == 200
+    old = gateway.workers()
+    gateway.configure(LOCATION.format("max"), limited(sim, after))
+    gateway.reload()
+    assert eventually(lambda: not (old & gateway.workers()))
+    for number in range(1, 3):
+        assert ask(gateway)[0] == 200
+        assert left(gateway) == 20_000 - number * USED
+    # The old kind still knows.
+    if "t/" in before:
+        gateway.configure(LOCATION.format("max"), limited(sim, before))
+        gateway.reload()
+        assert eventually(lambda: ask(gateway)[0] == 200 and left(gateway) < 10_000 - USED)
+
+
+def test_a_key_may_have_limits_of_several_kinds(nginx, sim):
+    """By the path, of one key: neither resets the other."""
+    limits = """
+        map $http_window $budget { day 10kt/day; default 20kt/month; }
+        bedrock_limit_zone all zone=z:64k budget=$budget;
+    """
+    gateway = nginx(LOCATION.format("max"), limits + defaults(sim.port))
+    for number in range(1, 4):
+        for window, amount in (("day", 10_000), ("month", 20_000)):
+            assert ask(gateway, window=window)[0] == 200
+            assert left(gateway, window=window) == amount - number * USED
 
 
 def test_streams_that_are_left_are_charged(nginx, sim):

@@ -22,6 +22,32 @@ pub enum Limit {
     Concurrency(NonZeroU32),
 }
 
+impl Limit {
+    /// A number for what is kept of a key under this limit: what one kind has counted means nothing to another, an amount of a day
+    /// nothing to a month. Limits that differ in numbers and weights only are of one kind.
+    pub fn kind(&self) -> u8 {
+        let (kind, unit) = match self {
+            Self::Concurrency(_) => return 0,
+            Self::Rate(unit, _) => (0, unit),
+            Self::Budget(unit, budget) => (1 + budget.calendar.period() as u8, unit),
+        };
+        let unit = match unit {
+            Unit::Requests => 1,
+            Unit::Tokens(_) => 2,
+            Unit::Usd => 3,
+        };
+        kind * 4 + unit
+    }
+
+    /// How many requests of a key may be in progress.
+    pub fn at_once(&self) -> u32 {
+        match self {
+            Self::Concurrency(most) => most.get(),
+            Self::Rate(..) | Self::Budget(..) => u32::MAX,
+        }
+    }
+}
+
 /// What a rate or a budget counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

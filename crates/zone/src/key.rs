@@ -1,6 +1,8 @@
 //! What stands for a key: a hash that nobody can foresee who does not know the zone's seed.
 
-use siphasher::sip128::{Hash128, SipHasher13};
+use std::hash::Hasher;
+
+use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
 /// What the hashes of a zone depend on; random, and the same for all processes and as long as the zone lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +16,12 @@ pub struct Key {
 }
 
 impl Key {
-    /// The hash of these bytes (SipHash-1-3 with 128 bits).
-    pub fn new(seed: Seed, bytes: &[u8]) -> Self {
-        let Hash128 { h1, h2 } = SipHasher13::new_with_keys(seed.0, seed.1).hash(bytes);
+    /// The hash of these bytes (SipHash-1-3 with 128 bits). What is counted in another way, another `kind`, is another key.
+    pub fn new(seed: Seed, kind: u8, bytes: &[u8]) -> Self {
+        let mut hasher = SipHasher13::new_with_keys(seed.0, seed.1);
+        hasher.write(&[kind]);
+        hasher.write(bytes);
+        let Hash128 { h1, h2 } = hasher.finish128();
         Self::of(h1, h2)
     }
 
@@ -47,14 +52,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_depend_on_the_seed_and_on_every_byte() {
+    fn keys_depend_on_the_seed_the_kind_and_on_every_byte() {
         let seed = Seed(1, 2);
-        let key = Key::new(seed, b"team");
-        assert_eq!(key, Key::new(seed, b"team"));
-        assert_ne!(key, Key::new(Seed(1, 3), b"team"));
-        assert_ne!(key, Key::new(seed, b"teal"));
-        assert_ne!(key, Key::new(seed, b"team\0"));
-        assert_ne!(Key::new(seed, b"").halves(), (0, 0));
+        let key = Key::new(seed, 1, b"team");
+        assert_eq!(key, Key::new(seed, 1, b"team"));
+        assert_ne!(key, Key::new(Seed(1, 3), 1, b"team"));
+        assert_ne!(key, Key::new(seed, 2, b"team"));
+        assert_ne!(key, Key::new(seed, 1, b"teal"));
+        assert_ne!(key, Key::new(seed, 1, b"team\0"));
+        assert_ne!(Key::new(seed, 0, b"").halves(), (0, 0));
     }
 
     #[test]
@@ -62,7 +68,7 @@ mod tests {
         let seed = Seed(7, 7);
         let mut met = [0_u32; 5];
         for number in 0..1000_u32 {
-            for bucket in Key::new(seed, &number.to_be_bytes()).buckets(5) {
+            for bucket in Key::new(seed, 0, &number.to_be_bytes()).buckets(5) {
                 met[bucket] += 1;
             }
         }

@@ -108,9 +108,9 @@ impl<'m, L: Lock> Zone<'m, L> {
         self.table.header
     }
 
-    /// The key that these bytes are here.
-    pub fn key(&self, bytes: &[u8]) -> Key {
-        Key::new(self.header().seed(), bytes)
+    /// The key that these bytes are here, for this kind of what is counted.
+    pub fn key(&self, kind: u8, bytes: &[u8]) -> Key {
+        Key::new(self.header().seed(), kind, bytes)
     }
 
     /// Where `owner` is to look for slots first, so that processes do not meet there.

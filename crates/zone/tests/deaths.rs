@@ -53,7 +53,7 @@ fn die_at(place: &str, times: u32) {
 
 fn enter(zone: &SharedZone, name: &[u8], most: u32, owner: Owner) -> Option<Place> {
     let asks = Asks {
-        key: zone.key(name),
+        key: zone.key(0, name),
         label: name,
         most,
         now: 0,
@@ -62,7 +62,7 @@ fn enter(zone: &SharedZone, name: &[u8], most: u32, owner: Owner) -> Option<Plac
 }
 
 fn in_flight(zone: &SharedZone, name: &[u8]) -> u32 {
-    let key = Some(zone.key(name));
+    let key = Some(zone.key(0, name));
     zone.entries()
         .find(|entry| entry.key() == key)
         .map_or(0, zone::Entry::in_flight)

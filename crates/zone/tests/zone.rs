@@ -18,7 +18,7 @@ fn owner(place: usize) -> Owner {
 
 fn asks(zone: &SharedZone, name: &'static str, most: u32, now: u64) -> Asks<'static> {
     Asks {
-        key: zone.key(name.as_bytes()),
+        key: zone.key(0, name.as_bytes()),
         label: name.as_bytes(),
         most,
         now,
@@ -295,7 +295,7 @@ fn threads_that_take_each_others_entries_keep_their_own() {
                 for round in 0..20_000_u64 {
                     // 100 keys for 16 entries.
                     let name = (round * 31 + number * 7) % 100;
-                    let key = zone.key(&name.to_be_bytes());
+                    let key = zone.key(0, &name.to_be_bytes());
                     let asks = Asks {
                         key,
                         label: b"",
@@ -340,7 +340,7 @@ fn nearly_all_of_a_zone_is_used_before_a_key_has_no_room() {
     let zone = Memory::new(MEGABYTE).zone(16, 952);
     let mut count = 0_u64;
     loop {
-        let key = zone.key(&count.to_be_bytes());
+        let key = zone.key(0, &count.to_be_bytes());
         let asks = Asks {
             key,
             label: b"",
