@@ -35,6 +35,7 @@ impl Planned<'_> {
             text: 0,
             media: 0,
             max_output: None,
+            answers: 1,
         },
     };
 }
@@ -334,14 +335,9 @@ impl Asking<'_> {
 
     /// What the request may use.
     fn guess(&self, plan: &Plan, priced: &Priced<'_>, held: &Held, reserve: Reserve) -> Counts {
-        let asked = self.planned.measure.max_output;
         let most = match plan.generates() {
             false => Some(0),
-            true => {
-                let models = priced.rule.and_then(|rule| rule.max_output());
-                let models = models.or_else(|| plan.family?.most_output());
-                plan.output_limit(asked).or(models)
-            }
+            true => self.most_output(plan, priced),
         };
         let guessed = held.guess(&self.prompt, most).unwrap_or_default();
         let counts = match reserve {
@@ -355,6 +351,23 @@ impl Asking<'_> {
             search_units: (plan.api == Api::Cohere).then_some(1),
             ..counts
         }
+    }
+
+    /// The most that the model may generate: what the client asks for, but not more than any model can. It would stay charged if nobody
+    /// learned what became of the request, and keep others out for as long as the client likes.
+    fn most_output(&self, plan: &Plan, priced: &Priced<'_>) -> Option<u64> {
+        let Measure {
+            max_output,
+            answers,
+            ..
+        } = self.planned.measure;
+        let models = priced.rule.and_then(|rule| rule.max_output());
+        let models = models.or_else(|| plan.family?.most_output());
+        let of_one = match plan.output_limit(max_output) {
+            Some(asked) => Some(asked.min(models.unwrap_or(MOST_OUTPUT))),
+            None => models,
+        };
+        Some(of_one?.saturating_mul(answers.clamp(1, MOST_ANSWERS)))
     }
 
     /// Whether the `soft` part of a limit is used.
@@ -404,5 +417,9 @@ impl Asking<'_> {
     }
 }
 
+/// More tokens than any model generates in an answer.
+const MOST_OUTPUT: u64 = 1 << 20;
+/// More answers than any API gives to one request.
+const MOST_ANSWERS: u64 = 128;
 /// When one of the requests in progress may have ended.
 const A_MOMENT: Duration = Duration::from_secs(1);

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -178,6 +179,24 @@ def test_streams_that_are_left_are_charged(nginx, sim):
             assert line["charged"] == line["total_tokens"]
         else:
             assert line["charged"] == line["reserved"] and int(line["reserved"]) > 500
+
+
+def test_nobody_is_kept_out_by_a_limit_that_no_model_has(nginx, sim):
+    """The client asks for more tokens than there are, and goes away before anybody says that this is too many."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        upstream = f"upstream silent {{ server 127.0.0.1:{silent.getsockname()[1]}; }}"
+        location = LOCATION.format("max") + LOCATION.format("max").replace("location /", "location /silent").replace("//bedrock", "//silent")
+        gateway = nginx(location, upstream + limited(sim, "rate=100kt/m burst=100kt"))
+        huge = BODY.replace("500", str(2**62))
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+        connection.request("POST", f"/silent/model/{MODEL}/converse", huge, {"Content-Type": "application/json"})
+        silent.accept()
+        connection.close()
+        line = gateway.next_log()
+        assert (line["status"], line["charge"]) == ("499", "reserved")
+        # What the model can, and the text.
+        assert 10_000 < int(line["reserved"]) < 10_100
+        assert ask(gateway)[0] == 200
 
 
 def test_estimates_are_learned(nginx, sim):

@@ -1,9 +1,10 @@
 //! What a request may use, as far as its body shows: for limits, which are asked before anything is known.
 
-use memchr::memchr2;
-use serde::Deserialize;
+use std::fmt;
 
-use crate::json::strict::Object;
+use memchr::memchr2;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// What a body shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,8 +13,10 @@ pub struct Measure {
     pub text: u64,
     /// Images and documents in base64.
     pub media: u64,
-    /// The most tokens that the client lets the model generate, if it says so.
+    /// The most tokens that the client lets the model generate for an answer, if it says so.
     pub max_output: Option<u64>,
+    /// How many answers it asks for.
+    pub answers: u64,
 }
 
 impl Measure {
@@ -24,10 +27,12 @@ impl Measure {
             media += 1;
             media_bytes = media_bytes.saturating_add(string.len() as u64);
         }
+        let (max_output, answers) = generated(body);
         Self {
             text: (body.len() as u64).saturating_sub(media_bytes),
             media,
-            max_output: max_output(body),
+            max_output,
+            answers,
         }
     }
 }
@@ -62,84 +67,136 @@ fn is_media(string: &[u8]) -> bool {
     part.is_some_and(|part| part.iter().all(is_base64))
 }
 
-/// Where each API has it. Of several, the largest.
-fn max_output(body: &[u8]) -> Option<u64> {
-    let Object(all) = serde_json::from_slice::<Object<All>>(body).ok()?;
-    let nested = [
-        all.inference_config,
-        all.inference_config_of_invoke,
-        all.text_generation_config,
-        all.parameters,
-        all.generation_config,
-        all.additional,
-    ];
-    let nested = nested.into_iter().flatten();
-    let nested = nested.filter_map(|Object(limits)| limits.largest());
-    nested.chain(all.limits.largest()).max()
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct All {
-    #[serde(flatten)]
-    limits: Limits,
-    #[serde(rename = "inferenceConfig")]
-    inference_config: Option<Object<Limits>>,
-    #[serde(rename = "inference_config")]
-    inference_config_of_invoke: Option<Object<Limits>>,
-    #[serde(rename = "textGenerationConfig")]
-    text_generation_config: Option<Object<Limits>>,
-    parameters: Option<Object<Limits>>,
-    generation_config: Option<Object<Limits>>,
-    #[serde(rename = "additionalModelRequestFields")]
-    additional: Option<Object<Limits>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Limits {
-    max_tokens: Option<Number>,
-    max_completion_tokens: Option<Number>,
-    max_output_tokens: Option<Number>,
-    #[serde(rename = "maxTokens")]
-    max_tokens_of_converse: Option<Number>,
-    #[serde(rename = "maxTokenCount")]
-    max_token_count: Option<Number>,
-    max_new_tokens: Option<Number>,
-    max_gen_len: Option<Number>,
-    /// How many answers there are to be.
-    n: Option<Number>,
-}
-
-/// A number; anything else says nothing.
-struct Number(Option<u64>);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let whole = || value.as_f64().map(|number| number.max(0.0).ceil() as u64);
-        Ok(Self(value.as_u64().or_else(whole)))
+/// The most tokens of an answer and how many answers, where each API has them. Of several, the largest: what stands twice, or where no
+/// API has it, hides nothing.
+fn generated(body: &[u8]) -> (Option<u64>, u64) {
+    match serde_json::from_slice(body) {
+        Ok(Said::Object { limit, answers }) => (limit, answers),
+        _ => (None, 1),
     }
 }
 
-impl Limits {
-    fn largest(self) -> Option<u64> {
-        let all = [
-            self.max_tokens,
-            self.max_completion_tokens,
-            self.max_output_tokens,
-            self.max_tokens_of_converse,
-            self.max_token_count,
-            self.max_new_tokens,
-            self.max_gen_len,
-        ];
-        let largest = all
-            .into_iter()
-            .flatten()
-            .filter_map(|number| number.0)
-            .max()?;
-        let answers = self.n.and_then(|number| number.0).unwrap_or(1).max(1);
-        Some(largest.saturating_mul(answers))
+/// What a value says of that. Nothing of it is kept but that, however much it holds.
+enum Said {
+    /// A whole number.
+    Number(u64),
+    /// The largest of each in it.
+    Object { limit: Option<u64>, answers: u64 },
+    /// Nothing.
+    Nothing,
+}
+
+/// What a member of an object is about.
+enum Member {
+    /// The limit.
+    Limit,
+    /// How many answers there are to be.
+    Answers,
+    /// Other members, among which there may be a limit.
+    Settings,
+    /// Something else.
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Member;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Member, E> {
+                Ok(match name {
+                    "max_tokens"
+                    | "max_completion_tokens"
+                    | "max_output_tokens"
+                    | "maxTokens"
+                    | "maxTokenCount"
+                    | "max_new_tokens"
+                    | "max_gen_len" => Member::Limit,
+                    "n" => Member::Answers,
+                    "inferenceConfig"
+                    | "inference_config"
+                    | "textGenerationConfig"
+                    | "parameters"
+                    | "generation_config"
+                    | "additionalModelRequestFields" => Member::Settings,
+                    _ => Member::Other,
+                })
+            }
+        }
+        deserializer.deserialize_str(Name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Said;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Said, A::Error> {
+        let (mut most, mut most_answers) = (None, 1);
+        while let Some(member) = members.next_key()? {
+            if matches!(member, Member::Other) {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            match (member, members.next_value()?) {
+                (Member::Limit, Said::Number(number)) => most = most.max(Some(number)),
+                (Member::Answers, Said::Number(number)) => most_answers = number.max(most_answers),
+                (Member::Settings, Said::Object { limit, answers }) => {
+                    most = most.max(limit);
+                    most_answers = most_answers.max(answers);
+                }
+                _ => {}
+            }
+        }
+        Ok(Said::Object {
+            limit: most,
+            answers: most_answers,
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Said, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Said::Nothing)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Said, E> {
+        Ok(Said::Number(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Said, E> {
+        Ok(Said::Number(u64::try_from(number).unwrap_or(0)))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Said, E> {
+        Ok(Said::Number(number.max(0.0).ceil() as u64))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_unit<E>(self) -> Result<Said, E> {
+        Ok(Said::Nothing)
     }
 }
 
@@ -177,11 +234,31 @@ mod tests {
             (r#"{"inferenceConfig":{"max_new_tokens":12}}"#, Some(12)),
             (r#"{"textGenerationConfig":{"maxTokenCount":13}}"#, Some(13)),
             (r#"{"max_gen_len":14}"#, Some(14)),
-            (r#"{"max_tokens":10,"n":3}"#, Some(30)),
+            (r#"{"max_tokens":10,"n":3}"#, Some(10)),
             (r#"{"max_tokens":10.5}"#, Some(11)),
             (r#"{"max_tokens":"many"}"#, None),
             (r#"{"messages":[{"max_tokens":5}]}"#, None),
             (r#"{"inferenceConfig":[1]}"#, None),
+            // What one reader of JSON takes for nothing may be another one's limit.
+            (
+                r#"{"max_tokens":5,"max_tokens":500,"max_tokens":50}"#,
+                Some(500),
+            ),
+            (
+                r#"{"max_tokens":500,"inferenceConfig":[1],"parameters":7}"#,
+                Some(500),
+            ),
+            (
+                r#"{"max_tokens":500,"max_completion_tokens":{"n":[]}}"#,
+                Some(500),
+            ),
+            (
+                r#"{"max\u005ftokens":500,"n":null,"x":[{"max_tokens":7}]}"#,
+                Some(500),
+            ),
+            (r#"{"max_tokens":-1}"#, Some(0)),
+            (r#"{"max_tokens":1e30}"#, Some(u64::MAX)),
+            (r#"{"max_tokens":18446744073709551616}"#, Some(u64::MAX)),
             (
                 r#"{"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{"max_tokens":20}}"#,
                 Some(20),
@@ -190,6 +267,17 @@ mod tests {
             ("{", None),
         ] {
             assert_eq!(Measure::of(body.as_bytes()).max_output, most, "{body}");
+        }
+        for (body, answers) in [
+            (r#"{"max_tokens":10}"#, 1),
+            (r#"{"max_tokens":10,"n":3}"#, 3),
+            (r#"{"n":3,"n":1}"#, 3),
+            (r#"{"n":"3"}"#, 1),
+            (r#"{"n":0}"#, 1),
+            (r#"{"generation_config":{"n":2}}"#, 2),
+            ("{", 1),
+        ] {
+            assert_eq!(Measure::of(body.as_bytes()).answers, answers, "{body}");
         }
     }
 }

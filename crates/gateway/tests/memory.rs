@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use common::settings;
 use gateway::family;
-use gateway::{Guardrail, Refusal, Settings, Sink, inspect, plan_large};
+use gateway::{Guardrail, Measure, Refusal, Settings, Sink, inspect, plan_large};
 
 /// As long as the bodies are.
 const SIZE: usize = 4 << 20;
@@ -37,6 +37,8 @@ fn cost(target: &str, settings: &Settings<'_>, body: &str) -> (usize, Result<usi
     let work = || {
         let request = inspect(None, "POST", target, Some(body))?;
         let mut file = File::default();
+        // A limit asks how large the request is.
+        assert!(Measure::of(body).text <= body.len() as u64);
         let plan = plan_large(&request, settings, &[], body, Some(&mut file))?;
         assert_eq!(plan.body.sha256_hex(body).len(), 64);
         let kept: usize = plan.body.pieces(body).map(<[u8]>::len).sum();
