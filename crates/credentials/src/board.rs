@@ -52,10 +52,11 @@ impl Identity {
     }
 }
 
-/// The slot of one source.
+/// The slot of one source, as long as it is that source's: whoever finds no other may take one whose credential has expired.
 #[derive(Clone)]
 pub struct Board {
     slot: &'static Slot,
+    identity: Identity,
     lock: Arc<dyn Lock>,
 }
 
@@ -97,66 +98,83 @@ impl Board {
                 }
             }
         });
-        found.map(|slot| Self { slot, lock })
+        found.map(|slot| Self {
+            slot,
+            identity,
+            lock,
+        })
     }
 
     /// What is known.
     pub fn read(&self, now: SystemTime) -> Known {
-        let mut known = Known::Nothing;
-        self.lock.hold(&mut || {
-            known = match self.slot.read().filter(|current| current.is_valid(now)) {
-                Some(current) => Known::Fetched(current),
-                None => match self.slot.failures.load(Ordering::Relaxed) {
-                    0 => Known::Nothing,
-                    failures => Known::Failed(failures),
+        let known =
+            self.with_slot(
+                |slot| match slot.read().filter(|current| current.is_valid(now)) {
+                    Some(current) => Known::Fetched(current),
+                    None => match slot.failures.load(Ordering::Relaxed) {
+                        0 => Known::Nothing,
+                        failures => Known::Failed(failures),
+                    },
                 },
-            };
-        });
-        known
+            );
+        known.unwrap_or(Known::Nothing)
     }
 
     /// Takes the right to fetch, for so long at the most; `false` if another has it, or has failed just now. Where nothing can be known
     /// together, everybody has it.
     pub fn claim(&self, now: SystemTime, longest: Duration) -> bool {
-        let mut is_claimed = true;
-        self.lock.hold(&mut || {
+        let is_claimed = self.with_slot(|slot| {
             let now = milliseconds(now);
-            let until = self.slot.claimed.load(Ordering::Relaxed);
+            let until = slot.claimed.load(Ordering::Relaxed);
             // A time too far off was written by a clock that has been set back since.
-            is_claimed = until <= now || until > now.saturating_add(LONGEST_CLAIM);
+            let is_claimed = until <= now || until > now.saturating_add(LONGEST_CLAIM);
             if is_claimed {
                 let until = now.saturating_add(in_milliseconds(longest));
-                self.slot.claimed.store(until, Ordering::Relaxed);
+                slot.claimed.store(until, Ordering::Relaxed);
             }
+            is_claimed
         });
-        is_claimed
+        is_claimed.unwrap_or(true)
     }
 
     /// Has the right to fetch for longer.
     pub fn claim_on(&self, now: SystemTime, longest: Duration) {
-        let until = milliseconds(now).saturating_add(in_milliseconds(longest));
-        self.slot.claimed.store(until, Ordering::Relaxed);
+        self.with_slot(|slot| {
+            let until = milliseconds(now).saturating_add(in_milliseconds(longest));
+            slot.claimed.store(until, Ordering::Relaxed);
+        });
     }
 
     /// Keeps what was fetched, for those whose credentials expire.
     pub fn keep(&self, current: &Current) {
-        self.lock.hold(&mut || {
-            self.slot.write(current);
-            self.slot.failures.store(0, Ordering::Relaxed);
-            self.slot.claimed.store(0, Ordering::Relaxed);
+        self.with_slot(|slot| {
+            slot.write(current);
+            slot.failures.store(0, Ordering::Relaxed);
+            slot.claimed.store(0, Ordering::Relaxed);
         });
     }
 
-    /// A fetch has failed: nobody shall try for so long. Gives how many have failed in a row.
-    pub fn failed(&self, now: SystemTime, wait: impl Fn(u32) -> Duration) -> u32 {
-        let mut failures = 1;
-        self.lock.hold(&mut || {
-            failures = self.slot.failures.load(Ordering::Relaxed).saturating_add(1);
-            self.slot.failures.store(failures, Ordering::Relaxed);
+    /// A fetch has failed: nobody shall try for so long. Gives how many have failed in a row, as far as that is known together.
+    pub fn failed(&self, now: SystemTime, wait: impl Fn(u32) -> Duration) -> Option<u32> {
+        self.with_slot(|slot| {
+            let failures = slot.failures.load(Ordering::Relaxed).saturating_add(1);
+            slot.failures.store(failures, Ordering::Relaxed);
             let until = milliseconds(now).saturating_add(in_milliseconds(wait(failures)));
-            self.slot.claimed.store(until, Ordering::Relaxed);
+            slot.claimed.store(until, Ordering::Relaxed);
+            failures
+        })
+    }
+
+    /// Does something with the slot that nobody else does at the same time. `None`: that is not possible any more, or another source has
+    /// it by now.
+    fn with_slot<T>(&self, work: impl Fn(&Slot) -> T) -> Option<T> {
+        let mut done = None;
+        self.lock.hold(&mut || {
+            if self.slot.identity() == self.identity.0 {
+                done = Some(work(self.slot));
+            }
         });
-        failures
+        done
     }
 }
 
@@ -388,7 +406,7 @@ mod tests {
         assert!(!other.claim(now, 20 * second));
         // It died meanwhile.
         assert!(other.claim(now + 21 * second, 20 * second));
-        assert_eq!(other.failed(now, |_| 5 * second), 1);
+        assert_eq!(other.failed(now, |_| 5 * second), Some(1));
         assert!(matches!(one.read(now), Known::Failed(1)));
         assert!(!one.claim(now + 4 * second, second));
         assert!(one.claim(now + 6 * second, second));
@@ -414,5 +432,25 @@ mod tests {
                 .iter()
                 .all(|byte| byte.load(Ordering::Relaxed) == 0)
         );
+    }
+
+    #[test]
+    fn who_has_lost_the_slot_to_another_source_leaves_it_alone() {
+        let slots = slots(1);
+        let one = board(slots, "a").unwrap();
+        one.keep(&keys("A", Duration::ZERO));
+        std::thread::sleep(Duration::from_millis(2));
+        let other = board(slots, "b").unwrap();
+        let (now, second) = (SystemTime::now(), Duration::from_secs(1));
+        // Another account's keys would sign for this one.
+        one.keep(&keys("A", 60 * second));
+        assert!(matches!(other.read(now), Known::Nothing));
+        assert_eq!(one.failed(now, |_| 60 * second), None);
+        one.claim_on(now, 60 * second);
+        assert!(other.claim(now, second));
+        assert!(one.claim(now, second));
+        other.keep(&keys("B", 60 * second));
+        assert!(matches!(one.read(now), Known::Nothing));
+        assert_eq!(id(&other.read(now)).as_deref(), Some("B"));
     }
 }

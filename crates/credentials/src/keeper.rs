@@ -157,10 +157,8 @@ async fn keep(
             Err(_) => {
                 let chance = fastrand::f64();
                 let retry = |failures| retry_in(failures, now, expires, chance);
-                failures = match &board {
-                    Some(board) => board.failed(now, retry),
-                    None => failures + 1,
-                };
+                let together = board.as_ref().and_then(|board| board.failed(now, retry));
+                failures = together.unwrap_or(failures + 1);
                 Some(retry(failures))
             }
         };
