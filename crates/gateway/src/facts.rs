@@ -13,6 +13,8 @@ pub struct Facts {
     pub cache_read_tokens: Option<u64>,
     /// Tokens written to the prompt cache.
     pub cache_write_tokens: Option<u64>,
+    /// Of these, tokens that are kept for five minutes.
+    pub cache_write_5m_tokens: Option<u64>,
     /// Of these, tokens that are kept for an hour.
     pub cache_write_1h_tokens: Option<u64>,
     /// Of the generated tokens, those of reasoning.
@@ -43,8 +45,31 @@ pub struct Facts {
     pub text_is_cut: bool,
     /// Whether the first content delta has come.
     pub content_started: bool,
+    /// Bytes of what the model has generated in a stream: text, reasoning, input of tools; where this is [`Wanted`].
+    pub generated: u64,
     /// Bytes of the answer seen so far.
     pub bytes: u64,
+}
+
+/// What is to be known of what a model generates. Where nobody wants to know, and bytes pass as they are, it is not read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// How many bytes of the text are kept.
+    pub text: usize,
+    /// Whether it is measured.
+    pub length: bool,
+}
+
+impl Wanted {
+    /// Whether what comes next has to be read.
+    pub fn reads(self, facts: &Facts) -> bool {
+        self.length || self.keeps_text(facts)
+    }
+
+    /// Whether there is room for more of the text.
+    pub fn keeps_text(self, facts: &Facts) -> bool {
+        self.text > facts.response_text.len()
+    }
 }
 
 /// How a stream ended.
@@ -118,6 +143,11 @@ impl Facts {
     pub(crate) fn count_tool_call(&mut self) {
         let calls = self.tool_calls.get_or_insert(0);
         *calls = calls.saturating_add(1);
+    }
+
+    /// So many bytes more have been generated.
+    pub(crate) fn measure(&mut self, bytes: usize) {
+        self.generated = self.generated.saturating_add(bytes as u64);
     }
 
     /// Appends generated text, keeping at most `limit` bytes and whole characters.

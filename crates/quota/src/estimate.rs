@@ -83,8 +83,18 @@ impl Ratio {
             .saturating_add(prompt.pages.saturating_mul(TOKENS_OF_PAGE))
     }
 
+    /// Learns that so many bytes of generated text were `tokens` long.
+    #[must_use]
+    pub fn learn_generated(self, bytes: u64, tokens: u64) -> Self {
+        let generated = Prompt {
+            text: bytes,
+            ..Prompt::default()
+        };
+        self.learn(&generated, tokens)
+    }
+
     /// What a request is charged that was sent, and whose usage never came: a stream that was given up or broke. The input is what
-    /// the service said, else `input`, the guess that was made before; the output what the text that came makes, and not less
+    /// the service said, else `input`, the guess from its prompt; the output what the text that came makes by this ratio, and not less
     /// than the service said so far.
     pub fn unfinished(self, seen: &Counts, input: u64, generated: u64) -> Counts {
         Counts {

@@ -7,7 +7,7 @@
 //! words of bedrock_limit_zone ── Parameters::read, limit ──> Limit     a Rate or a Budget of some Unit, or a number of requests at once
 //! Rate:   arrival time ── admit, settle, charge ──> arrival time       one u64 of a key, for compare-and-swap
 //! Budget: Spent        ── admit, settle, charge ──> Spent              two u64 of a key: window and used
-//! Calendar ── at, roll ──> Window                                      which window it is, and when it ends
+//! Calendar ── at ──> Window                                            which window it is, and when it ends
 //!
 //! Prompt + Ratio + Lengths ── prompt, reserve ──> Counts               what a request may use, guessed from earlier ones
 //! Unit + Counts ── at_most, amount ──> units                           requests, weighed tokens or pico-dollars

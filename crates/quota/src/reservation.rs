@@ -45,8 +45,10 @@ pub enum Outcome {
 /// What a limit in money needs of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Priced<'a> {
-    /// The model's rule; `None` where a model without a price is free.
+    /// The model's rule, if it has one.
     pub rule: Option<&'a Rule>,
+    /// Whether a model without one is free.
+    pub unknown_is_free: bool,
     /// The region that the request is signed for.
     pub region: &'a str,
     /// The service tier: that of the answer, before it that of the request.
@@ -74,7 +76,7 @@ impl Unit {
                 tokens.or(counts.search_units).or(counts.images)?;
                 Some(weights.weigh(counts, burndown))
             }
-            (Self::Usd, None) => Some(0),
+            (Self::Usd, None) => priced.unknown_is_free.then_some(0),
             (Self::Usd, Some(rule)) => {
                 let cost = rule.cost(counts, priced.region, priced.tier).ok()?;
                 Some(cost.picodollars())

@@ -1,5 +1,7 @@
 //! Windows of wall time for budgets: the hour, the day, the week, the month, all time.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -22,10 +24,12 @@ pub enum Period {
 }
 
 /// Which windows there are: a period, in a time zone.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Calendar {
     period: Period,
     zone: TimeZone,
+    /// The window that was looked for last.
+    last: Last,
 }
 
 /// One window. Windows of one calendar are told apart by their numbers, which rise.
@@ -40,7 +44,11 @@ pub struct Window {
 impl Calendar {
     /// Windows of this length by the clock of `zone`.
     pub fn new(period: Period, zone: TimeZone) -> Self {
-        Self { period, zone }
+        Self {
+            period,
+            zone,
+            last: Last::default(),
+        }
     }
 
     /// The length of its windows.
@@ -48,8 +56,17 @@ impl Calendar {
         self.period
     }
 
-    /// The window that `now` (seconds since 1970) is in. It takes some hundred nanoseconds: see [`Calendar::roll`].
+    /// The window that `now` (seconds since 1970) is in. To look at the calendar takes some hundred nanoseconds, so the window is kept
+    /// for as long as it lasts.
     pub fn at(&self, now: u64) -> Window {
+        self.last.at(now).unwrap_or_else(|| {
+            let window = self.look_up(now);
+            self.last.keep(window, now);
+            window
+        })
+    }
+
+    fn look_up(&self, now: u64) -> Window {
         match self.period {
             Period::Total => Window {
                 number: 0,
@@ -66,16 +83,6 @@ impl Calendar {
                     end: self.end_of_date(date).unwrap_or(u64::MAX),
                 }
             }
-        }
-    }
-
-    /// The window at `now` for someone who knows `last`: the same until that ends, without looking at the calendar. A clock that
-    /// steps back does not lead back to a window that is over.
-    #[must_use]
-    pub fn roll(&self, last: Window, now: u64) -> Window {
-        match now < last.end {
-            true => last,
-            false => self.at(now),
         }
     }
 
@@ -121,6 +128,49 @@ impl Calendar {
         };
         let next = next.ok()?.to_zoned(self.zone.clone()).ok()?;
         Some(seconds(next.start_of_day().ok()?.timestamp()))
+    }
+}
+
+impl Clone for Calendar {
+    fn clone(&self) -> Self {
+        Self::new(self.period, self.zone.clone())
+    }
+}
+
+impl PartialEq for Calendar {
+    fn eq(&self, other: &Self) -> bool {
+        (self.period, &self.zone) == (other.period, &other.zone)
+    }
+}
+
+/// A window, and a moment in it, in words that any thread may change: who mixes those of two threads gets a window that is one of the
+/// calendar's.
+#[derive(Debug, Default)]
+struct Last {
+    /// The number in the upper half, the end in the lower; 0 if there is none, or if it does not fit.
+    window: AtomicU64,
+    /// The earliest moment at which it was the window. Before that, a clock has stepped back.
+    from: AtomicU64,
+}
+
+impl Last {
+    fn at(&self, now: u64) -> Option<Window> {
+        let (window, from) = (self.window.load(Relaxed), self.from.load(Relaxed));
+        let window = Window {
+            number: window >> 32,
+            end: window & u64::from(u32::MAX),
+        };
+        (from <= now && now < window.end).then_some(window)
+    }
+
+    fn keep(&self, window: Window, now: u64) {
+        let halves = (u32::try_from(window.number), u32::try_from(window.end));
+        if let (Ok(number), Ok(end)) = halves {
+            self.window.store(0, Relaxed);
+            self.from.store(now, Relaxed);
+            self.window
+                .store(u64::from(number) << 32 | u64::from(end), Relaxed);
+        }
     }
 }
 

@@ -198,16 +198,42 @@ fn numbers_of_windows_fit_in_little() {
 }
 
 #[test]
+fn a_calendar_knows_the_window_however_its_clock_steps() {
+    for period in [Period::Hour, Period::Day, Period::Week, Period::Month] {
+        let one = calendar(period, "Europe/Berlin");
+        let noon = at("2026-11-28T12:30:00Z");
+        let window = one.at(noon);
+        for moment in [
+            noon,
+            noon + 1,
+            window.end - 1,
+            window.end,
+            noon,
+            noon - 40 * 86_400,
+            window.end + 400 * 86_400,
+            noon + 1,
+            noon - 3600,
+            // Beyond 32 bits.
+            at("2200-01-01T12:00:00Z"),
+            noon,
+        ] {
+            // Another one knows nothing yet.
+            assert_eq!(
+                one.at(moment),
+                one.clone().at(moment),
+                "{period:?} {moment}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_clock_that_steps_back_stays_in_the_later_window() {
     let days = calendar(Period::Day, "UTC");
     let noon = at("2026-11-28T12:00:00Z");
     let today = days.at(noon);
-    assert_eq!(days.roll(today, noon - 86_400), today);
-    assert_eq!(days.roll(today, noon), today);
-    let tomorrow = days.roll(today, today.end);
+    let tomorrow = days.at(today.end);
     assert_eq!(tomorrow.number, today.number + 1);
-    let nothing = Window { number: 0, end: 0 };
-    assert_eq!(days.roll(nothing, noon), today);
 
     let spent = Spent {
         window: tomorrow.number,
@@ -386,7 +412,6 @@ proptest! {
         prop_assert_eq!(calendar.at(window.end - 1), window);
         let next = calendar.at(window.end);
         prop_assert!(next.number > window.number);
-        prop_assert_eq!(calendar.roll(window, window.end), next);
         prop_assert!(next.number < 1 << 20);
         let longest = match period {
             Period::Hour => 5400,

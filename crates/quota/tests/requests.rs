@@ -70,6 +70,17 @@ fn a_models_tokens_are_learned() {
         ratio.tokens(5000)
     );
     assert_eq!(Ratio::from_bits(ratio.to_bits()), ratio);
+    let generated = Ratio::default().learn_generated(40_000, 8_000);
+    assert_eq!(
+        generated,
+        Ratio::default().learn(
+            &Prompt {
+                text: 40_000,
+                ..TEXT
+            },
+            8_000
+        )
+    );
     for (prompt, tokens) in [
         (Prompt { images: 1, ..TEXT }, 3000),
         (Prompt { pages: 1, ..TEXT }, 3000),
@@ -139,11 +150,11 @@ fn a_charge_is_by_the_unit_and_says_how_sure_it_is() {
         common::read("model a { input 3; output 15; burndown 5; } model b { input 3; }").unwrap();
     let priced = |rule| Priced {
         rule,
+        unknown_is_free: false,
         region: "us-east-1",
         tier: None,
     };
     let (a, b) = (priced(prices.find("a")), priced(prices.find("b")));
-    let free = priced(None);
     // What is taken before the answer: AWS takes the most output once, whatever it burns afterwards.
     for (unit, at_most, amount) in [
         (Unit::Tokens(Weights::Aws), 1100, 1500),
@@ -155,6 +166,11 @@ fn a_charge_is_by_the_unit_and_says_how_sure_it_is() {
         assert_eq!(unit.at_most(&counts, &a), Some(at_most));
         assert_eq!(unit.amount(&counts, &a), Some(amount));
     }
+    let unknown = priced(None);
+    let free = Priced {
+        unknown_is_free: true,
+        ..unknown
+    };
     let counts = Counts {
         cache_read: Some(0),
         ..Counts::of(1000, 100)
@@ -222,6 +238,12 @@ fn a_charge_is_by_the_unit_and_says_how_sure_it_is() {
             Unit::Usd,
             Outcome::Counted(counts),
             b,
+            (77, Charge::Reserved),
+        ),
+        (
+            Unit::Usd,
+            Outcome::Counted(counts),
+            unknown,
             (77, Charge::Reserved),
         ),
         (

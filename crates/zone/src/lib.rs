@@ -10,6 +10,8 @@
 //! ledger   one slot for each request that uses an entry, so that the living can settle for the dead
 //! table    keys -> entries: two buckets of eight for each, found without a lock, filled and emptied under one
 //! zone     the three together: enter, leave, heal, move into a larger memory
+//!
+//! learned  rows by the hash of a name, for what may be forgotten: no keys, no requests
 //! ```
 //!
 //! What is counted in an entry's words, and what it means, is not known here.
@@ -20,6 +22,7 @@ mod entry;
 mod forced;
 mod header;
 mod key;
+mod learned;
 mod ledger;
 mod lock;
 mod owner;
@@ -31,6 +34,7 @@ pub use entry::{Entry, MOST_USERS, WORDS};
 pub use forced::on_reaching;
 pub use header::{Header, Said};
 pub use key::{Key, Seed};
+pub use learned::{Learned, NUMBERS, Name, Row};
 pub use ledger::Slot;
 pub use lock::{Before, Lock};
 pub use owner::Owner;

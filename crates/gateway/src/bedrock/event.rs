@@ -176,6 +176,19 @@ impl<'a> ContentBlockDelta<'a> {
 }
 
 impl<'a> Delta<'a> {
+    /// Bytes that the model has generated.
+    pub fn length(&self) -> usize {
+        let reasoning = self.reasoning_content.as_ref();
+        let all = [
+            self.text,
+            self.tool_input,
+            reasoning.and_then(|reasoning| reasoning.text),
+            reasoning.and_then(|reasoning| reasoning.redacted_content),
+        ];
+        let all = all.into_iter().flatten();
+        all.map(|literal| literal.inside().len()).sum()
+    }
+
     fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Wrong> {
         cursor.open()?;
         while let Some(name) = cursor.member()? {

@@ -75,6 +75,8 @@ pub struct Chunk<'a> {
 pub struct Delta<'a> {
     /// Generated text.
     pub text: Option<Cow<'a, str>>,
+    /// Bytes of that, or of reasoning or a tool's input.
+    pub length: usize,
     stop_reason: Option<Cow<'a, str>>,
 }
 
@@ -185,7 +187,15 @@ impl<'a> Delta<'a> {
         }
         while let Some(name) = cursor.member()? {
             match name.as_ref() {
-                "text" => self.text = string(cursor)?,
+                "text" => {
+                    self.text = string(cursor)?;
+                    self.length += self.text.as_ref().map_or(0, |text| text.len());
+                }
+                "thinking" | "partial_json" => {
+                    let value = cursor.value()?;
+                    let literal = value.starts_with('"').then_some(Literal(value));
+                    self.length += literal.map_or(0, |literal| literal.inside().len());
+                }
                 "stop_reason" => self.stop_reason = string(cursor)?,
                 _ => cursor.skip()?,
             }

@@ -68,26 +68,34 @@ pub struct Delta<'a> {
 impl<'a> Delta<'a> {
     /// Whether anything is added.
     pub fn says_something(&self) -> bool {
+        self.tool_calls.is_some() || self.texts().any(|text| !text.is_empty())
+    }
+
+    /// Bytes that are added.
+    pub fn length(&self) -> usize {
+        let calls = self.tool_calls.as_ref().map_or(0, |calls| calls.length);
+        calls + self.texts().map(|text| text.inside().len()).sum::<usize>()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = Literal<'a>> {
         let texts = [
             self.content,
             self.refusal,
             self.reasoning,
             self.reasoning_content,
         ];
-        self.tool_calls.is_some()
-            || texts
-                .into_iter()
-                .flatten()
-                .any(|text: Literal<'a>| !text.is_empty())
+        texts.into_iter().flatten()
     }
 }
 
-/// Calls, or what is added to them. Only ids are kept: an event of millions of empty calls must not cost its size many times
+/// Calls, or what is added to them. Only ids and lengths are kept: an event of millions of empty calls must not cost its size many times
 /// over.
 #[derive(Debug, Default)]
 pub struct ToolCalls<'a> {
     /// The ids of calls that begin.
     pub ids: Vec<Text<'a>>,
+    /// Bytes of their arguments.
+    pub length: usize,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ToolCalls<'a> {
@@ -101,6 +109,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for ToolCalls<'a> {
 struct ToolCall<'a> {
     #[serde(borrow, deserialize_with = "lenient")]
     id: Option<Text<'a>>,
+    #[serde(borrow, deserialize_with = "lenient")]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Function<'a> {
+    #[serde(borrow, deserialize_with = "lenient")]
+    arguments: Option<Literal<'a>>,
 }
 
 struct Calls<'a>(PhantomData<&'a ()>);
@@ -116,6 +133,8 @@ impl<'de: 'a, 'a> Visitor<'de> for Calls<'a> {
         let mut calls = ToolCalls::default();
         while let Some(call) = array.next_element::<ToolCall<'a>>()? {
             calls.ids.extend(call.id.filter(|Text(id)| !id.is_empty()));
+            let arguments = call.function.and_then(|function| function.arguments);
+            calls.length += arguments.map_or(0, |arguments| arguments.inside().len());
         }
         Ok(calls)
     }

@@ -161,6 +161,7 @@ impl Usage {
         keep(&mut facts.sent_total, self.total);
         keep(&mut facts.cache_read_tokens, self.cache_read);
         keep(&mut facts.cache_write_tokens, self.cache_write);
+        keep(&mut facts.cache_write_5m_tokens, self.cache_write_5m);
         keep(&mut facts.cache_write_1h_tokens, self.cache_write_1h);
         keep(&mut facts.reasoning_tokens, self.reasoning);
     }

@@ -1,5 +1,6 @@
 //! From a request and the operator's settings to what is sent to Bedrock.
 
+mod cache;
 mod clients;
 mod headers;
 mod passed;
@@ -16,6 +17,7 @@ use crate::body::{Body, Sink};
 use crate::dialect::body::{text, without_mark};
 use crate::dialect::called::Called;
 use crate::dialect::{Api, Reply, anthropic, beside, cohere, converse, native, openai, responses};
+use crate::facts::Wanted;
 use crate::family::{Family, Fitted};
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Relay};
@@ -53,6 +55,8 @@ pub struct Plan {
     pub body: Body,
     /// The most tokens that the operator lets a request generate.
     pub max_output_tokens: Option<u64>,
+    /// Whether the client asks for something to be kept in the prompt cache for an hour.
+    pub caches_for_an_hour: bool,
     /// A line for the log: what was left out of the request, put otherwise or completed, because of the model's family. It
     /// names members, and never says what stood there.
     pub note: Option<String>,
@@ -115,6 +119,7 @@ pub fn plan_large<'a>(
         false => without_mark(body),
     };
     let start = length - body.len();
+    let given = body;
     let own = own_api(request, operation, &family, settings)?;
     let translated = own.is_none() && request.api.is_translated();
     beside::check(request, translated, model.as_deref(), settings, body)?;
@@ -227,6 +232,7 @@ pub fn plan_large<'a>(
         }
         (None, None) => return Err(Refusal::validation("The path names nothing to call.")),
     };
+    let caches_for_an_hour = cache::asks_for_an_hour(given);
     let plan = Plan {
         api: request.api,
         operation,
@@ -234,6 +240,7 @@ pub fn plan_large<'a>(
         family: model.as_ref().map(|_| family),
         directed_id,
         max_output_tokens: settings.max_output_tokens,
+        caches_for_an_hour,
         note: fitted.changes.line(family.name),
         model,
         region: settings.region.to_owned(),
@@ -247,7 +254,10 @@ pub fn plan_large<'a>(
             reply,
             shape: fitted.shape,
             max_frame_size: settings.max_frame_size,
-            response_text: settings.response_text,
+            wanted: Wanted {
+                text: settings.response_text,
+                length: false,
+            },
             hold: settings.hold_headers,
             search_units,
             events: match operation {
@@ -302,6 +312,18 @@ impl Plan {
     /// The most tokens that are generated, where the client has `asked` for so many at the most; `None` if nobody says.
     pub fn output_limit(&self, asked: Option<u64>) -> Option<u64> {
         [asked, self.max_output_tokens].into_iter().flatten().min()
+    }
+
+    /// The search units that a good answer is billed by, as far as the request tells.
+    pub fn search_units(&self) -> Option<u64> {
+        self.answer.search_units
+    }
+
+    /// The same, with what is generated measured as it comes: see [`Facts::generated`](crate::Facts::generated).
+    #[must_use]
+    pub fn measured(mut self) -> Self {
+        self.answer.wanted.length = true;
+        self
     }
 
     /// Whether the gateway authorizes the request, so that what AWS says of that is not for the client.

@@ -8,6 +8,7 @@ use crate::bedrock::path::{decode_form, parameters, spelt};
 use crate::bedrock::{Operation, VendorApi};
 use crate::body::Body;
 use crate::dialect::{Api, Reply};
+use crate::facts::Wanted;
 use crate::family::Shape;
 use crate::refusal::Refusal;
 use crate::request::Request;
@@ -58,6 +59,7 @@ pub fn plan(
             .map(|model| settings.family(model, None)),
         directed_id: None,
         max_output_tokens: None,
+        caches_for_an_hour: false,
         note: None,
         region: settings.region.to_owned(),
         host,
@@ -70,7 +72,10 @@ pub fn plan(
             reply: Reply::AsSent,
             shape: Shape::default(),
             max_frame_size: settings.max_frame_size,
-            response_text: settings.response_text,
+            wanted: Wanted {
+                text: settings.response_text,
+                length: false,
+            },
             hold: settings.hold_headers,
             search_units: None,
             events: match operation {

@@ -73,7 +73,7 @@ impl Events {
     pub fn new(api: VendorApi, answer: &Answer) -> Self {
         Self {
             decoder: sse::Decoder::new(answer.max_frame_size),
-            observer: Observer::new(api, answer.response_text),
+            observer: Observer::new(api, answer.wanted),
             own: answer.own,
             is_good: false,
             line: Line::Empty,

@@ -38,7 +38,7 @@ impl Frames {
         let writer = answer.reply.events(answer.shape, meta);
         Self {
             decoder: Decoder::new(limits(answer.max_frame_size)),
-            observer: Observer::new(answer.operation, answer.response_text, writer.is_some()),
+            observer: Observer::new(answer.operation, answer.wanted, writer.is_some()),
             written: Written {
                 writer,
                 failed: false,

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::bedrock::{Operation, VendorApi, exception};
 use crate::dialect::native::stream::Corrupt;
 use crate::dialect::{Meta, Reply, native};
-use crate::facts::{Facts, StreamStatus};
+use crate::facts::{Facts, StreamStatus, Wanted};
 use crate::family::Shape;
 use crate::refusal::Refusal;
 use collected::Collected;
@@ -29,7 +29,7 @@ pub(crate) struct Answer {
     pub reply: Reply,
     pub shape: Shape,
     pub max_frame_size: usize,
-    pub response_text: usize,
+    pub wanted: Wanted,
     pub hold: bool,
     /// What a good answer is billed by, as far as the request tells it.
     pub search_units: Option<u64>,
@@ -115,7 +115,7 @@ impl Relay {
         let is_stream = status == 200 && may_stream && content_type.starts_with(EVENT_STREAM);
         let has_events = status == 200 && content_type.starts_with(SERVER_SENT_EVENTS);
         let observer = || {
-            native::response::Observer::new(answer.operation, status >= 300, answer.response_text)
+            native::response::Observer::new(answer.operation, status >= 300, answer.wanted.text)
                 .with_usage_that_is(answer.spends)
         };
         let meta = meta(&facts, now);

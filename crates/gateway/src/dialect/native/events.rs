@@ -7,14 +7,14 @@ use crate::bedrock::event::{
     ContentBlockDelta, ContentBlockStart, Event, MessageStop, Metadata, Trace,
 };
 use crate::bedrock::usage::{Usage, keep, reasoning_in};
-use crate::facts::{Facts, StreamStatus};
+use crate::facts::{Facts, StreamStatus, Wanted};
 use crate::json::strict::Object;
 use crate::json::text::Text;
 
 /// Follows the events of one answer.
 #[derive(Debug, Default)]
 pub struct Events {
-    response_text: usize,
+    wanted: Wanted,
     stopped: bool,
     /// Whether the metadata has come.
     counted: bool,
@@ -23,10 +23,10 @@ pub struct Events {
 }
 
 impl Events {
-    /// Keeps at most `response_text` bytes of text.
-    pub fn new(response_text: usize) -> Self {
+    /// Reads of what is generated what is `wanted`.
+    pub fn new(wanted: Wanted) -> Self {
         Self {
-            response_text,
+            wanted,
             ..Self::default()
         }
     }
@@ -49,16 +49,17 @@ impl Events {
             }
             "contentBlockDelta" => {
                 facts.content_started = true;
-                let keeps_text = self.response_text > facts.response_text.len();
                 // A setting of the log must not decide what passes: a delta that is not understood is only not kept.
                 let delta: Option<ContentBlockDelta> = match wants_deltas {
                     true => Some(delta(payload)?),
-                    false if keeps_text => delta(payload).ok(),
+                    false if self.wanted.reads(facts) => delta(payload).ok(),
                     false => None,
                 };
-                if keeps_text && let Some(text) = delta.as_ref().and_then(|event| event.delta.text)
-                {
-                    facts.keep_text(&text.decode(), self.response_text);
+                if let Some(ContentBlockDelta { delta, .. }) = &delta {
+                    facts.measure(delta.length());
+                    if let Some(text) = delta.text.filter(|_| self.wanted.keeps_text(facts)) {
+                        facts.keep_text(&text.decode(), self.wanted.text);
+                    }
                 }
                 Event::ContentBlockDelta(delta)
             }

@@ -4,7 +4,7 @@ use super::events::{Events, text};
 use super::stream::{Corrupt, Progress};
 use crate::bedrock::event::{Event, ModelEvent};
 use crate::bedrock::invoke::{Chunk, bytes_of};
-use crate::facts::{Facts, StreamStatus};
+use crate::facts::{Facts, StreamStatus, Wanted};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memchr;
@@ -20,7 +20,7 @@ pub struct Chunks {
 /// Reads what chunks say.
 #[derive(Debug)]
 struct Reader {
-    response_text: usize,
+    wanted: Wanted,
     /// Nova's events; and the counts of the model itself, whichever it is.
     events: Events,
     shape: Shape,
@@ -38,12 +38,12 @@ enum Shape {
 }
 
 impl Chunks {
-    /// Keeps at most `response_text` bytes of text.
-    pub fn new(response_text: usize) -> Self {
+    /// Reads of what is generated what is `wanted`.
+    pub fn new(wanted: Wanted) -> Self {
         Self {
             reader: Reader {
-                response_text,
-                events: Events::new(response_text),
+                wanted,
+                events: Events::new(wanted),
                 shape: Shape::Unknown,
             },
             decoded: Vec::new(),
@@ -62,7 +62,7 @@ impl Chunks {
         facts: &mut Facts,
     ) -> Result<Event<'s>, Corrupt> {
         let delta = delta_in(payload);
-        if delta.is_some() && !wants_deltas && !self.reader.keeps_text(facts) {
+        if delta.is_some() && !wants_deltas && !self.reader.wanted.reads(facts) {
             self.reader.delta(facts);
             return Ok(Event::Other);
         }
@@ -119,7 +119,8 @@ impl Reader {
         }
         if let Some(text) = chunk.generated().filter(|text| !text.is_empty()) {
             facts.content_started = true;
-            facts.keep_text(text, self.response_text);
+            facts.measure(text.len());
+            facts.keep_text(text, self.wanted.text);
         }
         if let Some(word) = chunk.stop_word() {
             facts.stop_reason = Some(word.to_owned());
@@ -146,8 +147,9 @@ impl Reader {
             }
             "content_block_delta" => {
                 self.delta(facts);
+                facts.measure(chunk.delta.length);
                 if let Some(text) = &chunk.delta.text {
-                    facts.keep_text(text, self.response_text);
+                    facts.keep_text(text, self.wanted.text);
                 }
             }
             "content_block_stop" | "message_delta" => {}
@@ -164,11 +166,6 @@ impl Reader {
             _ => return false,
         }
         true
-    }
-
-    /// Whether there is room for more of the generated text.
-    fn keeps_text(&self, facts: &Facts) -> bool {
-        self.response_text > facts.response_text.len()
     }
 
     /// Notes a delta of Anthropic's, apart from its text.
@@ -246,8 +243,8 @@ mod tests {
                 Some(bytes.as_bytes()),
                 "{payload}"
             );
-            let mut known = (Chunks::new(0), Facts::default());
-            let mut read = (Chunks::new(0), Facts::default());
+            let mut known = (Chunks::new(Wanted::default()), Facts::default());
+            let mut read = (Chunks::new(Wanted::default()), Facts::default());
             let event = known.0.chunk(payload.as_bytes(), false, &mut known.1);
             assert!(matches!(event, Ok(Event::Other)));
             let event = read.0.chunk(payload.as_bytes(), true, &mut read.1);

@@ -8,7 +8,7 @@ use crate::bedrock::VendorApi;
 use crate::bedrock::invoke::First;
 use crate::bedrock::openai::{ChatChunk, ResponseEvent, is_call};
 use crate::bedrock::usage::keep;
-use crate::facts::{Facts, StreamStatus};
+use crate::facts::{Facts, StreamStatus, Wanted};
 use crate::json::strict::Object;
 use crate::json::text::Text;
 
@@ -16,7 +16,7 @@ use crate::json::text::Text;
 #[derive(Debug)]
 pub struct Observer {
     content: Content,
-    response_text: usize,
+    wanted: Wanted,
 }
 
 /// Whose events they are.
@@ -29,24 +29,21 @@ enum Content {
 }
 
 impl Observer {
-    /// For a stream of `api`, keeping at most `response_text` bytes of text.
-    pub fn new(api: VendorApi, response_text: usize) -> Self {
+    /// For a stream of `api`.
+    pub fn new(api: VendorApi, wanted: Wanted) -> Self {
         let content = match api {
             VendorApi::OpenAiChat => Content::Chat(String::new()),
             VendorApi::OpenAiResponses | VendorApi::OpenAiInputTokens => Content::Responses,
             VendorApi::AnthropicMessages | VendorApi::AnthropicCountTokens => {
-                Content::Messages(Chunks::new(response_text))
+                Content::Messages(Chunks::new(wanted))
             }
         };
-        Self {
-            content,
-            response_text,
-        }
+        Self { content, wanted }
     }
 
     /// Takes one event.
     pub fn event(&mut self, event: &Event<'_>, facts: &mut Facts) {
-        let limit = self.response_text;
+        let limit = self.wanted.text;
         match &mut self.content {
             Content::Chat(_) if *event.data == *b"[DONE]" => {
                 facts.stream.get_or_insert(StreamStatus::Complete);
@@ -85,6 +82,7 @@ fn chat(chunk: &ChatChunk<'_>, last_call: &mut String, limit: usize, facts: &mut
         }
         let Some(delta) = &choice.delta else { return };
         facts.content_started |= delta.says_something();
+        facts.measure(delta.length());
         if let Some(text) = delta.content {
             facts.keep_text(&text.decode(), limit);
         }
@@ -120,12 +118,6 @@ fn response(event: &ResponseEvent<'_>, limit: usize, facts: &mut Facts) {
                 facts.count_tool_call();
             }
         }
-        "response.output_text.delta" => {
-            facts.content_started = true;
-            if let Some(text) = event.delta {
-                facts.keep_text(&text.decode(), limit);
-            }
-        }
         "response.completed" | "response.incomplete" | "response.failed" => {
             let response = event.response.as_ref();
             let reason = response
@@ -147,7 +139,15 @@ fn response(event: &ResponseEvent<'_>, limit: usize, facts: &mut Facts) {
             let name = code.or_else(|| Some(event.error.as_ref()?.name()));
             failed(name.unwrap_or("error"), facts);
         }
-        kind if kind.ends_with(".delta") => facts.content_started = true,
+        kind if kind.ends_with(".delta") => {
+            facts.content_started = true;
+            if let Some(added) = event.delta {
+                facts.measure(added.inside().len());
+                if kind == "response.output_text.delta" {
+                    facts.keep_text(&added.decode(), limit);
+                }
+            }
+        }
         _ => {}
     }
 }

@@ -10,7 +10,7 @@ use super::invoke::Chunks;
 use crate::bedrock::event::Event;
 use crate::bedrock::{Operation, exception};
 use crate::dialect::Incoming;
-use crate::facts::{Facts, StreamStatus};
+use crate::facts::{Facts, StreamStatus, Wanted};
 use crate::refusal::Refusal;
 
 /// Follows the events of one stream.
@@ -75,13 +75,12 @@ pub enum Corrupt {
 }
 
 impl Observer {
-    /// For the stream of `operation`, keeping at most `response_text` bytes of text. `wants_deltas`: somebody reads what is
-    /// generated.
-    pub fn new(operation: Operation, response_text: usize, wants_deltas: bool) -> Self {
+    /// For the stream of `operation`. `wants_deltas`: somebody else reads what is generated, too.
+    pub fn new(operation: Operation, wanted: Wanted, wants_deltas: bool) -> Self {
         let content = match operation {
-            Operation::InvokeStream => Content::Invoke(Chunks::new(response_text)),
+            Operation::InvokeStream => Content::Invoke(Chunks::new(wanted)),
             Operation::Other => Content::Any,
-            _ => Content::Converse(Events::new(response_text)),
+            _ => Content::Converse(Events::new(wanted)),
         };
         Self {
             content,
