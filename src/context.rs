@@ -92,9 +92,10 @@ impl Context {
         self.attempt.stage = Stage::Phases;
     }
 
-    /// Ends the attempt, and forgets it: something else makes the answer.
+    /// Ends the attempt, and forgets it, but for what it used: something else makes the answer.
     pub fn leave(&mut self, request: Request) {
         self.step_aside(request);
+        admit::leave(self, main_conf(request));
         self.attempt = Attempt::default();
     }
 

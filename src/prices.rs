@@ -67,18 +67,27 @@ impl Pricing {
         }
         let rule = self.rule(plan, Some(facts))?;
         let tier = facts.service_tier.as_deref();
-        rule.cost(&counts_of(facts), &plan.region, tier).ok()
+        rule.cost(&counts_of(plan, facts), &plan.region, tier).ok()
     }
 }
 
-/// What an answer counts.
-pub fn counts_of(facts: &Facts) -> Counts {
+/// What the answer to a call counts. Where it does not say for how long the cache keeps what was written, it is for as long as the client
+/// has asked for.
+pub fn counts_of(plan: &Plan, facts: &Facts) -> Counts {
+    let is_split = facts
+        .cache_write_5m_tokens
+        .or(facts.cache_write_1h_tokens)
+        .is_some();
+    let for_an_hour = match plan.caches_for_an_hour && !is_split {
+        true => facts.cache_write_tokens,
+        false => facts.cache_write_1h_tokens,
+    };
     Counts {
         input: facts.input_tokens,
         output: facts.output_tokens,
         cache_read: facts.cache_read_tokens,
         cache_write: facts.cache_write_tokens,
-        cache_write_1h: facts.cache_write_1h_tokens,
+        cache_write_1h: for_an_hour,
         // No answer tells how many it has.
         images: None,
         search_units: facts.search_units,

@@ -309,6 +309,9 @@ fn plan(
             sha256: body_hash.clone(),
         };
     }
+    if measures {
+        plan = plan.measured();
+    }
     let file = match file {
         Some(file) => file.done().map_err(failed)?,
         None => None,

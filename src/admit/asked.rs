@@ -5,18 +5,18 @@
 use std::time::Duration;
 
 use gateway::{Api, LimitOf, Limited, Measure, Plan, Refusal};
-use quota::{Asked, Cause, Counts, Limit, Percent, Priced, Prompt, UNKNOWN_LENGTH, Unit};
+use quota::{Asked, Cause, Limit, Percent, Prompt, Unit};
 use zone::{NotEntered, Said};
 
 use crate::context::Handle;
 use crate::directives::MainConf;
-use crate::directives::limits::{LimitUse, LimitZone, Reserve};
+use crate::directives::limits::{LimitUse, LimitZone};
 use crate::directives::location::LocationConf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
-use crate::zone::keys::Held;
-use crate::zone::meter::{Now, Taken};
+use crate::zone::meter::Now;
 
+use super::estimate::Estimate;
 use super::held::{Calls, Counting, Refused, Verdict};
 
 /// A request that is about to be sent.
@@ -60,111 +60,33 @@ pub fn ask(
     let Some(uses) = &conf.limits else {
         return Ok(());
     };
-    context.limits.calls = planned.plan.map(|plan| Calls {
-        model: plan.model.clone(),
-        region: plan.region.clone(),
-    });
-    let passes = ask_each(request, context, conf, main, planned, uses);
-    context.limits.calls = None;
-    passes
-}
-
-fn ask_each(
-    request: Request,
-    mut context: Handle,
-    conf: &LocationConf,
-    main: &'static MainConf,
-    planned: &Planned<'_>,
-    uses: &[LimitUse],
-) -> Result<(), Refusal> {
+    let limits = &mut context.limits;
+    limits.prompt = Prompt {
+        text: planned.measure.text,
+        images: planned.measure.media,
+        pages: 0,
+    };
+    limits.unknown_is_free = conf.price_unknown_free == Some(true);
+    limits.reserved = None;
+    limits.standings = Default::default();
     let asking = Asking {
         request,
         conf,
         main,
         planned,
-        prompt: Prompt {
-            text: planned.measure.text,
-            images: planned.measure.media,
-            pages: 0,
-        },
+        estimate: Estimate::new(planned, limits, conf, main),
         now: Now::get(),
     };
-    context.limits.prompt = asking.prompt;
-    let (mut taken, mut verdict) = (Vec::new(), Verdict::Passed);
-    for limit in uses.iter() {
-        let Some(zone) = main.limit(&limit.zone) else {
-            return Err(Refusal::misconfigured(format!(
-                "there is no zone \"{}\"",
-                limit.zone
-            )));
-        };
-        if context
-            .limits
-            .held
-            .iter()
-            .any(|one| one.held.is_of(zone.keys))
-        {
-            continue;
-        }
-        let (counting, refusal) = match asking.enter(zone, limit) {
-            Ok(counting) => (counting, None),
-            Err(not_taken) => {
-                let (counting, refusal) = *not_taken;
-                (counting, Some(refusal))
-            }
-        };
-        let mut said = Said::Passed;
-        if let Some(counting) = &counting {
-            context.limits.note(counting, asking.now);
-            if asking.is_past(zone, limit, counting) {
-                said = Said::Soft;
-            }
-        }
-        if said == Said::Soft && verdict == Verdict::Passed {
-            verdict = Verdict::Soft;
-        }
-        if let Some(refusal) = &refusal {
-            said = match conf.limit_dry_run {
-                Some(true) => Said::RejectedDryRun,
-                _ => Said::Rejected,
-            };
-            let model = planned.plan.and_then(|plan| plan.model.clone());
-            context.limits.refused = Some(Refused {
-                model: model.unwrap_or_default(),
-                wait: refusal.wait(),
-            });
-        }
-        if counting.is_some() || refusal.is_some() {
-            zone.keys.tell(said);
-        }
-        match refusal {
-            Some(_) if conf.limit_dry_run == Some(true) => {
-                verdict = Verdict::RejectedDryRun(&zone.name);
-                request.log(
-                    Level::Notice,
-                    &format!(
-                        "bedrock: limit \"{}\" would refuse this request; dry run",
-                        zone.name
-                    ),
-                );
-            }
-            Some(refusal) => {
-                for Counting { held, limit, taken } in &taken {
-                    held.settle(limit, *taken, 0, asking.now);
-                }
-                context.limits.reserved = None;
-                context.limits.verdict = Some(Verdict::Rejected(&zone.name));
-                return Err(refusal);
-            }
-            None => {}
-        }
-        taken.extend(counting);
-    }
-    if !taken.is_empty() || verdict != Verdict::Passed {
-        context.limits.held.append(&mut taken);
-        context.limits.verdict = Some(verdict);
-    }
-    Ok(())
+    context.limits.calls = planned.plan.map(|plan| Calls {
+        model: plan.model.clone(),
+        region: plan.region.clone(),
+    });
+    // Apart, because variables of ours may be read meanwhile.
+    let mut held = std::mem::take(&mut context.limits.held);
+    let asked = asking.all(uses, &mut held, context);
+    context.limits.held = held;
+    context.limits.calls = None;
+    asked
 }
 
 /// Names of the location's zones of which the request's key has used the `soft` part, with blanks between them.
@@ -191,26 +113,115 @@ struct Asking<'a> {
     conf: &'a LocationConf,
     main: &'static MainConf,
     planned: &'a Planned<'a>,
-    prompt: Prompt,
+    estimate: Option<Estimate<'a>>,
     now: Now,
 }
 
-/// What a limit that refuses has nevertheless begun to count, in a dry run, and the refusal.
-type NotTaken = Box<(Option<Counting>, Refusal)>;
-
 impl Asking<'_> {
-    /// Enters a zone, and takes of its limit; `None` if its key is empty.
-    fn enter(&self, zone: &LimitZone, of: &LimitUse) -> Result<Option<Counting>, NotTaken> {
-        let name = &zone.name;
-        let unknown = |what: &str, log: String| {
-            let refusal = Refusal {
-                log: Some(log),
-                ..Refusal::denied(format!(
-                    "This gateway does not know {what} for this request."
-                ))
+    /// Asks all limits; what they give is added to what is `held` once all have given it.
+    fn all(
+        &self,
+        uses: &[LimitUse],
+        held: &mut Vec<Counting>,
+        mut context: Handle,
+    ) -> Result<(), Refusal> {
+        let (mut taken, mut verdict) = (Vec::new(), Verdict::Passed);
+        for limit in uses {
+            let Some(zone) = self.main.limit(&limit.zone) else {
+                let what = format!("there is no zone \"{}\"", limit.zone);
+                return Err(Refusal::misconfigured(what));
             };
-            Box::new((None, refusal))
-        };
+            let known = held.iter_mut().find(|one| one.held.is_of(zone.keys));
+            let entered;
+            let (counting, refusal) = match known {
+                Some(known) => {
+                    let refusal = self.take(zone, limit, known).err();
+                    (Some(&*known), refusal)
+                }
+                None => {
+                    let refusal;
+                    (entered, refusal) = self.enter(zone, limit);
+                    taken.extend(entered);
+                    (
+                        taken.last().filter(|one| one.held.is_of(zone.keys)),
+                        refusal,
+                    )
+                }
+            };
+            let mut said = Said::Passed;
+            let is_counted = counting.is_some();
+            if let Some(counting) = counting {
+                context.limits.note(counting, self.now);
+                if self.is_past(zone, limit, counting) {
+                    said = Said::Soft;
+                }
+            }
+            if said == Said::Soft && verdict == Verdict::Passed {
+                verdict = Verdict::Soft;
+            }
+            if let Some(refusal) = &refusal {
+                said = match self.conf.limit_dry_run {
+                    Some(true) => Said::RejectedDryRun,
+                    _ => Said::Rejected,
+                };
+                let model = self.planned.plan.and_then(|plan| plan.model.clone());
+                context.limits.refused = Some(Refused {
+                    model: model.unwrap_or_default(),
+                    wait: refusal.wait(),
+                });
+            }
+            if is_counted || refusal.is_some() {
+                zone.keys.tell(said);
+            }
+            match refusal {
+                Some(_) if self.conf.limit_dry_run == Some(true) => {
+                    verdict = Verdict::RejectedDryRun(&zone.name);
+                    let text = format!(
+                        "bedrock: limit \"{}\" would refuse this request; dry run",
+                        zone.name
+                    );
+                    self.request.log(Level::Notice, &text);
+                }
+                Some(refusal) => {
+                    for Counting {
+                        held, limit, taken, ..
+                    } in &taken
+                    {
+                        held.settle(limit, taken.unwrap_or_default(), 0, self.now);
+                    }
+                    context.limits.reserved = None;
+                    context.limits.verdict = Some(Verdict::Rejected(&zone.name));
+                    return Err(*refusal);
+                }
+                None => {}
+            }
+        }
+        if !taken.is_empty() || verdict != Verdict::Passed {
+            held.append(&mut taken);
+            context.limits.verdict = Some(verdict);
+        }
+        Ok(())
+    }
+
+    /// Enters a zone, and takes of its limit. Nothing is counted if its key is empty, or where nobody is let in; what refuses for another
+    /// reason counts the request as one in progress, in a dry run.
+    fn enter(
+        &self,
+        zone: &'static LimitZone,
+        of: &LimitUse,
+    ) -> (Option<Counting>, Option<Box<Refusal>>) {
+        match self.counting(zone) {
+            Ok(None) => (None, None),
+            Ok(Some(mut counting)) => {
+                let refusal = self.take(zone, of, &mut counting).err();
+                (Some(counting), refusal)
+            }
+            Err(refusal) => (None, Some(refusal)),
+        }
+    }
+
+    fn counting(&self, zone: &'static LimitZone) -> Result<Option<Counting>, Box<Refusal>> {
+        let name = &zone.name;
         let key = zone.key.bytes(self.request).ok_or_else(|| {
             unknown(
                 "whom a limit is for",
@@ -223,6 +234,34 @@ impl Asking<'_> {
         let limit = zone
             .limit(self.request)
             .map_err(|what| unknown("what a limit is", format!("zone \"{name}\": {what}")))?;
+        let label = zone
+            .label
+            .as_ref()
+            .and_then(|label| label.bytes(self.request));
+        let label = label.unwrap_or_default();
+        let held = zone
+            .keys
+            .enter(&key, &label, &limit, &zone.counted)
+            .map_err(|why| Box::new(self.not_entered(zone, &limit, why)))?;
+        Ok(Some(Counting {
+            held,
+            zone: &zone.name,
+            limit,
+            taken: None,
+        }))
+    }
+
+    /// Takes of a limit what the request may use, in place of what it took for an earlier attempt.
+    fn take(
+        &self,
+        zone: &'static LimitZone,
+        of: &LimitUse,
+        counting: &mut Counting,
+    ) -> Result<(), Box<Refusal>> {
+        let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &*counting.limit else {
+            return Ok(());
+        };
+        let name = &zone.name;
         let keep = match &of.keep {
             None => Percent::ZERO,
             Some(value) => {
@@ -236,40 +275,23 @@ impl Asking<'_> {
                 })?
             }
         };
-        let label = zone
-            .label
-            .as_ref()
-            .and_then(|label| label.bytes(self.request));
-        let label = label.unwrap_or_default();
-        let held = zone
-            .keys
-            .enter(&key, &label, &limit, &zone.counted)
-            .map_err(|why| Box::new((None, self.not_entered(zone, &limit, why))))?;
-        let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &*limit else {
-            return Ok(Some(Counting {
-                held,
-                limit,
-                taken: Taken::default(),
-            }));
+        let amount = match (unit, &self.estimate) {
+            (Unit::Requests, _) => 1,
+            (_, Some(estimate)) => estimate.amount(unit, name).ok_or_else(|| {
+                let refusal = quota::Refusal {
+                    zone: name,
+                    cause: Cause::NoPrice,
+                    wait: Duration::ZERO,
+                };
+                Box::new(Refusal::denied(refusal.to_string()))
+            })?,
+            // No model works on it.
+            (_, None) if counting.taken.is_none() => return Ok(()),
+            (_, None) => 0,
         };
-        let uses_model = self.planned.plan.is_some_and(Plan::uses_model);
-        if *unit != Unit::Requests && !uses_model {
-            return Ok(Some(Counting {
-                held,
-                limit,
-                taken: Taken::default(),
-            }));
-        }
-        let amount = self.amount(unit, &held).ok_or_else(|| {
-            let refusal = quota::Refusal {
-                zone: name,
-                cause: Cause::NoPrice,
-                wait: Duration::ZERO,
-            };
-            Box::new((None, Refusal::denied(refusal.to_string())))
-        })?;
-        match held.take(&limit, amount, keep, self.now) {
-            Ok(taken) => Ok(Some(Counting { held, limit, taken })),
+        let before = counting.taken;
+        match (counting.held).take(&counting.limit, before, amount, keep, self.now) {
+            Ok(taken) => counting.taken = Some(taken),
             Err(refused) => {
                 let asked = Asked {
                     unit: *unit,
@@ -278,7 +300,7 @@ impl Asking<'_> {
                     limit: refused.limit,
                     kept: keep != Percent::ZERO && refused.remaining >= amount,
                 };
-                let (cause, of) = match (&*limit, unit) {
+                let (cause, of) = match (&*counting.limit, unit) {
                     (Limit::Budget(..), _) => (Cause::Budget(asked), LimitOf::Quota),
                     (_, Unit::Requests) => (Cause::Rate(asked), LimitOf::Requests),
                     _ => (Cause::Rate(asked), LimitOf::Tokens),
@@ -289,96 +311,21 @@ impl Asking<'_> {
                     wait: refused.wait,
                 };
                 let refusal = self.limited(refusal.to_string(), of, refused.wait);
-                let counting = Counting {
-                    held,
-                    limit,
-                    taken: Taken::default(),
-                };
-                Err(Box::new((Some(counting), refusal)))
+                return Err(Box::new(refusal));
             }
         }
-    }
-
-    /// Units that the request may use. `None`: in money, and there is no price.
-    fn amount(&self, unit: &Unit, held: &Held) -> Option<u64> {
-        if *unit == Unit::Requests {
-            return Some(1);
-        }
-        let Some(plan) = self.planned.plan else {
-            return Some(0);
-        };
-        let pricing = self.main.prices.as_ref();
-        let priced = Priced {
-            rule: pricing.and_then(|pricing| pricing.rule(plan, None)),
-            region: &plan.region,
-            tier: None,
-        };
-        let is_free = self.conf.price_unknown_free == Some(true);
-        if *unit == Unit::Usd && priced.rule.is_none() && !is_free {
-            return None;
-        }
-        let reserve = self.conf.limit_reserve.unwrap_or_default();
-        if reserve == Reserve::Off {
-            return Some(0);
-        }
-        let counts = self.guess(plan, &priced, held, reserve);
-        let amount = match reserve {
-            // As AWS does for its own quotas, where the limit counts like them.
-            Reserve::Max => unit.at_most(&counts, &priced),
-            _ => unit.amount(&counts, &priced),
-        };
-        match amount {
-            None if is_free => Some(0),
-            amount => amount,
-        }
-    }
-
-    /// What the request may use.
-    fn guess(&self, plan: &Plan, priced: &Priced<'_>, held: &Held, reserve: Reserve) -> Counts {
-        let most = match plan.generates() {
-            false => Some(0),
-            true => self.most_output(plan, priced),
-        };
-        let guessed = held.guess(&self.prompt, most).unwrap_or_default();
-        let counts = match reserve {
-            Reserve::Max => Counts {
-                output: most.or(Some(UNKNOWN_LENGTH)),
-                ..guessed
-            },
-            _ => guessed,
-        };
-        Counts {
-            search_units: (plan.api == Api::Cohere).then_some(1),
-            ..counts
-        }
-    }
-
-    /// The most that the model may generate: what the client asks for, but not more than any model can. It would stay charged if nobody
-    /// learned what became of the request, and keep others out for as long as the client likes.
-    fn most_output(&self, plan: &Plan, priced: &Priced<'_>) -> Option<u64> {
-        let Measure {
-            max_output,
-            answers,
-            ..
-        } = self.planned.measure;
-        let models = priced.rule.and_then(|rule| rule.max_output());
-        let models = models.or_else(|| plan.family?.most_output());
-        let of_one = match plan.output_limit(max_output) {
-            Some(asked) => Some(asked.min(models.unwrap_or(MOST_OUTPUT))),
-            None => models,
-        };
-        Some(of_one?.saturating_mul(answers.clamp(1, MOST_ANSWERS)))
+        Ok(())
     }
 
     /// Whether the `soft` part of a limit is used.
-    fn is_past(&self, zone: &LimitZone, of: &LimitUse, counting: &Counting) -> bool {
+    fn is_past(&self, zone: &'static LimitZone, of: &LimitUse, counting: &Counting) -> bool {
         of.soft.is_some_and(|part| {
             let key = zone.key.bytes(self.request);
             key.is_some_and(|key| zone.keys.is_past(&key, &counting.limit, part, self.now))
         })
     }
 
-    fn not_entered(&self, zone: &LimitZone, limit: &Limit, why: NotEntered) -> Refusal {
+    fn not_entered(&self, zone: &'static LimitZone, limit: &Limit, why: NotEntered) -> Refusal {
         let name = &zone.name;
         match why {
             NotEntered::Busy(_) => {
@@ -417,9 +364,15 @@ impl Asking<'_> {
     }
 }
 
-/// More tokens than any model generates in an answer.
-const MOST_OUTPUT: u64 = 1 << 20;
-/// More answers than any API gives to one request.
-const MOST_ANSWERS: u64 = 128;
+/// The refusal of a request of which something is not known; `log` says what.
+fn unknown(what: &str, log: String) -> Box<Refusal> {
+    Box::new(Refusal {
+        log: Some(log),
+        ..Refusal::denied(format!(
+            "This gateway does not know {what} for this request."
+        ))
+    })
+}
+
 /// When one of the requests in progress may have ended.
 const A_MOMENT: Duration = Duration::from_secs(1);

@@ -8,14 +8,20 @@ use quota::{Charge, Dollars, Limit, Prompt, Standing, Unit};
 use crate::zone::keys::Held;
 use crate::zone::meter::{Now, Taken};
 
+use super::settled::Ended;
+
 /// What limits have to do with a request.
 #[derive(Default)]
 pub struct Limits {
     /// What is about to be called, as long as they are asked: it may be part of their keys.
     pub calls: Option<Calls>,
     pub(super) held: Vec<Counting>,
-    /// What was planned, for what is learned of it.
+    /// What earlier attempts used.
+    pub(super) earlier: Vec<Ended>,
+    /// What was planned last, for what is learned of it.
     pub(super) prompt: Prompt,
+    /// Whether a model without a price is free where that is sent from.
+    pub(super) unknown_is_free: bool,
     /// What they said.
     pub verdict: Option<Verdict>,
     /// What was refused, if anything.
@@ -47,8 +53,11 @@ pub struct Calls {
 /// A limit that counts a request.
 pub(super) struct Counting {
     pub held: Held,
+    /// The zone's name.
+    pub zone: &'static str,
     pub limit: Arc<Limit>,
-    pub taken: Taken,
+    /// What was taken of it, if it was asked for something.
+    pub taken: Option<Taken>,
 }
 
 /// What limits said.
@@ -108,14 +117,16 @@ impl Limits {
 
     /// Notes how a limit stands that has been asked: of requests, of tokens or of money.
     pub(super) fn note(&mut self, counting: &Counting, now: Now) {
-        let Counting { held, limit, taken } = counting;
+        let Counting {
+            held, limit, taken, ..
+        } = counting;
         let (Limit::Rate(unit, _) | Limit::Budget(unit, _)) = &**limit else {
             return;
         };
         let place = match unit {
             Unit::Requests => 0,
             Unit::Tokens(_) => 1,
-            Unit::Usd => return self.note_reserved(*unit, taken.amount),
+            Unit::Usd => return self.note_reserved(*unit, *taken),
         };
         if let (Some(slot), Some(standing)) =
             (self.standings.get_mut(place), held.standing(limit, now))
@@ -123,11 +134,12 @@ impl Limits {
             *slot = Some(slot.map_or(standing, |known| known.tighter(standing)));
         }
         if place == 1 {
-            self.note_reserved(*unit, taken.amount);
+            self.note_reserved(*unit, *taken);
         }
     }
 
-    fn note_reserved(&mut self, unit: Unit, amount: u64) {
+    fn note_reserved(&mut self, unit: Unit, taken: Option<Taken>) {
+        let amount = taken.unwrap_or_default().amount;
         self.reserved.get_or_insert((unit, amount));
     }
 }

@@ -1,6 +1,7 @@
 //! Limits: asked before a request is sent, settled when it ends.
 
 mod asked;
+mod estimate;
 mod headers;
 mod held;
 mod settled;
@@ -8,4 +9,4 @@ mod settled;
 pub use asked::{Planned, ask, measures, soft};
 pub use headers::headers;
 pub use held::{Limits, Verdict};
-pub use settled::settle;
+pub use settled::{leave, settle};

@@ -13,6 +13,7 @@ use crate::nginx::request::Request;
 use crate::nginx::value::Value;
 use crate::zone::Zones;
 use crate::zone::keys::Keys;
+use crate::zone::learned::Estimates;
 use crate::zone::meter::Counted;
 
 /// `bedrock_limit_zone`
@@ -264,6 +265,9 @@ pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
         .limits
         .iter()
         .map(|zone| (zone.name.clone(), zone.keys));
+    let counts_size = main.limits.iter().any(LimitZone::counts_size);
+    let estimates = counts_size.then(|| Estimates::add(cf)).transpose();
+    main.estimates = estimates.map_err(|what| cf.complain(&what))?;
     let counting = main.status.as_ref().map(|status| status.counting);
     main.zones = Zones::add(cf, zones.collect(), counting).map_err(|what| cf.complain(&what))?;
     Ok(())

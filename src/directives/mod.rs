@@ -35,6 +35,7 @@ use crate::nginx::task;
 use crate::prices::Pricing;
 use crate::resolve::Following;
 use crate::zone::Zones;
+use crate::zone::learned::Estimates;
 use crate::zone::vault::Vault;
 use arguments::{
     anthropic_beta, anthropic_via, api, auth, client_abort, endpoint_value, flag, frame_size,
@@ -71,6 +72,8 @@ pub struct MainConf {
     pub handlers: Vec<ContentHandler>,
     /// What upstreams with `bedrock_resolve` have looked up.
     pub following: Option<Following>,
+    /// What is learned for the limits below.
+    pub estimates: Option<Estimates>,
     /// `bedrock_prices`
     pub prices: Option<Pricing>,
     /// `bedrock_limit_zone`
@@ -123,6 +126,7 @@ impl MainConf {
             large_bodies: None,
             handlers: Vec::new(),
             following: None,
+            estimates: None,
             prices: None,
             limits: Vec::new(),
             named_limits: Vec::new(),

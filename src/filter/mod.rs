@@ -262,7 +262,12 @@ fn push(mut context: Handle, bytes: &[u8], written: &mut Vec<u8>) -> Flow {
     }
 }
 
-fn finish(mut context: Handle, main: Option<&MainConf>, clean: bool, written: &mut Vec<u8>) -> End {
+fn finish(
+    mut context: Handle,
+    main: Option<&'static MainConf>,
+    clean: bool,
+    written: &mut Vec<u8>,
+) -> End {
     let end = match context.attempt.relay_mut() {
         Some(relay) => relay.finish(clean, written),
         None => End::Clean,

@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::ffi::c_void;
 use std::ptr;
 
-use zone::{Bucket, Header, Slot};
+use zone::{Bucket, Header, Row, Slot};
 
 use super::conf::Conf;
 use super::ffi::{
@@ -29,6 +29,8 @@ unsafe impl Shared for Header {}
 unsafe impl Shared for Slot {}
 // SAFETY: as above.
 unsafe impl Shared for Bucket {}
+// SAFETY: as above.
+unsafe impl Shared for Row {}
 // SAFETY: as above.
 unsafe impl Shared for bedrock_credentials::Slot {}
 // SAFETY: as above.

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use metrics::{KeyUse, LimitResults};
-use quota::{Counts, Limit, Percent, Prompt, Standing};
+use quota::{Limit, Percent, Standing};
 use zone::{Asks, Entry, Lost, NotEntered, Parts, Place, Said, Seed, Sizes, Tenant, Zone};
 
 use super::living::{self, Living};
@@ -29,21 +29,24 @@ pub struct Held {
 }
 
 impl Held {
-    /// Takes `amount` units of a limit.
+    /// Takes `amount` units of a limit, in place of what was taken `before`.
     ///
     /// # Errors
-    /// They are not there, and nothing was taken.
+    /// They are not there, and nothing has changed.
     pub fn take(
         &self,
         limit: &Limit,
+        before: Option<Taken>,
         amount: u64,
         keep: Percent,
         now: Now,
     ) -> Result<Taken, Refused> {
         match self.entry() {
-            Some((memory, entry)) => meter::take(entry, limit, amount, keep, now, &|work| {
-                memory.exclusively(work).is_some()
-            }),
+            Some((memory, entry)) => {
+                meter::take(entry, limit, before, amount, keep, now, &|work| {
+                    memory.exclusively(work).is_some()
+                })
+            }
             // The memory is gone with its configuration.
             None => Ok(Taken::default()),
         }
@@ -61,18 +64,6 @@ impl Held {
     /// How its key stands.
     pub fn standing(&self, limit: &Limit, now: Now) -> Option<Standing> {
         meter::standing(self.entry()?.1, limit, now)
-    }
-
-    /// What the request may use, as far as earlier ones of the key show.
-    pub fn guess(&self, prompt: &Prompt, most: Option<u64>) -> Option<Counts> {
-        Some(meter::guess(self.entry()?.1, prompt, most))
-    }
-
-    /// Learns from what it has used.
-    pub fn learn(&self, prompt: &Prompt, counts: &Counts) {
-        if let Some((_, entry)) = self.entry() {
-            meter::learn(entry, prompt, counts);
-        }
     }
 
     fn entry(&self) -> Option<(&'static Memory, &'static Entry)> {

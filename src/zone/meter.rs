@@ -5,9 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use quota::{
-    Budget, Counts, Lengths, Limit, Percent, Prompt, Rate, Ratio, Spent, Standing, Window,
-};
+use quota::{Budget, Limit, Percent, Rate, Spent, Standing, Window};
 use zone::{Entry, Tenant};
 
 use crate::nginx::timer::Instant;
@@ -55,47 +53,59 @@ pub struct Refused {
 /// Does something that nobody else who changes windows does meanwhile; false if that is not possible any more.
 pub type Alone<'a> = &'a dyn Fn(&dyn Fn()) -> bool;
 
-/// Takes `amount` units.
+/// Takes `amount` units, in place of what was taken `before`: no more than that are not asked for again.
 ///
 /// # Errors
-/// They are not there, and nothing was taken.
+/// They are not there, and nothing has changed.
 pub fn take(
     entry: &Entry,
     limit: &Limit,
+    before: Option<Taken>,
     amount: u64,
     keep: Percent,
     now: Now,
     alone: Alone<'_>,
 ) -> Result<Taken, Refused> {
-    match limit {
-        Limit::Concurrency(_) => Ok(Taken::default()),
+    let held = before.unwrap_or_default();
+    let is_admitted = before.is_some_and(|before| amount <= before.amount);
+    let window = match limit {
+        Limit::Concurrency(_) => return Ok(Taken::default()),
         Limit::Rate(_, rate) => {
-            let admit = |arrival| rate.admit(arrival, now.steady, amount, keep);
-            change(arrival_of(entry), admit).map_err(|wait| Refused {
+            let take = |arrival| match is_admitted {
+                true => Ok(rate.settle(arrival, now.steady, held.amount, amount)),
+                false => {
+                    let arrival = rate.settle(arrival, now.steady, held.amount, 0);
+                    rate.admit(arrival, now.steady, amount, keep)
+                }
+            };
+            change(arrival_of(entry), take).map_err(|wait| Refused {
                 wait,
                 ..standing_of_rate(entry, rate, now).into()
             })?;
-            Ok(Taken { amount, window: 0 })
+            0
         }
         Limit::Budget(_, budget) => {
             let window = window_of(entry, budget, now, alone);
-            let admit = |used| {
+            let settled = |used, actual| {
                 let spent = Spent {
                     window: window.number,
                     used,
                 };
-                budget
-                    .admit(spent, window.number, amount, keep)
-                    .map(|spent| spent.used)
+                spent.settle(window.number, held.amount, held.window, actual)
+            };
+            let take = |used| match is_admitted {
+                true => Ok(settled(used, amount).used),
+                false => {
+                    let admitted = budget.admit(settled(used, 0), window.number, amount, keep);
+                    admitted.map(|spent| spent.used)
+                }
             };
             let refused = |_| Refused::from(standing_of_budget(entry, budget, window, now));
-            change(used_of(entry), admit).map_err(refused)?;
-            Ok(Taken {
-                amount,
-                window: window.number,
-            })
+            change(used_of(entry), take).map_err(refused)?;
+            window.number
         }
-    }
+    };
+    Ok(Taken { amount, window })
 }
 
 /// Puts what was used, `actual`, in the place of what was taken.
@@ -178,29 +188,6 @@ pub fn is_past(entry: &Entry, limit: &Limit, part: Percent, now: Now) -> bool {
         Limit::Budget(_, budget) => {
             let window = budget.calendar.at(now.wall);
             budget.is_past(spent_of(entry), window.number, part)
-        }
-    }
-}
-
-/// What the answers for a key will be like, as far as earlier ones show: tokens of the prompt, and of an answer of at most so many.
-pub fn guess(entry: &Entry, prompt: &Prompt, most: Option<u64>) -> Counts {
-    let ratio = Ratio::from_bits(word(entry, RATIO).load(Relaxed));
-    let [a, b, c, d] = LENGTHS.map(|place| word(entry, place).load(Relaxed));
-    Counts::of(ratio.prompt(prompt), Lengths([a, b, c, d]).reserve(most))
-}
-
-/// Learns from an answer. Two workers that do so at once may lose what one of them has learned.
-pub fn learn(entry: &Entry, prompt: &Prompt, counts: &Counts) {
-    if let Some(tokens) = counts.prompt() {
-        let ratio = word(entry, RATIO);
-        let learned = Ratio::from_bits(ratio.load(Relaxed)).learn(prompt, tokens);
-        ratio.store(learned.to_bits(), Relaxed);
-    }
-    if let Some(output) = counts.output {
-        let [a, b, c, d] = LENGTHS.map(|place| word(entry, place).load(Relaxed));
-        let Lengths(learned) = Lengths([a, b, c, d]).learn(output);
-        for (place, value) in LENGTHS.into_iter().zip(learned) {
-            word(entry, place).store(value, Relaxed);
         }
     }
 }
@@ -304,10 +291,7 @@ fn word(entry: &Entry, place: usize) -> &AtomicU64 {
 
 static NOWHERE: AtomicU64 = AtomicU64::new(0);
 
-// Places of words: of a rate the arrival time, of a budget the window and what is used; what is learned; and of a budget when, in seconds
-// since 1970, the window ends.
+// Places of words: of a rate the arrival time, of a budget the window, what is used, and when, in seconds since 1970, the window ends.
 const WINDOW: usize = 0;
 const USED: usize = 1;
-const RATIO: usize = 2;
-const LENGTHS: [usize; 4] = [3, 4, 5, 6];
-const UNTIL: usize = 7;
+const UNTIL: usize = 2;

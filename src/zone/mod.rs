@@ -3,6 +3,7 @@
 
 pub mod counting;
 pub mod keys;
+pub mod learned;
 pub mod living;
 pub mod meter;
 pub mod vault;
