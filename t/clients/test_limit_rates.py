@@ -164,7 +164,7 @@ def test_a_key_may_have_limits_of_several_kinds(nginx, sim):
 
 def test_streams_that_are_left_are_charged(nginx, sim):
     body = "bedrock_client_abort {};"
-    for abort, charge in (("drain", "exact"), ("close", "reserved")):
+    for abort, charge in (("drain", "exact"), ("close", "estimated")):
         location = LOCATION.format("max").replace("bedrock on;", "bedrock on; " + body.format(abort))
         gateway = nginx(location, limited(sim, "budget=10kt/day"))
         connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
@@ -178,7 +178,8 @@ def test_streams_that_are_left_are_charged(nginx, sim):
         if charge == "exact":
             assert line["charged"] == line["total_tokens"]
         else:
-            assert line["charged"] == line["reserved"] and int(line["reserved"]) > 500
+            # By what was seen of it; t/clients/test_charges.py knows how well.
+            assert 0 < int(line["charged"]) < 100 and int(line["reserved"]) > 500
 
 
 def test_nobody_is_kept_out_by_a_limit_that_no_model_has(nginx, sim):

@@ -70,6 +70,8 @@ impl Unit {
     fn weighed(&self, counts: &Counts, priced: &Priced<'_>, burndown: u64) -> Option<u64> {
         match (self, priced.rule) {
             (Self::Requests, _) => Some(1),
+            // Nothing costs nothing, whatever a price is.
+            _ if *counts == Counts::of(0, 0) => Some(0),
             (Self::Tokens(weights), _) => {
                 // Embeddings have no count of output, ranking none of tokens; but one of something there must be.
                 let tokens = counts.input.or(counts.output);

@@ -248,6 +248,12 @@ fn a_charge_is_by_the_unit_and_says_how_sure_it_is() {
         ),
         (
             Unit::Usd,
+            Outcome::Counted(Counts::of(0, 0)),
+            unknown,
+            (0, Charge::Exact),
+        ),
+        (
+            Unit::Usd,
             Outcome::Counted(counts),
             free,
             (0, Charge::Exact),

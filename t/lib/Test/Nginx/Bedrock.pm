@@ -113,6 +113,9 @@ for my $log ([access_log => \$Test::Nginx::Util::AccLogFile], [error_log => \$Te
                 sleep 0.02;
             }
         }
+        # Where the response is ignored, Test::Nginx would not look at the access log either.
+        Test::Nginx::Socket::check_access_log($block, $_[2], $_[3])
+            if $section eq 'error_log' && defined $block->ignore_response;
         goto &$check;
     };
 }
