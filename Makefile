@@ -13,7 +13,7 @@ export NGINX_BINARY UPSTREAM
 export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-crates test-nginx test-clients test-claude-code test-agents test-frameworks test-codex test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
+.PHONY: help build run test test-crates test-nginx test-clients test-bills test-claude-code test-agents test-frameworks test-codex test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
 	bench bench-peers figures fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
@@ -60,6 +60,9 @@ deb: ## a Debian package for the nginx of this machine, in build/deb
 
 test-deb: ## that package, installed and removed again
 	@scripts/test-deb.sh
+
+test-bills: ## 100,000 requests of all kinds, some of which go wrong: logs and zones against what was charged for (T=5000: so many)
+	@BILLS=$(or $(T),100000) scripts/test-clients.sh -s test_bills.py
 
 test-claude-code: ## Claude Code before the module; 400 MB that make test does without
 	@TEST_CLAUDE_CODE=$$(scripts/claude-code.sh) scripts/test-clients.sh test_claude_code.py

@@ -117,6 +117,10 @@ class BedrockSim:
         """What came in since the last clear(): see crates/bedrock-sim/src/journal.rs."""
         return json.loads(self._control("GET", "requests"))
 
+    def bills(self):
+        """What it has charged for since then, by the answers' ids: see crates/bedrock-sim/src/bills.rs."""
+        return json.loads(self._control("GET", "bills"))
+
     def clear(self):
         self._control("DELETE", "requests")
 

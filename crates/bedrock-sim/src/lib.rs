@@ -58,13 +58,14 @@
 //!
 //! # Control
 //!
-//! `GET /__sim/requests` gives what was asked as JSON, `GET /__sim/count` how often, and `DELETE /__sim/requests`
-//! forgets both.
+//! `GET /__sim/requests` gives the last of what was asked as JSON, `GET /__sim/count` how often, `GET /__sim/bills` the counts of all
+//! answers by their ids, and `DELETE /__sim/requests` forgets them.
 
 pub mod answers;
 pub mod anthropic;
 pub mod asked;
 pub mod auth;
+pub mod bills;
 pub mod clock;
 pub mod converse;
 pub mod embeddings;
@@ -96,6 +97,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     asked::Asked,
     auth::Keyring,
+    bills::Bills,
     errors::Refusal,
     journal::{Entry, Journal, Watch},
     operations::{Operation, Route},
@@ -117,6 +119,8 @@ pub struct Sim {
     pub recordings: HashMap<String, Bytes>,
     /// What it was asked.
     pub journal: Journal,
+    /// What it charges for.
+    pub bills: Bills,
     /// The responses that bedrock-mantle stores.
     pub stored: mantle::Stored,
 }
@@ -229,8 +233,10 @@ impl Sim {
         let path = request.head.target.strip_prefix("/__sim/")?;
         Some(match (request.head.method.as_str(), path) {
             ("GET", "requests") => server::json(&self.journal.json()),
+            ("GET", "bills") => server::json(&self.bills.json()),
             ("DELETE", "requests") => {
                 self.journal.clear();
+                self.bills.clear();
                 server::json(&serde_json::json!([]))
             }
             ("GET", "count") => server::text("text/plain", self.journal.count().to_string()),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     answers::{Answer, Request},
     asked::Asked,
+    bills::Bill,
     converse, embeddings,
     errors::Refusal,
     invoke::{self, Vendor},
@@ -32,7 +33,7 @@ pub fn is_silent(asked: &Asked, script: &Script) -> bool {
     stall && !asked.streams()
 }
 
-/// The answer of the script.
+/// The answer of the script, with its [`Bill`] among the extensions where it is charged for.
 pub fn perform(
     asked: &Asked,
     script: Script,
@@ -65,6 +66,7 @@ pub fn perform(
     let answer = manner::of_family(&Family::of(&asked.route.model_id), &asked.body, answer);
     let vendor = Vendor::of(&asked.route.model_id);
     let operation = asked.route.operation;
+    let bill = answer.usage.map(Bill::Tokens);
     if operation.is_vendor_api() && asked.streams() {
         let frames = || {
             let model = &asked.route.model_id;
@@ -80,38 +82,37 @@ pub fn perform(
         let mut response = stream_answer(asked, frames, left, &script.delivery);
         let content_type = HeaderValue::from_static("text/event-stream; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
-        return response;
+        return billed(response, bill);
     }
     let whole = match operation {
         Operation::ConverseStream => {
             let frames = || stream::frames(converse::events(answer.clone(), &asked.body));
-            return stream_answer(asked, frames, fault, &script.delivery);
+            return billed(stream_answer(asked, frames, fault, &script.delivery), bill);
         }
         Operation::InvokeStream => {
             let frames = || stream::frames(vendor.events(answer.clone()));
-            return stream_answer(asked, frames, fault, &script.delivery);
+            return billed(stream_answer(asked, frames, fault, &script.delivery), bill);
         }
-        Operation::Converse => server::json(&converse::json(&answer, &asked.body)),
+        Operation::Converse => billed(server::json(&converse::json(&answer, &asked.body)), bill),
         Operation::Invoke if kind == Kind::Echo => echo(request),
         Operation::Invoke => {
             let id = &asked.route.model_id;
             if let Some(family) = embeddings::Family::of(id) {
                 embedded(family, &asked.body)
             } else if reranking::Family::of(id).is_some() {
-                server::json(&reranking::answer(&asked.body))
+                let bill = Bill::SearchUnits(reranking::search_units(&asked.body));
+                billed(server::json(&reranking::answer(&asked.body)), Some(bill))
             } else {
-                with_counts(server::json(&vendor.json(&answer)), &answer)
+                let whole = with_counts(server::json(&vendor.json(&answer)), &answer);
+                billed(whole, bill)
             }
         }
         Operation::CountTokens => server::json(&json!({"inputTokens": 42})),
         Operation::ApplyGuardrail => server::json(&guardrail()),
         Operation::GuardrailChecks => server::json(&json!({"results": []})),
         Operation::OpenAiChat | Operation::OpenAiResponses | Operation::AnthropicMessages => {
-            server::json(&vendor_apis::json(
-                operation,
-                &answer,
-                &asked.route.model_id,
-            ))
+            let json = vendor_apis::json(operation, &answer, &asked.route.model_id);
+            billed(server::json(&json), bill)
         }
     };
     spoilt(whole, fault.as_ref())
@@ -218,6 +219,13 @@ fn embedded(family: embeddings::Family, body: &Value) -> Response<Bytes> {
     response
         .headers_mut()
         .insert(name, HeaderValue::from(tokens));
+    billed(response, Some(Bill::of_input(tokens)))
+}
+
+fn billed<B>(mut response: Response<B>, bill: Option<Bill>) -> Response<B> {
+    if let Some(bill) = bill {
+        response.extensions_mut().insert(bill);
+    }
     response
 }
 

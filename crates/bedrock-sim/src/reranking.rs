@@ -78,6 +78,12 @@ impl Family {
     }
 }
 
+/// How many searches are charged for: one for each hundred documents.
+pub fn search_units(body: &Value) -> u64 {
+    let documents = body.get("documents").and_then(Value::as_array);
+    documents.map_or(0, |documents| documents.len().div_ceil(100) as u64)
+}
+
 /// The answer of either.
 pub fn answer(body: &Value) -> Value {
     let query = body.get("query").and_then(Value::as_str).unwrap_or("");

@@ -23,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
     Sim,
+    bills::Bill,
     errors::Refusal,
     request::{Head, Received, Tap, Tapped},
     stream::StreamBody,
@@ -83,9 +84,13 @@ async fn respond(
             .map(whole)
         }
     };
+    let id = request_id();
+    if let Some(bill) = response.extensions_mut().remove::<Bill>() {
+        sim.bills.note(&id, bill);
+    }
     let headers = response.headers_mut();
     headers.insert(SERVER, HeaderValue::from_static("bedrock-sim"));
-    if let Ok(id) = HeaderValue::try_from(request_id()) {
+    if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
     }
     tap.arm();
