@@ -8,7 +8,8 @@ set -euo pipefail
 # TEST_VENV names other packages than those of every run.
 python=$("$ROOT/scripts/venv.sh" ${TEST_VENV:+"$TEST_VENV"})
 TEST_NODE_MODULES=$("$ROOT/scripts/node-modules.sh")
-export TEST_NODE_MODULES
+TEST_FAKETIME=$("$ROOT/scripts/faketime.sh")
+export TEST_NODE_MODULES TEST_FAKETIME
 
 # Nobody's own AWS settings, proxies or SDK keys take part.
 for name in ${!AWS_*} ${!ANTHROPIC_*} ${!OPENAI_*} HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy; do

@@ -138,7 +138,8 @@ pub fn standing(entry: &Entry, limit: &Limit, now: Now) -> Option<Standing> {
         Limit::Concurrency(_) => return None,
         Limit::Rate(_, rate) => standing_of_rate(entry, rate, now),
         Limit::Budget(_, budget) => {
-            standing_of_budget(entry, budget, budget.calendar.at(now.wall), now)
+            let window = latest(entry, budget, budget.calendar.at(now.wall));
+            standing_of_budget(entry, budget, window, now)
         }
     })
 }
@@ -234,10 +235,14 @@ fn window_of(entry: &Entry, budget: &Budget, now: Now, alone: Alone<'_>) -> Wind
     if until.load(Relaxed) < window.end {
         until.fetch_max(window.end, Relaxed);
     }
-    // The clock may have stepped back.
-    Window {
-        number: window.number.max(known.load(Acquire)),
-        ..window
+    latest(entry, budget, window)
+}
+
+/// This window; or the later one that the entry has, if the clock has stepped back.
+fn latest(entry: &Entry, budget: &Budget, window: Window) -> Window {
+    match word(entry, WINDOW).load(Acquire) {
+        known if known > window.number => budget.calendar.numbered(known),
+        _ => window,
     }
 }
 

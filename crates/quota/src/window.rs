@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, ToSpan};
+use jiff::{Span, Timestamp, ToSpan};
 
 /// How long a window is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,26 @@ impl Calendar {
         }
     }
 
+    /// The window with this number: for someone who knows that it has begun, whatever a clock says that has stepped back.
+    pub fn numbered(&self, number: u64) -> Window {
+        let end = match self.period {
+            Period::Total => None,
+            Period::Hour => {
+                let full = number.saturating_mul(HOUR);
+                let offset = self.zone.to_offset(timestamp(full)).seconds();
+                Some(self.end_of_hour(full.saturating_sub(beyond_full_hour(offset))))
+            }
+            Period::Day | Period::Week | Period::Month => {
+                let date = self.date_of_number(number);
+                date.and_then(|date| self.end_of_date(date))
+            }
+        };
+        Window {
+            number,
+            end: end.unwrap_or(u64::MAX),
+        }
+    }
+
     /// Hours are counted from where the zone's clock shows a full one, so they stay an hour long when that clock is set by one.
     fn hour(&self, at: u64) -> u64 {
         let offset = self.zone.to_offset(timestamp(at)).seconds();
@@ -114,6 +134,21 @@ impl Calendar {
             _ => days,
         };
         u64::try_from(number).unwrap_or(0)
+    }
+
+    /// A date in the day, week or month with this number.
+    fn date_of_number(&self, number: u64) -> Option<Date> {
+        let number = i64::try_from(number).ok()?;
+        let date = match self.period {
+            Period::Month => {
+                let year = i16::try_from(1970 + number / 12).ok()?;
+                Date::new(year, i8::try_from(number % 12 + 1).ok()?, 1)
+            }
+            // Each week has a Thursday, as 1 January 1970 was.
+            Period::Week => EPOCH.checked_add(days(number.checked_mul(7)?)?),
+            _ => EPOCH.checked_add(days(number)?),
+        };
+        date.ok()
     }
 
     /// Where the day, week or month after this date begins: also where there is no midnight, because the clock is set then.
@@ -208,6 +243,10 @@ fn offset(text: &str) -> Option<Offset> {
     let seconds = two(hours, 14)? * 3600 + two(minutes, 59)? * 60;
     let sign = if text.starts_with('-') { -1 } else { 1 };
     Offset::from_seconds(sign * seconds).ok()
+}
+
+fn days(number: i64) -> Option<Span> {
+    Span::new().try_days(number).ok()
 }
 
 /// How far the zone's clock is beyond UTC's in its hour.

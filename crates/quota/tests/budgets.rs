@@ -412,6 +412,7 @@ proptest! {
         prop_assert_eq!(calendar.at(window.end - 1), window);
         let next = calendar.at(window.end);
         prop_assert!(next.number > window.number);
+        prop_assert_eq!(calendar.numbered(window.number), window);
         prop_assert!(next.number < 1 << 20);
         let longest = match period {
             Period::Hour => 5400,
@@ -426,6 +427,7 @@ proptest! {
     fn any_time_has_a_window(now: u64, name in prop::sample::select(&ZONES[..])) {
         for period in [Period::Hour, Period::Day, Period::Week, Period::Month, Period::Total] {
             let _ = calendar(period, name).at(now);
+            let _ = calendar(period, name).numbered(now);
         }
     }
 
