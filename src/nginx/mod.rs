@@ -7,6 +7,8 @@ pub mod body;
 pub mod chain;
 pub mod commands;
 pub mod conf;
+#[cfg(feature = "forced-deaths")]
+pub mod deaths;
 pub mod environment;
 pub mod ffi;
 pub mod filters;

@@ -64,6 +64,8 @@ impl Zones {
 
 /// Begins in a worker.
 pub fn start(zones: &Zones) {
+    #[cfg(feature = "forced-deaths")]
+    crate::nginx::deaths::begin();
     living::join(zones.living);
     for (name, keys) in &zones.keys {
         keys.start(zones.living, name);

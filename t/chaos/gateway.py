@@ -16,13 +16,18 @@ WORKER = "add_header X-Worker $pid always;"
 class Gateway(Nginx):
     """One with a log that is asked by model."""
 
+    def __init__(self, *arguments, **options):
+        # The lines that have been read already.
+        self._found, self._count = {}, 0
+        super().__init__(*arguments, **options)
+
     def lines(self):
         """The log's lines by model."""
-        found = {}
-        for line in self._lines():
+        for line in self._lines()[self._count :]:
             entry = {name: value or None for name, value in json.loads(line).items()}
-            found.setdefault(entry["model"], []).append(entry)
-        return found
+            self._found.setdefault(entry["model"], []).append(entry)
+            self._count += 1
+        return self._found
 
     async def settled(self, models, seconds=20):
         """Waits until each model has a line; the lines then."""
@@ -59,9 +64,9 @@ class Gateway(Nginx):
 
 
 @contextlib.asynccontextmanager
-async def running(server=LOCATION, http="", main="", silence="1s", upstream=None, addresses=("127.0.0.1",), **options):
+async def running(server=LOCATION, http="", main="", silence="1s", upstream=None, addresses=("127.0.0.1",), kind=Bedrock, **options):
     """A gateway with two workers, and its upstream, if there is no other, at so many addresses."""
-    bedrock = await Bedrock().start(addresses)
+    bedrock = await kind().start(addresses)
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
         arguments = (Path(directory), f"{WORKER} proxy_read_timeout {silence}; {server}", defaults(upstream or bedrock.port) + http.replace("@PORT@", str(bedrock.port)), main)
         gateway = await asyncio.to_thread(lambda: Gateway(*arguments, **{"workers": 2, **options}))

@@ -57,7 +57,7 @@ LARGE_ANSWERS = {"thread": {500}, "resumed": {500}}
 
 async def panics(tally, rng):
     """A panic in each entry."""
-    module = os.environ["TEST_BEDROCK_PANICKING_MODULE"]
+    module = os.environ["TEST_BEDROCK_FAULTY_MODULE"]
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
         keys = Path(directory) / "keys.json"
         async with running(SERVER + LATE, SOURCES % keys, workers=1, module=module, env=ENVIRONMENT) as (gateway, bedrock):

@@ -1,4 +1,4 @@
-"""run.py [--seed N] [SCENARIO...]: faults against a live nginx. Each scenario prints how many requests were wrong for the
+"""run.py [--seed N] [--long] [SCENARIO...]: faults against a live nginx. Each scenario prints how many requests were wrong for the
 client, lost, or counted falsely; more than none of any is a failure."""
 
 import argparse
@@ -7,12 +7,14 @@ import random
 import resource
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "clients")]
 
 import addresses
 import bodies
+import limits
 import panics
 import streams
 from judge import Tally
@@ -27,23 +29,32 @@ SCENARIOS = {
     "large-bodies": bodies.large_bodies,
     "full-disk": bodies.full_disk,
     "panics": panics.panics,
+    "limits": limits.killed_workers,
+    "limits-inside": limits.workers_that_die_inside,
     "addresses": addresses.changing_addresses,
+}
+# Those that can go on for longer.
+LONG = {
+    "limits": partial(limits.killed_workers, rounds=40),
+    "limits-inside": partial(limits.workers_that_die_inside, rounds=40),
 }
 
 
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    options.add_argument("--long", action="store_true", help="a thousand deaths where limits are counted")
     options.add_argument("scenarios", nargs="*", default=list(SCENARIOS))
     options = options.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    scenarios = SCENARIOS | (LONG if options.long else {})
     failed = []
     print(f"seed {options.seed}", flush=True)
     for name in options.scenarios or SCENARIOS:
         tally = Tally()
         started = time.monotonic()
-        asyncio.run(SCENARIOS[name](tally, random.Random(f"{options.seed} {name}")))
+        asyncio.run(scenarios[name](tally, random.Random(f"{options.seed} {name}")))
         verdict = "ok" if tally.good() else "FAILED"
         print(f"{verdict:6} {name}: {tally} ({time.monotonic() - started:.0f} s)", flush=True)
         if not tally.good():
