@@ -185,6 +185,11 @@ class Nginx:
         self._read += 1
         return {name: value or None for name, value in json.loads(text).items()}
 
+    def logs(self, count):
+        """The access log, as soon as it has so many lines."""
+        assert eventually(lambda: len(self._lines()) >= count), f"only {len(self._lines())} lines in access.log"
+        return [{name: value or None for name, value in json.loads(line).items()} for line in self._lines()]
+
     def skip_log(self):
         """Forgets the lines so far."""
         self._read = len(self._lines())
