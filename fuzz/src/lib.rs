@@ -23,6 +23,7 @@ pub mod relay;
 #[allow(dead_code, reason = "the tests use more of it")]
 mod server;
 pub mod translated;
+pub mod zone_state;
 
 /// A target.
 pub struct Target {
@@ -35,7 +36,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     target("eventstream_raw", eventstream::raw, frames::recorded),
     target("eventstream_mended", eventstream::mended, frames::recorded),
     target(
@@ -53,6 +54,7 @@ pub const TARGETS: [Target; 9] = [
     target("answers", answers::answers, answers::seeds),
     target("quota", quota::quota, quota::seeds),
     target("translated", translated::translated, translated::seeds),
+    target("zone_state", zone_state::zone_state, zone_state::seeds),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {

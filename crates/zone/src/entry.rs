@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::key::Key;
 use crate::ledger::{Ledger, Slip, State};
+use crate::state::Record;
 
 /// How many words there are for what is counted.
 pub const WORDS: usize = 8;
@@ -72,15 +73,43 @@ impl Entry {
 
     /// Fills it: it is empty, and closed, and stays so.
     pub(crate) fn fill(&self, key: Key, label: &[u8], now: u64) {
+        self.set_label(label);
+        self.touched.store(now, Relaxed);
+        let (low, high) = key.halves();
+        self.high.store(high, Relaxed);
+        self.low.store(low, Release);
+    }
+
+    /// Keeps the label of a key that came without one, from a file. It is in use, so it stays its key's.
+    pub(crate) fn name(&self, label: &[u8]) {
+        let [first, ..] = &self.label;
+        if first.load(Relaxed) == 0 {
+            self.set_label(label);
+        }
+    }
+
+    fn set_label(&self, label: &[u8]) {
         let label = cut(label);
         let (chunks, _) = label.as_chunks::<8>();
         for (word, bytes) in self.label.iter().zip(chunks) {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
-        self.touched.store(now, Relaxed);
-        let (low, high) = key.halves();
-        self.high.store(high, Relaxed);
-        self.low.store(low, Release);
+    }
+
+    /// What is counted, for a file. `None` if it is empty.
+    pub(crate) fn record(&self) -> Option<Record> {
+        Some(Record {
+            key: self.key()?,
+            touched: self.touched(),
+            words: self.words.each_ref().map(|word| word.load(Acquire)),
+        })
+    }
+
+    /// Takes what was counted from a file: this one is closed, and has its key.
+    pub(crate) fn set_counts(&self, from: &Record) {
+        for (here, there) in self.words.iter().zip(from.words) {
+            here.store(there, Relaxed);
+        }
     }
 
     /// Takes over what another one has counted: this one is closed, and has its key.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::key::Seed;
 
-/// What a zone's memory begins with: one line of the cache that hardly changes, and one of counts.
+/// What a zone's memory begins with: lines of the cache that hardly change, and one of counts.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct Header {
@@ -18,6 +18,12 @@ pub struct Header {
     complained: AtomicU64,
     /// How many keys have been forgotten that still counted.
     forgotten: AtomicU64,
+    instance: AtomicU64,
+    memory: AtomicU64,
+    /// The turn in which somebody wrote what there is to a file.
+    written: AtomicU64,
+    /// What was wrong when somebody did.
+    trouble: AtomicU64,
     /// How many requests were told what, by [`Said`]: a line of its own.
     said: Tally,
 }
@@ -49,6 +55,15 @@ impl Said {
     ];
 }
 
+/// Whose memory a zone is in, of all that may count the same keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Writer {
+    /// An nginx with the memory that it began with. Later ones have larger numbers.
+    pub instance: u64,
+    /// Its how manieth memory: one of another size takes over from the one before.
+    pub memory: u64,
+}
+
 impl Header {
     /// What the hashes depend on.
     pub fn seed(&self) -> Seed {
@@ -61,6 +76,20 @@ impl Header {
         let [low, high] = &self.seed;
         low.store(seed.0, Relaxed);
         high.store(seed.1, Release);
+    }
+
+    /// Whose memory it is.
+    pub fn writer(&self) -> Writer {
+        Writer {
+            instance: self.instance.load(Relaxed),
+            memory: self.memory.load(Relaxed),
+        }
+    }
+
+    /// Sets that, once, before anybody else sees the memory.
+    pub fn set_writer(&self, writer: Writer) {
+        self.memory.store(writer.memory, Relaxed);
+        self.instance.store(writer.instance, Release);
     }
 
     /// How many keys have been forgotten that still counted.
@@ -114,6 +143,16 @@ impl Header {
     /// The same for a complaint.
     pub fn is_turn_to_complain(&self, turn: u64) -> bool {
         is_first(&self.complained, turn)
+    }
+
+    /// The same for writing what there is to a file.
+    pub fn is_turn_to_write(&self, turn: u64) -> bool {
+        is_first(&self.written, turn)
+    }
+
+    /// Keeps what was wrong when that was done, as a number, 0 if nothing was. Whether it was something else the time before.
+    pub fn is_news(&self, trouble: u64) -> bool {
+        self.trouble.swap(trouble, AcqRel) != trouble
     }
 }
 

@@ -9,8 +9,9 @@
 //! entry    one key: how many requests use it, and words for what is counted
 //! ledger   one slot for each request that uses an entry, so that the living can settle for the dead
 //! table    keys -> entries: two buckets of eight for each, found without a lock, filled and emptied under one
-//! zone     the three together: enter, leave, heal, move into a larger memory
-//!
+//! zone     the three together: enter, leave, heal
+//! moved    what is in one memory goes into another
+//! state    the bytes of a file that outlives the memory
 //! learned  rows by the hash of a name, for what may be forgotten: no keys, no requests
 //! ```
 //!
@@ -25,18 +26,22 @@ mod key;
 mod learned;
 mod ledger;
 mod lock;
+mod moved;
 mod owner;
+mod state;
 mod table;
 mod zone;
 
 pub use entry::{Entry, MOST_USERS, WORDS};
 #[cfg(feature = "forced-deaths")]
 pub use forced::on_reaching;
-pub use header::{Header, Said};
+pub use header::{Header, Said, Writer};
 pub use key::{Key, Seed};
 pub use learned::{Learned, NUMBERS, Name, Row};
 pub use ledger::Slot;
 pub use lock::{Before, Lock};
+pub use moved::Lost;
 pub use owner::Owner;
+pub use state::{Clocks, Flaw, Record, State, check_magic};
 pub use table::{Asks, Bucket, Tenant};
-pub use zone::{Lost, NotEntered, Parts, Place, Sizes, Zone};
+pub use zone::{NotEntered, Parts, Place, Sizes, Zone};

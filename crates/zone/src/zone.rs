@@ -1,7 +1,5 @@
 //! A zone: keys, what is counted for each, and who uses them now.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -48,11 +46,11 @@ pub struct Parts<'m> {
 /// A zone as a process sees it.
 #[derive(Debug)]
 pub struct Zone<'m, L> {
-    table: Table<'m>,
-    ledger: Ledger<'m>,
+    pub(crate) table: Table<'m>,
+    pub(crate) ledger: Ledger<'m>,
     lock: L,
     /// Where this process looks for a slot first.
-    next: AtomicUsize,
+    pub(crate) next: AtomicUsize,
 }
 
 /// A request that has entered. It is to leave once.
@@ -78,15 +76,6 @@ enum Found {
     Known(u64),
     /// In one that it was just given, with the request in it.
     New(Slip),
-}
-
-/// What a smaller memory has no room for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
-    /// Keys that still counted.
-    pub keys: usize,
-    /// Requests that are under way.
-    pub requests: usize,
 }
 
 impl<'m, L: Lock> Zone<'m, L> {
@@ -173,6 +162,7 @@ impl<'m, L: Lock> Zone<'m, L> {
                     // Now that it is in use, it stays its key's.
                     if entry.is(asks.key) {
                         entry.touch(asks.now);
+                        entry.name(asks.label);
                         return Ok(Place(slip));
                     }
                     self.ledger.change(slip, State::Inside, State::Leaving);
@@ -307,57 +297,8 @@ impl<'m, L: Lock> Zone<'m, L> {
         self.ledger.taken().count()
     }
 
-    /// Takes over what is in another memory, which stays as it is. This one is empty, has the seed of the other, and is seen by
-    /// nobody else. A request that is under way is in both; here it stays until its owner is dead, because it leaves the other.
-    pub fn take_over<O: Lock>(&self, other: &Zone<'_, O>, now: u64, tenant: &impl Tenant) -> Lost {
-        let rank = |entry: &Entry| match entry.in_flight() {
-            0 if tenant.is_idle(entry, now) => 2,
-            0 => 1,
-            _ => 0,
-        };
-        let mut ranked: Vec<_> = other
-            .table
-            .entries()
-            .filter_map(|(number, entry)| Some((rank(entry), number, entry, entry.key()?)))
-            .collect();
-        ranked.sort_by_key(|(rank, _, entry, _)| (*rank, Reverse(entry.touched())));
-        self.header().copy_counts(other.header());
-        let mut lost = Lost::default();
-        let mut moved = HashMap::new();
-        for (rank, number, from, key) in ranked {
-            match self.table.put(key, now) {
-                Some((to, entry)) => {
-                    entry.copy_counts(from);
-                    moved.insert(number, (to, entry, 0));
-                }
-                None => lost.keys += usize::from(rank < 2),
-            }
-        }
-        let under_way = other.ledger.taken();
-        let under_way =
-            under_way.filter(|(_, state, _)| matches!(state, State::Entering | State::Inside));
-        for (owner, _, slip) in under_way {
-            let Some((entry, _, count)) = moved.get_mut(&slip.entry) else {
-                lost.requests += 1;
-                continue;
-            };
-            let Some((slot, turn)) = self.ledger.take(owner, self.next.fetch_add(1, Relaxed))
-            else {
-                lost.requests += 1;
-                continue;
-            };
-            let entry = *entry;
-            self.ledger.set(Slip { slot, turn, entry }, State::Inside);
-            *count += 1;
-        }
-        for (_, entry, count) in moved.into_values() {
-            entry.users.open(count);
-        }
-        lost
-    }
-
     /// Does something that nobody else does at the same time. `None`: the lock is broken.
-    fn alone<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         self.lock.alone(|before| {
             if before == Before::Died {
                 self.table.repair();
