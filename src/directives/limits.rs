@@ -7,14 +7,15 @@ use quota::{Limit, Parameters, Percent, Unit};
 use super::MainConf;
 use super::arguments::size_of;
 use super::location::LocationConf;
+use super::state;
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::value::Value;
-use crate::zone::Zones;
 use crate::zone::keys::Keys;
 use crate::zone::learned::Estimates;
 use crate::zone::meter::Counted;
+use crate::zone::{Keeper, One, Zones};
 
 /// `bedrock_limit_zone`
 pub struct LimitZone {
@@ -28,6 +29,8 @@ pub struct LimitZone {
     pub keys: Keys,
     /// What is counted there.
     pub counted: Counted,
+    /// `state=`
+    keeper: Option<Arc<Keeper>>,
     limit: Given,
     /// Where the directive stands.
     place: String,
@@ -64,21 +67,23 @@ pub enum Reserve {
     Off,
 }
 
-/// `bedrock_limit_zone KEY zone=NAME:SIZE rate=… | budget=… | concurrency=…`
+/// `bedrock_limit_zone KEY zone=NAME:SIZE rate=… | budget=… | concurrency=… [state=FILE]`
 pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
-    let (mut zone, mut label) = (None, None);
+    let (mut zone, mut label, mut state) = (None, None, None);
     let mut words = Vec::new();
     for word in (2..cf.arguments()).map(|index| cf.argument(index)) {
-        let (slot, given) = match word.split_once('=') {
-            Some(("zone", given)) => (&mut zone, given),
-            Some(("label", given)) => (&mut label, given),
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        let own = match name {
+            "zone" => &mut zone,
+            "label" => &mut label,
+            "state" => &mut state,
             _ => {
                 words.push(word);
                 continue;
             }
         };
-        if slot.replace(given).is_some() {
-            return Err(format!("has \"{word}\" after another of its kind"));
+        if own.replace(value).is_some() {
+            return Err(format!("has \"{name}=\" twice"));
         }
     }
     let (name, size) = zone
@@ -106,12 +111,22 @@ pub fn add_zone(main: &mut MainConf, cf: &Conf) -> Result<(), String> {
     let counted = Counted {
         may_forget: matches!(parameters, Parameters::Rate { .. }),
     };
+    let others = main.limits.iter().filter_map(|zone| zone.keeper.as_deref());
+    let fixed = match &limit {
+        Given::Fixed(limit) => Some(&**limit),
+        Given::Values(_) => None,
+    };
+    let keeper = state
+        .map(|path| state::keeper(cf, path, (name, &parameters, fixed), counted, others))
+        .transpose()?
+        .map(Arc::new);
     main.limits.push(LimitZone {
         name: name.to_owned(),
         key: Value::parse(cf, 1)?,
         label: label.map(|label| Value::of(cf, label)).transpose()?,
-        keys: Keys::add(cf, name, size, counted)?,
+        keys: Keys::add(cf, name, size, counted, keeper.clone())?,
         counted,
+        keeper,
         limit,
         place: cf.place(),
     });
@@ -261,10 +276,11 @@ pub fn complete(cf: &Conf, main: &mut MainConf) -> Result<(), ()> {
             return Err(());
         }
     }
-    let zones = main
-        .limits
-        .iter()
-        .map(|zone| (zone.name.clone(), zone.keys));
+    let zones = main.limits.iter().map(|zone| One {
+        name: zone.name.clone(),
+        keys: zone.keys,
+        keeper: zone.keeper.clone(),
+    });
     let counts_size = main.limits.iter().any(LimitZone::counts_size);
     let estimates = counts_size.then(|| Estimates::add(cf)).transpose();
     main.estimates = estimates.map_err(|what| cf.complain(&what))?;

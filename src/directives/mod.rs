@@ -10,7 +10,8 @@ mod models;
 pub mod observed;
 mod prices;
 pub mod rules;
-mod servers;
+pub mod servers;
+mod state;
 pub mod status;
 pub mod upstream;
 

@@ -152,6 +152,16 @@ impl Conf {
         format!("{}{path}", String::from_utf8_lossy(prefix))
     }
 
+    /// A path as nginx takes those of files that it writes: relative ones begin at its prefix.
+    pub fn full_path_of_data(&self, path: &str) -> String {
+        if path.starts_with('/') {
+            return path.to_owned();
+        }
+        // SAFETY: as above.
+        let prefix = unsafe { super::bytes(&(*(*self.0).cycle).prefix) };
+        format!("{}{path}", String::from_utf8_lossy(prefix))
+    }
+
     /// A value that may be `file:PATH`, with its path made full.
     pub fn full_value(&self, value: &str) -> String {
         match value.strip_prefix("file:") {

@@ -33,6 +33,7 @@ pub mod upstream;
 pub mod upstream_block;
 pub mod value;
 pub mod wakeup;
+pub mod workers;
 pub mod zone;
 
 use ffi::ngx_str_t;

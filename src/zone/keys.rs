@@ -1,24 +1,32 @@
 //! A zone of keys: what is counted for each, and which requests use it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use metrics::{KeyUse, LimitResults};
 use quota::{Limit, Percent, Standing};
-use zone::{Asks, Entry, Lost, NotEntered, Parts, Place, Said, Seed, Sizes, Tenant, Zone};
+use zone::{Asks, Entry, Lost, NotEntered, Parts, Place, Said, Seed, Sizes, Tenant, Writer, Zone};
 
 use super::living::{self, Living};
 use super::meter::{self, Now, Refused, Taken};
+use super::state::{self, Keeper};
 use crate::nginx::conf::Conf;
+use crate::nginx::guard::guard;
+use crate::nginx::is_alone;
 use crate::nginx::log::{Level, cycle_log};
 use crate::nginx::robust::RobustMutex;
 use crate::nginx::shared::{Began, Pages, Say, SharedZone, Tag};
 use crate::nginx::timer::Instant;
+use crate::nginx::wakeup::without_signals;
+use crate::nginx::workers::Workers;
 
 /// A zone in a configuration, which lives as long as that.
 #[derive(Clone, Copy)]
 pub struct Keys(&'static SharedZone<Memory>);
 
-type Memory = Zone<'static, &'static RobustMutex>;
+/// What looks after the memory.
+pub type Memory = Zone<'static, &'static RobustMutex>;
 
 static TAG: Tag = Tag::new();
 
@@ -73,7 +81,7 @@ impl Held {
 }
 
 impl Keys {
-    /// Adds a zone of `size` bytes.
+    /// Adds a zone of `size` bytes, which begins with what `keeper` has of it.
     ///
     /// # Errors
     /// What is wrong with its name or size.
@@ -82,10 +90,16 @@ impl Keys {
         name: &str,
         size: usize,
         tenant: impl Tenant + 'static,
+        keeper: Option<Arc<Keeper>>,
     ) -> Result<Self, String> {
-        let own_name = name.to_owned();
-        let begin =
-            move |began: Began<'_, Memory>, say: Say<'_>| begin(began, say, &own_name, &tenant);
+        let (own_name, workers) = (name.to_owned(), Workers::of(cf));
+        let begin = move |began: Began<'_, Memory>, say: Say<'_>| {
+            let keeper = keeper.as_deref();
+            if keeper.is_some_and(|keeper| !keeper.can_be_kept(workers, say)) {
+                return None;
+            }
+            begin(began, say, &own_name, &tenant, keeper)
+        };
         SharedZone::add(cf, &TAG, name, size, begin).map(Self)
     }
 
@@ -147,6 +161,34 @@ impl Keys {
             && memory.header().is_turn_to_look(turn)
         {
             heal(memory, living, name);
+        }
+    }
+
+    /// Has the zone's state written by a thread, if no other worker has just begun to.
+    pub fn begin_to_write(self, keeper: &Arc<Keeper>) -> Option<JoinHandle<()>> {
+        let memory = self.0.get()?;
+        let now = keeper.clocks();
+        let turn = Instant::now().milliseconds() / WRITE_TURN;
+        if !memory.header().is_turn_to_write(turn) {
+            return None;
+        }
+        let (keeper, owner) = (Arc::clone(keeper), living::owner());
+        let work = move || guard((), || keeper.sync(memory, owner, &now));
+        // A reload of a process without siblings takes the memory away.
+        if is_alone() {
+            work();
+            return None;
+        }
+        let name = "bedrock state".to_owned();
+        let thread = without_signals(|| thread::Builder::new().name(name).spawn(work));
+        // The next turn is soon.
+        thread.ok()
+    }
+
+    /// Writes the zone's state: the worker ends.
+    pub fn write(self, keeper: &Keeper) {
+        if let Some(memory) = self.0.get() {
+            keeper.sync(memory, living::owner(), &keeper.clocks());
         }
     }
 
@@ -252,17 +294,35 @@ fn begin(
     say: Say<'_>,
     name: &str,
     tenant: &impl Tenant,
+    keeper: Option<&Keeper>,
 ) -> Option<Memory> {
     match began {
         Began::Kept(pages) => divide(pages),
         Began::New(pages) => {
             let memory = divide(pages)?;
-            memory.header().set_seed(seed());
+            let state = match keeper {
+                Some(keeper) => keeper.read(say)?,
+                None => None,
+            };
+            memory.header().set_writer(Writer {
+                instance: state::wall(),
+                memory: 0,
+            });
+            let seed = state.as_ref().map_or_else(seed, |state| state.seed);
+            memory.header().set_seed(seed);
+            if let (Some(keeper), Some(state)) = (keeper, state) {
+                keeper.restore(&memory, state, say);
+            }
             Some(memory)
         }
         Began::Resized(pages, before) => {
             let memory = divide(pages)?;
             memory.header().set_seed(before.header().seed());
+            let writer = before.header().writer();
+            memory.header().set_writer(Writer {
+                memory: writer.memory + 1,
+                ..writer
+            });
             let lost = memory.take_over(before, Instant::now().milliseconds(), tenant);
             if lost != Lost::default() {
                 let text = format!(
@@ -295,4 +355,6 @@ fn seed() -> Seed {
 
 /// In this many milliseconds one worker looks for the dead.
 pub const TURN: u64 = 500;
+/// In this many milliseconds one worker writes the state.
+const WRITE_TURN: u64 = 5_000;
 const A_MINUTE: u64 = 60_000;

@@ -227,6 +227,7 @@ fn window_of(entry: &Entry, budget: &Budget, now: Now, alone: Alone<'_>) -> Wind
             if known.load(Acquire) < window.number {
                 // In this order: who dies between the two has only forgotten a window that is over.
                 used_of(entry).store(0, Relaxed);
+                word(entry, SYNCED).store(0, Relaxed);
                 known.store(window.number, std::sync::atomic::Ordering::Release);
             }
         });
@@ -246,7 +247,7 @@ fn latest(entry: &Entry, budget: &Budget, window: Window) -> Window {
     }
 }
 
-fn change<E>(word: &AtomicU64, to: impl Fn(u64) -> Result<u64, E>) -> Result<(), E> {
+pub(super) fn change<E>(word: &AtomicU64, to: impl Fn(u64) -> Result<u64, E>) -> Result<(), E> {
     let mut before = word.load(Acquire);
     loop {
         match word.compare_exchange_weak(before, to(before)?, AcqRel, Acquire) {
@@ -281,22 +282,24 @@ fn spent_of(entry: &Entry) -> Spent {
     }
 }
 
-fn arrival_of(entry: &Entry) -> &AtomicU64 {
+pub(super) fn arrival_of(entry: &Entry) -> &AtomicU64 {
     word(entry, WINDOW)
 }
 
-fn used_of(entry: &Entry) -> &AtomicU64 {
+pub(super) fn used_of(entry: &Entry) -> &AtomicU64 {
     word(entry, USED)
 }
 
-fn word(entry: &Entry, place: usize) -> &AtomicU64 {
+pub(super) fn word(entry: &Entry, place: usize) -> &AtomicU64 {
     // Places are below zone::WORDS, so the other one is never taken.
     entry.words.get(place).unwrap_or(&NOWHERE)
 }
 
 static NOWHERE: AtomicU64 = AtomicU64::new(0);
 
-// Places of words: of a rate the arrival time, of a budget the window, what is used, and when, in seconds since 1970, the window ends.
-const WINDOW: usize = 0;
-const USED: usize = 1;
-const UNTIL: usize = 2;
+// Places of words: of a rate the arrival time; of a budget the window, what is used, when the window ends (in seconds since 1970), and what
+// is used by the file that it is kept in, as far as that is known.
+pub(super) const WINDOW: usize = 0;
+pub(super) const USED: usize = 1;
+pub(super) const UNTIL: usize = 2;
+pub(super) const SYNCED: usize = 3;

@@ -138,15 +138,20 @@ class Nginx:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._read = 0
+        self._env = {"PATH": os.environ["PATH"], **(env or {})}
         self.configure(server, http, main)
+        self.start()
+
+    def start(self):
+        """Starts it, once more if it has ended."""
         self.process = subprocess.Popen(
-            [NGINX, "-p", f"{directory}/", "-e", "error.log", "-c", f"{directory}/nginx.conf", "-g", "daemon off;"],
-            env={"PATH": os.environ["PATH"], **(env or {})},
+            [NGINX, "-p", f"{self.directory}/", "-e", "error.log", "-c", f"{self.directory}/nginx.conf", "-g", "daemon off;"],
+            env=self._env,
             stderr=subprocess.DEVNULL,
         )
         assert eventually(lambda: listens(self.port) or self.process.poll() is not None) and listens(self.port), self.errors()
         # The master listens before there is anybody to answer.
-        assert eventually(lambda: len(self.workers()) >= workers), self.errors()
+        assert eventually(lambda: len(self.workers()) >= self._processes["workers"]), self.errors()
 
     def configure(self, server, http="", main=""):
         """Writes nginx.conf; reload() makes it count."""
