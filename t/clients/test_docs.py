@@ -1,5 +1,6 @@
 """Each nginx configuration that the documentation shows, whole or in part: nginx -t accepts it, without a warning."""
 
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -158,7 +159,9 @@ def adapted(text, home):
     """With this test's directories and ports, and with addresses of this machine for hosts of others."""
     text = re.sub(r"(?<=listen)(\s+)(?:127\.0\.0\.1:)?\d+", lambda found: f"{found[1]}127.0.0.1:{free_port()}", text)
     text = text.replace("/var/log/nginx/", f"{home}/logs/").replace("/etc/nginx/", f"{home}/conf/")
-    text = text.replace("/run/secrets/", f"{home}/secrets/")
+    text = text.replace("/run/secrets/", f"{home}/secrets/").replace("/var/lib/nginx/", f"{home}/")
+    for state in map(Path, re.findall(r"state=([^\s;]+)", text)):
+        state.parent.mkdir(parents=True, exist_ok=True)
     for secret in map(Path, re.findall(r"file:([^\s;}]+)", text)):
         secret.parent.mkdir(parents=True, exist_ok=True)
         secret.write_text("EXAMPLE\n")
@@ -181,6 +184,7 @@ def test_nginx_accepts(example, tmp_path):
         modules = [*LUA, MODULE]
     (tmp_path / "conf/nginx.conf").write_text(
         "".join(f"load_module {module};\n" for module in modules)
+        + ("user root;\n" if os.getuid() == 0 else "")
         + "pid logs/nginx.pid;\nevents {}\nhttp {\naccess_log off;\n"
         + adapted(whole(example), tmp_path)
         + "\n}\n")

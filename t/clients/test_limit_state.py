@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 import zlib
@@ -380,6 +381,43 @@ def test_two_that_run_at_the_same_time_learn_from_each_other(nginx, sim, daemons
     assert left(gateway) == 87
     assert eventually(lambda: written(file_of(gateway)) == [13])
     assert lines(gateway, "alert") == lines(gateway, "error") == lines(gateway, "warn") == []
+
+
+def test_nothing_is_lost_or_counted_twice_under_load(nginx, sim, daemons):
+    """Requests go on through USR2, a reload, workers that are killed, and the end of the old nginx."""
+    gateway = nginx(SERVER, limited(sim, "budget=1Mr/total"), workers=2)
+    both = daemons(gateway)
+    passed, done = [], threading.Event()
+
+    def ask():
+        while not done.is_set():
+            try:
+                passed.append(left(gateway) is not None)
+            except OSError:
+                # Of a worker that was killed; it may have counted it.
+                passed.append(None)
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    try:
+        state = file_of(gateway)
+        assert eventually(lambda: sum(written(state)) > 20)
+        old, new = both.upgrade()
+        before = written(state)
+        assert eventually(lambda: sum(written(state)) > sum(before) + 50)
+        os.kill(both.workers(new)[0], signal.SIGKILL)
+        os.kill(new, signal.SIGHUP)
+        both.quit(old)
+    finally:
+        done.set()
+        for client in clients:
+            client.join()
+    doubtful = passed.count(None)
+    assert doubtful <= 4 and all(one in (True, None) for one in passed)
+    both.quit(new)
+    (counted,) = written(state)
+    assert len(passed) - doubtful <= counted <= len(passed)
 
 
 def test_two_that_begin_with_different_files(nginx, sim, daemons):

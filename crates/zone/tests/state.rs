@@ -116,7 +116,7 @@ fn keys_are_counted_on_in_a_new_memory() {
     let zone = Memory::new(1 << 20).zone(64, 64);
     let names: Vec<String> = (0..100).map(|number| format!("team-{number}")).collect();
     let asks = |zone: &processes::SharedZone, name: &'static str| Asks {
-        key: zone.key(name.as_bytes()),
+        key: zone.key(0, name.as_bytes()),
         label: name.as_bytes(),
         most: 9,
         now: 5,
@@ -147,14 +147,14 @@ fn keys_are_counted_on_in_a_new_memory() {
     other.header().set_seed(read.seed);
     assert_eq!(other.restore(read.records, &read.clocks, &read.clocks), 0);
     for (number, name) in (1..).zip(&names) {
-        let entry = other.look_up(other.key(name.as_bytes())).unwrap();
+        let entry = other.look_up(other.key(0, name.as_bytes())).unwrap();
         assert_eq!(entry.words[1].load(Relaxed), number);
         assert_eq!((entry.in_flight(), entry.label()), (0, String::new()));
     }
     // It has its label again once it is asked for.
     other.enter(asks(&other, "team-3"), owner, &Idle).unwrap();
     assert_eq!(
-        other.look_up(other.key(b"team-3")).unwrap().label(),
+        other.look_up(other.key(0, b"team-3")).unwrap().label(),
         "team-3"
     );
 }
