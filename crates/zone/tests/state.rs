@@ -163,7 +163,7 @@ fn keys_are_counted_on_in_a_new_memory() {
 fn a_memory_that_is_too_small_has_what_was_asked_for_last() {
     let zone = Memory::new(1 << 20).zone(8, 1);
     zone.header().set_seed(Seed(1, 2));
-    let (then, now) = (clocks(1, 0, 0), clocks(1, 1, 0));
+    let (then, now) = (clocks(1, 1, 0), clocks(1, 2, 0));
     assert_eq!(zone.restore((1..=11).map(record).collect(), &then, &now), 3);
     let mut kept: Vec<u64> = zone.records().iter().map(|(one, _)| one.touched).collect();
     kept.sort_unstable();
