@@ -13,7 +13,7 @@ export NGINX_BINARY UPSTREAM
 export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-crates test-nginx test-clients test-bills test-claude-code test-agents test-frameworks test-codex test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
+.PHONY: help build run test test-crates test-nginx test-clients test-bills test-claude-code test-agents test-frameworks test-codex test-page test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
 	bench bench-peers figures fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
@@ -73,6 +73,9 @@ test-agents: ## Claude Code, Copilot CLI, opencode and Cline with models of many
 
 test-frameworks: ## frameworks for agents that are large, or want an older SDK of OpenAI's: instructor, LlamaIndex, OpenAI's Agents SDK for Node
 	@frameworks=$$(scripts/frameworks.sh) && TEST_FRAMEWORKS=$$frameworks TEST_VENV=frameworks scripts/test-clients.sh test_frameworks.py $(T)
+
+test-page: ## the status page in a real browser; 430 MB that make test does without (T="pytest's options")
+	@axe=$$(scripts/page.sh) && TEST_AXE=$$axe TEST_VENV=page scripts/test-clients.sh test_status_page.py $(T)
 
 test-codex: ## Codex CLI itself, offline, through the gateway
 	@TEST_CODEX=$$(scripts/codex.sh) scripts/test-clients.sh test_codex.py

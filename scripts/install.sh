@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh build|run|test|bench|deb|musl: sees to it that what the step needs is on the machine. Debian packages that are missing are
+# install.sh build|run|test|page|bench|deb|musl: sees to it that what the step needs is on the machine. Debian packages that are missing are
 # installed by name, and no package that is there is upgraded or removed for them. Packages of which headers alone are needed are
 # unpacked in build/headers. When nothing is missing, nothing is asked of the network.
 set -euo pipefail
@@ -25,9 +25,10 @@ test)
     command -v node >/dev/null || packages+=(nodejs)
     command -v npm >/dev/null || packages+=(npm)
     ;;
+page) packages+=(chromium fonts-inter) ;;
 musl) packages+=(dpkg-dev linux-libc-dev musl-tools perl) ;;
 deb) packages+=(debhelper dpkg-dev fakeroot nginx-dev) ;;
-*) die "usage: scripts/install.sh build|run|test|bench|deb|musl" ;;
+*) die "usage: scripts/install.sh build|run|test|page|bench|deb|musl" ;;
 esac
 
 # missing PACKAGE...: which of them are not there. nginx's own package starts its service, on port 80; where that cannot be, dpkg
