@@ -9,7 +9,8 @@ set -euo pipefail
 python=$("$ROOT/scripts/venv.sh" ${TEST_VENV:+"$TEST_VENV"})
 TEST_NODE_MODULES=$("$ROOT/scripts/node-modules.sh")
 TEST_FAKETIME=$("$ROOT/scripts/faketime.sh")
-export TEST_NODE_MODULES TEST_FAKETIME
+TEST_PROMETHEUS=$("$ROOT/scripts/prometheus.sh")
+export TEST_NODE_MODULES TEST_FAKETIME TEST_PROMETHEUS
 
 # Nobody's own AWS settings, proxies or SDK keys take part.
 for name in ${!AWS_*} ${!ANTHROPIC_*} ${!OPENAI_*} HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy; do
