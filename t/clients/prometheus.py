@@ -3,16 +3,17 @@
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from conftest import ROOT, eventually, free_port, listens, stop
+from conftest import ROOT, eventually, free_port, stop
 
 PROGRAMS = Path(os.environ.get("TEST_PROMETHEUS", ROOT / "build/prometheus/usr/bin"))
 
 CONFIGURATION = """
-global: {{ scrape_interval: 500ms, scrape_timeout: 400ms, evaluation_interval: 1s }}
+global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
 rule_files: [{rules}]
 scrape_configs:
   - job_name: nginx
@@ -27,7 +28,7 @@ def promtool(*arguments, **options):
 
 
 class Prometheus:
-    """Scrapes that port twice a second, and evaluates the rules once; a context manager."""
+    """Scrapes that port and evaluates the rules once a second; a context manager."""
 
     def __init__(self, directory, target, path, rules):
         self.port = free_port()
@@ -41,9 +42,15 @@ class Prometheus:
                 stdout=log, stderr=subprocess.STDOUT)
 
     def __enter__(self):
-        up = eventually(lambda: listens(self.port) or self.process.poll() is not None, 30)
-        assert up and self.process.poll() is None, self._log.read_text()
+        assert eventually(lambda: self._ready() or self.process.poll() is not None, 60) and self._ready(), self._log.read_text()
         return self
+
+    def _ready(self):
+        """It listens before it answers queries."""
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5).close() is None
+        except OSError:
+            return False
 
     def __exit__(self, *_):
         stop(self.process)
