@@ -18,6 +18,7 @@ use crate::nginx::ffi::{
 use crate::nginx::guard::{forced, guard};
 use crate::nginx::request::Request;
 use crate::nginx::upstream::Upstream;
+use crate::prices::counts_of;
 use crate::{admit, location_conf, main_conf};
 
 type Text<'a> = Option<Cow<'a, str>>;
@@ -48,7 +49,7 @@ const fn variable(
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[rustfmt::skip]
-static VARIABLES: [Variable; 41] = [
+static VARIABLES: [Variable; 42] = [
     Variable { name: "bedrock_version", get: Get::Constant(VERSION) },
     variable("bedrock_operation",           |context, _| operation(context)),
     variable("bedrock_api",                 |context, _| text(context.asked.api.map(gateway::Api::as_str))),
@@ -61,6 +62,7 @@ static VARIABLES: [Variable; 41] = [
     variable("bedrock_input_tokens",        |context, _| number(context, |facts| facts.input_tokens)),
     variable("bedrock_output_tokens",       |context, _| number(context, |facts| facts.output_tokens)),
     variable("bedrock_total_tokens",        |context, _| number(context, Facts::total_tokens)),
+    variable("bedrock_prompt_tokens",       |context, _| number(context, |facts| counts_of(facts).prompt())),
     variable("bedrock_cache_read_tokens",   |context, _| number(context, |facts| facts.cache_read_tokens)),
     variable("bedrock_cache_write_tokens",  |context, _| number(context, |facts| facts.cache_write_tokens)),
     variable("bedrock_cache_write_1h_tokens", |context, _| number(context, |facts| facts.cache_write_1h_tokens)),

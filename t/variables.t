@@ -23,14 +23,14 @@ qr{^converse\|native\|a:0\|b:1\|us-east-1\|x\.example\.com\|/model/b%3A1/convers
 === about the answer
 --- http_config
     log_format own '$bedrock_input_tokens|$bedrock_output_tokens|$bedrock_total_tokens|$bedrock_cache_read_tokens|'
-                   '$bedrock_cache_write_tokens|$bedrock_stop_reason|$bedrock_latency|$bedrock_tool_calls|$bedrock_request_id';
+                   '$bedrock_cache_write_tokens|$bedrock_prompt_tokens|$bedrock_stop_reason|$bedrock_latency|$bedrock_tool_calls|$bedrock_request_id';
 --- config
     location / { bedrock on; proxy_pass http://bedrock; access_log logs/access.log own; }
 --- request
 POST /model/sim.cached/converse
 {"messages":[{"role":"user","content":[{"text":"Hi"}]}]}
 --- access_log eval
-qr{^10\|20\|1230\|1000\|200\|end_turn\|0\.042\|0\|[0-9a-f-]{36}$}
+qr{^10\|20\|1230\|1000\|200\|1210\|end_turn\|0\.042\|0\|[0-9a-f-]{36}$}
 
 === about a stream
 --- http_config
@@ -120,7 +120,7 @@ qr{^invoke\|anthropic\|claude\|anthropic\.claude-x\|/model/anthropic\.claude-x/i
 === all of them are unknown where there is no gateway
 --- http_config
     log_format own '$bedrock_operation$bedrock_api$bedrock_requested_model$bedrock_model$bedrock_region$bedrock_host$bedrock_uri'
-                   '$bedrock_input_tokens$bedrock_output_tokens$bedrock_total_tokens$bedrock_cache_read_tokens'
+                   '$bedrock_input_tokens$bedrock_output_tokens$bedrock_total_tokens$bedrock_prompt_tokens$bedrock_cache_read_tokens'
                    '$bedrock_cache_write_tokens$bedrock_stop_reason$bedrock_time_to_first_token$bedrock_latency'
                    '$bedrock_stream_status$bedrock_exception$bedrock_request_id$bedrock_tool_calls$bedrock_response_text$bedrock_session_id'
                    '$bedrock_credentials$bedrock_credentials_expire$bedrock_cache_write_1h_tokens$bedrock_reasoning_tokens'
@@ -128,7 +128,7 @@ qr{^invoke\|anthropic\|claude\|anthropic\.claude-x\|/model/anthropic\.claude-x/i
 --- config
     location / { return 200; access_log logs/access.log own; }
 --- access_log eval
-qr/^-{29}$/
+qr/^-{30}$/
 
 === a refused request has those about the request
 --- config
