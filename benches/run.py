@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the module costs in nginx, beside plain proxy_pass of the same bytes in the same run.
 
-    benches/run.py [cpu] [first-byte] [memory] [bodies] [stall] [hostile] [growth] [limits]    (all of them, if none is named)
+    benches/run.py [cpu] [first-byte] [memory] [paced] [bodies] [stall] [hostile] [growth] [limits]    (all of them, if none is named)
 
 Run it through `make bench`, which builds what it needs and says where that is:
 NGINX_BINARY, BEDROCK_MODULE, BEDROCK_SIM, BEDROCK_LOAD and LOOP_TURNS_LIBRARY. Needs nothing but Python.
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from gateway import LIMITED_ROWS, LOAD, ROWS, STREAM, Gateway
+from gateway import CONVERSE, LIMITED_ROWS, LOAD, ROWS, STREAM, Gateway
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 
@@ -111,6 +111,21 @@ def memory():
                     figures[row.name].append((gateway.memory() - before) / streams)
     head = ["KiB/1,000", "+", f"KiB/{most:,}", "+"]
     return head, columns(beside_floor(figures, 0, ".1f"), beside_floor(figures, 1, ".1f"))
+
+
+def paced():
+    """CPU of streams at a model's pace: each frame comes alone, twenty a second, in 500 streams at the same time. The request is
+    in it, spread over its 204 frames."""
+    streams, frames = 500, 200
+    rows = [row for row in ROWS if CONVERSE in (row.name, row.floor)]
+    with Gateway() as gateway:
+        def measure(row):
+            used, _ = gateway.measured(row, f"sim.long.frames-{frames}.pace-50", connections=streams, requests=streams)
+            return used / (frames + 4), used / (frames * 0.05) / 1e6
+        figures = take_turns(measure, of=min, rows=rows)
+    floor = figures[CONVERSE][0]
+    lines = [[row.name, f"{cost:.1f}", f"{cost - floor:+.1f}", f"{share:.5f}", f"{1 / share:,.0f}"] for row in rows for cost, share in [figures[row.name]]]
+    table("CPU of a frame that comes alone, and of a stream of twenty frames a second", ["", "us/frame", "+", "of a core", "streams/core"], lines)
 
 
 def one_table(parts):
@@ -274,7 +289,7 @@ def growth():
 
 def main():
     shared = {"cpu": cpu, "first-byte": first_byte, "memory": memory}
-    apart = {"bodies": bodies, "stall": stall, "hostile": hostile, "growth": growth, "limits": limits}
+    apart = {"paced": paced, "bodies": bodies, "stall": stall, "hostile": hostile, "growth": growth, "limits": limits}
     chosen = sys.argv[1:] or [*shared, *apart]
     for name in chosen:
         if name not in shared | apart:

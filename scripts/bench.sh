@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench.sh [PART...]: the benchmarks of the crates, and what the module costs in nginx (benches/run.py); with parts of the
-# latter named (cpu, first-byte, memory, bodies, stall, hostile, growth, limits), only those.
+# latter named (cpu, first-byte, memory, paced, bodies, stall, hostile, growth, limits), only those.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"

@@ -13,7 +13,7 @@ stage=$BUILD/deb/nginx-bedrock
 rm -rf "$BUILD/deb"
 mkdir -p "$stage/examples"
 cp -r debian docs README.md CHANGELOG.md NOTICE nginx-conf/{bedrock_params,bedrock_json,bedrock_prices,claude_models} tools/nginx-bedrock-usage "$MODULE" "$stage"
-cp nginx-conf/*.conf nginx-conf/logrotate tools/bedrock-prices "$stage/examples"
+cp nginx-conf/*.conf nginx-conf/{logrotate,alerts.yml,grafana-bedrock.json,bedrock_otel,otel-collector.yml} tools/bedrock-prices "$stage/examples"
 cargo tree ${CI:+--locked} --package ngx_http_bedrock_module --edges normal --prefix none --format '{p}: {l}' |
     sed -e 's/ (\*)$//' -e 's/ ([^()]*)//' | sort -u >"$stage/crates.txt"
 printf 'nginx-bedrock (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- nginx-bedrock developers <nginx-bedrock@localhost>  %s\n' \
