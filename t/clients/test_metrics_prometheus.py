@@ -4,11 +4,12 @@ dashboard and of the alerts has data, and every alert's text can be written."""
 import json
 import re
 import urllib.request
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from conftest import ROOT, eventually
-from exporter import Exporter
+from conftest import KEY_ID, ROOT, SECRET, Nginx, defaults, eventually
+from metered import HTTP, SERVER, Traffic
 from prometheus import Prometheus, promtool
 
 ALERTS = ROOT / "nginx-conf/alerts.yml"
@@ -16,6 +17,7 @@ DASHBOARD = json.loads((ROOT / "nginx-conf/grafana-bedrock.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 VARIABLES = [variable for variable in DASHBOARD["templating"]["list"] if variable["type"] == "query"]
 METRICS = "/bedrock/metrics"
+ENDS = ["complete", "exception", "truncated", "corrupt", "aborted", "drained"]
 
 
 def test_the_rules_are_rules():
@@ -38,10 +40,15 @@ def without_bounds(rules):
 
 
 @pytest.fixture(scope="module")
-def gateway_under_traffic():
-    exporter = Exporter()
-    yield exporter
-    exporter.close()
+def gateway_under_traffic(sim_process, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("gateway")
+    expires = (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    (directory / "keys.json").write_text(
+        json.dumps({"Version": 1, "AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Expiration": expires}))
+    gateway = Nginx(directory, SERVER, HTTP.format(root=ROOT, directory=directory) + defaults(sim_process.port), workers=2)
+    with Traffic(gateway):
+        yield gateway
+    gateway.close()
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +103,17 @@ def test_each_alert_has_data_and_a_text(prometheus):
                 assert "<error" not in alert["annotations"][name], alert["annotations"][name]
                 missing = [label for label in re.findall(r"\$labels\.(\w+)", text) if label not in alert["labels"]]
                 assert not missing, (rule["name"], missing)
+
+
+@pytest.mark.parametrize("expression", [
+    'bedrock_requests_total{model="",status="400"}', 'bedrock_requests_total{status="502"}', 'bedrock_price_missing_total',
+    'bedrock_exceptions_total{exception=~"(?i)throttlingexception"}', *(f'bedrock_streams_total{{status="{end}"}}' for end in ENDS),
+    *(f'bedrock_usage_unknown_total{{reason="{reason}"}}' for reason in ("aborted", "truncated", "error", "absent")),
+    *(f'bedrock_tokens_total{{type="{kind}"}}' for kind in ("input", "output", "cache_read", "cache_write", "cache_write_1h")),
+    *(f'bedrock_limit_requests_total{{result="{result}"}}' for result in ("passed", "soft", "rejected", "rejected_dry_run")),
+    "bedrock_limit_zone_evictions_total", "bedrock_series_overflow_total", "bedrock_streams_open"])
+def test_what_is_rare_has_happened(prometheus, expression):
+    assert eventually(lambda: prometheus.query(f"sum({expression}) > 0"), 20), prometheus.query(expression)
 
 
 def test_the_dashboard_is_whole():
