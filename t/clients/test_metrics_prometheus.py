@@ -31,6 +31,8 @@ def test_each_alert_fires_and_is_silent():
     names = re.findall(r"- alert: (\w+)", ALERTS.read_text())
     fired = re.findall(r'alertname="(\w+)",alertstate="firing"', (ROOT / "t/clients/alerts_test.yml").read_text())
     assert set(fired) == set(names) and len(names) == len(set(names))
+    told = re.findall(r"^\| `(Bedrock\w+)` \| (\w+) \|", (ROOT / "docs/operations.md").read_text(), re.M)
+    assert told == re.findall(r"- alert: (\w+)$.*?severity: (\w+)", ALERTS.read_text(), re.M | re.S)
 
 
 def without_bounds(rules):
@@ -133,8 +135,37 @@ def test_the_dashboard_is_whole():
         taken |= cells
 
 
+def fetched(gateway, path):
+    with urllib.request.urlopen(gateway.url + path) as answer:
+        return answer.read().decode()
+
+
+def test_the_metrics_are_those_of_the_docs(gateway_under_traffic):
+    """Each with its type and its labels, and no other."""
+    text = fetched(gateway_under_traffic, METRICS)
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
+    labels = {}
+    for name, found in re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+$", text, re.M):
+        labels.setdefault(name, set()).update(re.findall(r'(\w+)="', found))
+    documented = re.findall(r"^\| `(bedrock_\w+)` \| (\w+) \|([^|]*)\|", (ROOT / "docs/metrics.md").read_text(), re.M)
+    told = {name: (kind, set(re.findall(r"`(\w+)`", words)) | ({"team"} if "labels" in words else set())) for name, kind, words in documented}
+    assert told == {name: (kind, labels[name] - {"le"}) for name, kind in types.items()}
+
+
+def test_the_document_is_that_of_the_docs(gateway_under_traffic):
+    document = json.loads(fetched(gateway_under_traffic, "/bedrock/json"))
+    section = (ROOT / "docs/metrics.md").read_text().partition("## 6.")[2].partition("## 7.")[0]
+    rows = dict(re.findall(r"^\| (`.*?) \| (.*) \|$", section, re.M))
+    assert {name for names in rows for name in re.findall(r"`(\w+)`", names)} == document.keys()
+    for names, told in rows.items():
+        for name in re.findall(r"`(\w+)`", names):
+            # Of what has members each is told.
+            one = document[name][0] if isinstance(document[name], list) and document[name] else document[name]
+            if isinstance(one, dict) and name not in ("statuses", "streams", "exceptions", "usage_unknown"):
+                assert one.keys() - set(re.findall(r"`(\w+)`", told)) == set(), name
+
+
 def test_the_metrics_are_well_formed(gateway_under_traffic):
-    with urllib.request.urlopen(f"http://127.0.0.1:{gateway_under_traffic.port}{METRICS}") as answer:
-        text = answer.read().decode()
+    text = fetched(gateway_under_traffic, METRICS)
     result = promtool("check", "metrics", input=text)
     assert result.returncode == 0 and not result.stderr, result.stderr
