@@ -64,6 +64,9 @@ class Statement:
                 return zones[0]
             case "include" if before[1] == "bedrock_json":
                 return before[1]
+            case "bedrock_status_zone":
+                # A page names no zone: there is one.
+                return "bedrock_status"
         return None
 
 
