@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# prometheus.sh: prints the directory that has prometheus and promtool, Debian's own, unpacked and not installed: as an installed package
-# it would start a server. Fetched if need be.
+# prometheus.sh: prints the directory that has prometheus and promtool, Debian's own; fetched if need be. Unpacked and not installed: the
+# package starts a server.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 home=$BUILD/prometheus
-if [ ! -x "$home/usr/bin/promtool" ]; then
+if [ ! -d "$home" ]; then
     say "Prometheus"
-    rm -rf "$home" "$home.new"
-    mkdir -p "$home.new"
-    (cd "$home.new" && apt-get download -qq prometheus) >"$home.new/log" 2>&1 ||
-        { cat "$home.new/log" >&2; die "apt-get could not download prometheus: run apt-get update, then this again"; }
-    dpkg-deb -x "$home.new"/prometheus_*.deb "$home.new"
-    rm "$home.new"/prometheus_*.deb
-    mv "$home.new" "$home"
+    work=$home.new
+    rm -rf "$work"
+    mkdir -p "$work/apt" "$work/root"
+    suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    (cd "$work" && apt_of "$work/apt" "$suite" download prometheus) >"$work/log" 2>&1 ||
+        { tail -n 20 "$work/log" >&2; die "could not get Prometheus, see $work/log"; }
+    dpkg-deb -x "$work"/prometheus_*.deb "$work/root"
+    mv "$work/root" "$home"
+    rm -rf "$work"
 fi
 printf '%s\n' "$home/usr/bin"
