@@ -12,7 +12,7 @@ use crate::attempt::Followed;
 use crate::context::{self, Context};
 use crate::directives::status::StatusZone;
 use crate::nginx::request::Request;
-use crate::prices::Pricing;
+use crate::prices::{Pricing, counts_of};
 use crate::variables;
 use crate::zone::counting::UnderWay;
 use crate::{location_conf, main_conf};
@@ -107,7 +107,7 @@ fn ended(request: Request, context: Option<&Context>, zone: &StatusZone) -> Ende
         labels.add(name, &value.evaluate(request).unwrap_or_default());
     }
     let used = plan.filter(|plan| plan.uses_model()).zip(facts);
-    let tokens = used.and_then(|(_, facts)| tokens(facts));
+    let tokens = used.and_then(|(plan, facts)| tokens(plan, facts));
     let pricing = main_conf(request).and_then(|main| main.prices.as_ref());
     let cost = |pricing: &Pricing| used.and_then(|(plan, facts)| pricing.cost(plan, facts));
     let cost = pricing.and_then(cost).map(quota::Cost::picodollars);
@@ -142,17 +142,15 @@ fn ended(request: Request, context: Option<&Context>, zone: &StatusZone) -> Ende
 }
 
 /// What Bedrock has counted, where it has counted anything.
-fn tokens(facts: &Facts) -> Option<Tokens> {
-    facts.input_tokens.or(facts.output_tokens)?;
-    let for_an_hour = facts.cache_write_1h_tokens.unwrap_or(0);
+fn tokens(plan: &Plan, facts: &Facts) -> Option<Tokens> {
+    let counts = counts_of(plan, facts);
+    counts.input.or(counts.output)?;
+    let for_an_hour = counts.cache_write_1h.unwrap_or(0);
     Some(Tokens {
-        input: facts.input_tokens.unwrap_or(0),
-        output: facts.output_tokens.unwrap_or(0),
-        cache_read: facts.cache_read_tokens.unwrap_or(0),
-        cache_write: facts
-            .cache_write_tokens
-            .unwrap_or(0)
-            .saturating_sub(for_an_hour),
+        input: counts.input.unwrap_or(0),
+        output: counts.output.unwrap_or(0),
+        cache_read: counts.cache_read.unwrap_or(0),
+        cache_write: counts.cache_write.unwrap_or(0).saturating_sub(for_an_hour),
         cache_write_1h: for_an_hour,
     })
 }

@@ -62,7 +62,7 @@ static VARIABLES: [Variable; 42] = [
     variable("bedrock_input_tokens",        |context, _| number(context, |facts| facts.input_tokens)),
     variable("bedrock_output_tokens",       |context, _| number(context, |facts| facts.output_tokens)),
     variable("bedrock_total_tokens",        |context, _| number(context, Facts::total_tokens)),
-    variable("bedrock_prompt_tokens",       |context, _| number(context, |facts| counts_of(facts).prompt())),
+    variable("bedrock_prompt_tokens",       |context, _| prompt_tokens(context)),
     variable("bedrock_cache_read_tokens",   |context, _| number(context, |facts| facts.cache_read_tokens)),
     variable("bedrock_cache_write_tokens",  |context, _| number(context, |facts| facts.cache_write_tokens)),
     variable("bedrock_cache_write_1h_tokens", |context, _| number(context, |facts| facts.cache_write_1h_tokens)),
@@ -189,6 +189,12 @@ fn number(context: &Context, of: fn(&Facts) -> Option<u64>) -> Text<'_> {
     facts(context)
         .and_then(of)
         .map(|number| number.to_string().into())
+}
+
+/// With those that the cache had, or was given.
+fn prompt_tokens(context: &Context) -> Text<'_> {
+    let tokens = counts_of(plan(context)?, facts(context)?).prompt()?;
+    Some(tokens.to_string().into())
 }
 
 fn seconds<'a>(seconds: Option<f64>) -> Text<'a> {

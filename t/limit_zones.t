@@ -276,7 +276,7 @@ GET /two?path=/model/any.model/converse&model=any.model&native=1
 
 === two zones in one
 --- http_config: bedrock_limit_zone $server_name zone=open:1m zone=more:1m concurrency=1;
---- refused: "bedrock_limit_zone" directive has "zone=more:1m" after another of its kind
+--- refused: "bedrock_limit_zone" directive has "zone=" twice
 
 === a zone twice
 --- http_config
