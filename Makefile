@@ -75,7 +75,7 @@ test-frameworks: ## frameworks for agents that are large, or want an older SDK o
 	@frameworks=$$(scripts/frameworks.sh) && TEST_FRAMEWORKS=$$frameworks TEST_VENV=frameworks scripts/test-clients.sh test_frameworks.py $(T)
 
 test-page: ## the status page in a real browser; 430 MB that make test does without (T="pytest's options")
-	@axe=$$(scripts/page.sh) && TEST_AXE=$$axe TEST_VENV=page scripts/test-clients.sh test_status_page.py $(T)
+	@axe=$$(scripts/page.sh) && TEST_AXE=$$axe TEST_VENV=page scripts/test-clients.sh test_status_page.py test_status_look.py test_status_live.py $(T)
 
 test-codex: ## Codex CLI itself, offline, through the gateway
 	@TEST_CODEX=$$(scripts/codex.sh) scripts/test-clients.sh test_codex.py

@@ -3,6 +3,7 @@ can be brought to say in a test of seconds. Time is the document's own."""
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 import threading
@@ -110,6 +111,17 @@ def large():
         refusals=[{"time": START, "zone": "zone1", "model": "m", "status": 429, "retry_after": n, "dry_run": False} for n in range(64)],
         prices={"date": "2026-11-28", "models": 310},
     )
+
+
+def ticking(make, step=1.0):
+    """The same document each time, but for its time."""
+    times = itertools.count()
+
+    def answer():
+        one = make()
+        return one | {"time": one["time"] + step * next(times)}
+
+    return answer
 
 
 class StatusServer:

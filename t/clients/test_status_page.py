@@ -1,36 +1,17 @@
-"""The live status page, in Chromium, before a server that says what no nginx can be brought to say in seconds: see status_document.py.
-Time stands still but for what a test lets pass, so that each document is asked for by the test."""
+"""What the status page shows, in Chromium, before a server that says what no nginx can be brought to say in seconds: see status_document.py."""
 
 import itertools
-import os
 import re
 
 import pytest
 
 import status_document as made
-from conftest import ROOT
-from status_document import MARKUP, PAGE, START, TTFT, StatusServer, document, group, histogram, key, limit, model
-from status_traffic import Traffic
-
-AXE = os.environ.get("TEST_AXE")
-if not AXE:
-    pytest.skip("a browser is 430 MB: make test-page installs it and runs this", allow_module_level=True)
-
-from playwright.sync_api import expect, sync_playwright  # noqa: E402  what make test does not install
-
-WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 380, "height": 780}
-DOCUMENTS = {"empty": document, "hostile": made.hostile, "large": made.large}
+from status_browser import PHONE, WIDE, browser, expect, open_page  # noqa: F401  fixtures
+from status_document import MARKUP, PAGE, START, TTFT, document, group, histogram, key, limit, model, ticking
 
 
-def ticking(make, step=1.0):
-    """The same document each time, but for its time."""
-    times = itertools.count()
-
-    def answer():
-        one = make()
-        return one | {"time": one["time"] + step * next(times)}
-
-    return answer
+def clock(seconds):
+    return f"{int(seconds) // 3600 % 24:02}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
 
 
 def steady(step=10.0):
@@ -61,81 +42,6 @@ def steady(step=10.0):
             prices={"date": "2026-11-20", "models": 310},
             credentials=[{"name": "team_a", "expires_in": 3100.0, "state": "good"}],
         )
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        # Debian's. Chromium refuses root its sandbox.
-        one = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"] if os.getuid() == 0 else [])
-        yield one
-        one.close()
-
-
-class Opened:
-    """The page in a tab of its own, which saw all its requests and messages."""
-
-    def __init__(self, browser, url, viewport=WIDE, script="", **options):
-        self.context = browser.new_context(viewport=viewport, timezone_id="UTC", **options)
-        self.tab = self.context.new_page()
-        self.messages, self.requests = [], []
-        self.tab.on("console", lambda message: self.messages.append(message.text))
-        self.tab.on("pageerror", lambda error: self.messages.append(str(error)))
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.tab.clock.install(time=START)
-        self.tab.clock.pause_at(START + 1)
-        self.tab.add_init_script(script)
-        self.tab.add_init_script(path=AXE)
-        self.tab.goto(f"{url}/bedrock/")
-
-    def live(self):
-        expect(self.tab.locator("#state")).to_have_text("Live")
-        return self
-
-    def poll(self, times=1):
-        """Lets seconds pass, each with the next document."""
-        for _ in range(times):
-            with self.tab.expect_response("**/json") as answer:
-                self.tab.clock.run_for(1000)
-            answer.value.finished()
-        return self
-
-    def tile(self, title):
-        return self.tab.locator(".tile").filter(has=self.tab.get_by_role("heading", name=title, exact=True))
-
-    def row(self, table, name):
-        return self.tab.locator(f"#{table}").get_by_role("row").filter(has=self.tab.get_by_role("rowheader", name=name))
-
-    def asked(self):
-        return len([url for url in self.requests if url.endswith("/json")])
-
-    def overflow(self):
-        """What is wider than the window."""
-        return self.tab.evaluate(
-            """() => [...document.querySelectorAll("body *")].filter(one => !one.closest(".unseen, .plot, thead") && one.getBoundingClientRect().right > innerWidth)
-                .map(one => one.outerHTML.slice(0, 200)).concat(document.documentElement.scrollWidth > innerWidth ? ["the page"] : [])"""
-        )
-
-
-@pytest.fixture
-def open_page(browser):
-    """open_page(answer, …) serves the page with what `answer` gives, and opens it; what it says on the console fails the test, and so does
-    a request to another origin."""
-    started = []
-
-    def start(answer, **options):
-        server = StatusServer(answer)
-        page = Opened(browser, server.url, **options)
-        page.server = server
-        started.append(page)
-        return page
-
-    yield start
-    for page in started:
-        page.context.close()
-        page.server.close()
-        assert page.messages == []
-        assert [url for url in page.requests if not url.startswith((page.server.url, "data:"))] == []
 
 
 def test_it_is_one_small_file_with_nothing_inline_that_the_policy_refuses():
@@ -204,10 +110,6 @@ def test_figures_are_those_of_the_documents(open_page):
     expect(page.tab.locator("#verdict")).to_have_text("1 warning")
     charts = page.tile("Requests").get_by_role("img")
     expect(charts).to_have_accessible_name("Requests, last 2 min: now 4.0, at most 4.0")
-
-
-def clock(seconds):
-    return f"{int(seconds) // 3600 % 24:02}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -329,7 +231,7 @@ def test_what_is_not_there_says_how_to_get_it(open_page):
     for panel, text in [
         ("start", f"curl {page.server.url}/v1/chat/completions"),
         ("groups", "bedrock_status_zone status:1m label=team $team;"),
-        ("limits", "bedrock_limit_zone $team zone=usd:10m budget=25usd/day;"),
+        ("limits", "bedrock_limit_zone $team zone=usd:10m budget=25usd/day label=$team;"),
         ("health", "bedrock_prices"),
     ]:
         expect(page.tab.locator(f"#{panel}")).to_contain_text(text)
@@ -349,85 +251,3 @@ def test_what_is_wrong_comes_first(open_page):
     expect(page.tab.locator("#verdict")).to_have_text("1 fault")
     page.tab.locator("#verdict").press("Enter")
     expect(page.tab.locator("#health")).to_be_focused()
-
-
-def audit(page):
-    found = page.tab.evaluate("() => axe.run()")
-    return [(one["id"], node["target"], node["failureSummary"]) for one in found["violations"] for node in one["nodes"]]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
-def test_contrast_and_names_for_all(open_page, scheme, viewport):
-    page = open_page(Traffic(), viewport=viewport, color_scheme=scheme).live().poll(2)
-    for name in ["traffic", *DOCUMENTS]:
-        if name in DOCUMENTS:
-            page.server.answer = ticking(lambda make=DOCUMENTS[name]: make() | {"time": START + 9000})
-            page.poll(2)
-        assert audit(page) == [] and page.overflow() == [], name
-    page.server.answer = lambda: 500
-    page.poll()
-    page.tab.clock.run_for(4000)
-    expect(page.tab.locator("#problem")).to_be_visible()
-    assert audit(page) == [] and page.overflow() == []
-    page.messages.clear()
-
-
-def test_figures_move_and_nothing_else_does(open_page):
-    # The unit follows its figure, which may get a digit more.
-    script = """
-        window.shifts = [];
-        const nodes = list => list.getEntries().flatMap(one => one.sources.map(of => of.node)).map(node => node?.nodeType === Node.TEXT_NODE ? node.parentElement : node);
-        new PerformanceObserver(list => shifts.push(...nodes(list).filter(one => !one?.closest(".figure, .beside")).map(one => one?.outerHTML ?? "?"))).observe({ type: "layout-shift" });
-    """
-    page = open_page(Traffic(), script=script).live().poll(3)
-    row, figure = page.tab.locator("#models tbody tr").first.element_handle(), page.tile("Requests").locator(".figure")
-    page.tab.evaluate("() => { shifts.length = 0 }")
-    seen = {figure.text_content() for _ in range(12) if page.poll()}
-    assert len(seen) > 3
-    assert row.evaluate("row => row.isConnected")
-    assert page.tab.evaluate("shifts") == []
-
-
-def test_a_screen_reader_hears_only_what_changes_its_state(open_page):
-    page = open_page(Traffic()).live()
-    regions = page.tab.locator("[aria-live], [role=status], [role=alert], [role=log], output")
-    expect(regions).to_have_count(1)
-    page.tab.evaluate("() => { window.said = 0; new MutationObserver(() => said++).observe(document.getElementById('state'), { childList: true, characterData: true, subtree: true }) }")
-    page.poll(4)
-    assert page.tab.evaluate("said") == 0
-    assert page.tab.get_by_role("table").evaluate_all("all => all.every(one => one.caption.textContent)")
-    assert page.tab.get_by_role("heading", level=2).all_text_contents() == ["Now", "Models", "By team", "How streams end", "Exceptions", "Limits and budgets", "Health", "Recent refusals"]
-
-
-def test_it_goes_by_keyboard(open_page):
-    page = open_page(ticking(made.large)).live()
-    stops = []
-    for _ in range(12):
-        page.tab.keyboard.press("Tab")
-        where = page.tab.evaluate("() => { const one = document.activeElement, box = one.getBoundingClientRect(); return [one.textContent, getComputedStyle(one).outlineStyle, box.width > 20 && box.height > 10] }")
-        if where[0] == stops[0][0] if stops else False:
-            break
-        stops.append(where)
-    assert [text for text, *_ in stops][:8] == ["To the figures", "10 warnings", *["Show 42 more"] * 4, "metrics", "json"]
-    assert all(outline == "solid" and visible for _, outline, visible in stops[:8])
-
-
-def test_less_motion(open_page):
-    page = open_page(Traffic(), reduced_motion="reduce").live()
-    assert page.tab.locator(".bar div").first.evaluate("bar => getComputedStyle(bar).transitionProperty") == "none"
-
-
-PICTURES = os.environ.get("TEST_PICTURES")
-
-
-@pytest.mark.skipif(not PICTURES, reason="make status-pictures writes them")
-@pytest.mark.parametrize("name, viewport, scheme", [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")])
-def test_pictures(open_page, name, viewport, scheme):
-    traffic = Traffic()
-    page = open_page(lambda: [traffic() for _ in range(10)][-1], viewport=viewport, color_scheme=scheme).live().poll(64)
-    expect(page.tab.locator("#span")).to_have_text("charts: last 10 min")
-    picture = ROOT / f"docs/status-{name}.png"
-    height = 1240 if viewport is WIDE else 1560
-    page.tab.screenshot(path=picture, full_page=True, animations="disabled", clip={"x": 0, "y": 0, "width": viewport["width"], "height": height})
-    assert picture.stat().st_size < 200_000
