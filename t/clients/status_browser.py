@@ -1,6 +1,8 @@
 """The status page in Chromium: a tab that sees all that the page asks for and says, and time that stands still but for what a test lets pass,
 so that each document is asked for by the test."""
 
+import atexit
+import functools
 import os
 
 import pytest
@@ -16,20 +18,20 @@ from playwright.sync_api import expect, sync_playwright  # noqa: E402  what make
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 380, "height": 780}
 
 
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        # Debian's. Chromium refuses root its sandbox.
-        one = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"] if os.getuid() == 0 else [])
-        yield one
-        one.close()
+@functools.cache
+def chromium():
+    """Debian's, one for all tests."""
+    playwright = sync_playwright().start()
+    atexit.register(playwright.stop)
+    # Chromium refuses root its sandbox.
+    return playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"] if os.getuid() == 0 else [])
 
 
 class Opened:
     """The page in a tab of its own, which saw all its requests and messages."""
 
-    def __init__(self, browser, url, viewport=WIDE, script="", still=True, **options):
-        self.context = browser.new_context(viewport=viewport, timezone_id="UTC", **options)
+    def __init__(self, url, viewport=WIDE, script="", still=True, **options):
+        self.context = chromium().new_context(viewport=viewport, timezone_id="UTC", **options)
         self.tab = self.context.new_page()
         self.messages, self.requests = [], []
         self.tab.on("console", lambda message: self.messages.append(message.text))
@@ -74,14 +76,14 @@ class Opened:
 
 
 @pytest.fixture
-def open_page(browser):
+def open_page():
     """open_page(answer, …) serves the page with what `answer` gives, and opens it; what it says on the console fails the test, and so does
     a request to another origin."""
     started = []
 
     def start(answer, **options):
         server = StatusServer(answer)
-        page = Opened(browser, server.url, **options)
+        page = Opened(server.url, **options)
         page.server = server
         started.append(page)
         return page

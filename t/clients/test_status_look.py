@@ -6,7 +6,7 @@ import pytest
 
 import status_document as made
 from conftest import ROOT
-from status_browser import PHONE, WIDE, browser, expect, open_page  # noqa: F401  fixtures
+from status_browser import PHONE, WIDE, expect, open_page  # noqa: F401  a fixture
 from status_document import START, document, ticking
 from status_traffic import Traffic
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import status_document as made
-from status_browser import PHONE, WIDE, browser, expect, open_page  # noqa: F401  fixtures
+from status_browser import PHONE, WIDE, expect, open_page  # noqa: F401  a fixture
 from status_document import MARKUP, PAGE, START, TTFT, document, group, histogram, key, limit, model, ticking
 
 
@@ -103,7 +103,7 @@ def test_figures_are_those_of_the_documents(open_page):
             "✓Good: Zone usd14 of 7,900 keys",
             "✓Good: Zone tpm2 of 7,900 keys",
             "✓Good: Zone open1 of 7,900 keys",
-            re.compile(r"✓Good: Prices310 models, \d+ days old"),
+            re.compile(r"✓Good: Prices310 rules, \d+ days old"),
             "✓Good: Series0 of 1,000",
         ]
     )
