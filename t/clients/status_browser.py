@@ -4,6 +4,7 @@ so that each document is asked for by the test."""
 import atexit
 import functools
 import os
+import re
 
 import pytest
 
@@ -43,7 +44,15 @@ class Opened:
             self.tab.clock.pause_at(START + 1)
         self.tab.add_init_script(script)
         self.tab.add_init_script(path=AXE)
-        self.tab.goto(f"{url}/bedrock/")
+        self.documents = []
+        with self.tab.expect_response("**/json") as answer:
+            self.tab.goto(f"{url}/bedrock/")
+        self._take(answer.value)
+
+    def _take(self, answer):
+        answer.finished()
+        if answer.ok:
+            self.documents.append(answer.json())
 
     def live(self):
         expect(self.tab.locator("#state")).to_have_text("Live")
@@ -55,14 +64,16 @@ class Opened:
             with self.tab.expect_response("**/json") as answer:
                 if self.still:
                     self.tab.clock.run_for(1000)
-            answer.value.finished()
+            self._take(answer.value)
         return self
 
     def tile(self, title):
         return self.tab.locator(".tile").filter(has=self.tab.get_by_role("heading", name=title, exact=True))
 
     def row(self, table, name):
-        return self.tab.locator(f"#{table}").get_by_role("row").filter(has=self.tab.get_by_role("rowheader", name=name))
+        """The one of that name, or of a name that begins so and ends with …"""
+        shown = re.compile("^" + re.escape(name) + ("" if name.endswith("…") else "$"))
+        return self.tab.locator(f"#{table} tbody tr").filter(has=self.tab.locator("th bdi", has_text=shown))
 
     def asked(self):
         return len([url for url in self.requests if url.endswith("/json")])
@@ -77,12 +88,12 @@ class Opened:
 
 @pytest.fixture
 def open_page():
-    """open_page(answer, …) serves the page with what `answer` gives, and opens it; what it says on the console fails the test, and so does
-    a request to another origin."""
+    """open_page(answer, …) serves the page with what `answer` gives, and opens it; open_page(nginx, …) opens that of an nginx. What it says on
+    the console fails the test, and so does a request to another origin."""
     started = []
 
     def start(answer, **options):
-        server = StatusServer(answer)
+        server = StatusServer(answer) if callable(answer) else answer
         page = Opened(server.url, **options)
         page.server = server
         started.append(page)
@@ -91,6 +102,7 @@ def open_page():
     yield start
     for page in started:
         page.context.close()
-        page.server.close()
+        if isinstance(page.server, StatusServer):
+            page.server.close()
         assert page.messages == []
         assert [url for url in page.requests if not url.startswith((page.server.url, "data:"))] == []
