@@ -13,7 +13,7 @@ export NGINX_BINARY UPSTREAM
 export BEDROCK_PROFILE = $(PROFILE)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-crates test-nginx test-clients test-bills test-claude-code test-agents test-frameworks test-codex test-page test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
+.PHONY: help build run test test-crates test-nginx test-clients test-bills test-claude-code test-agents test-frameworks test-codex test-page status-pictures test-wrong-nginx test-matrix test-config test-image test-one-file release deb test-deb \
 	bench bench-peers figures fuzz sanitize valgrind chaos fmt lint clean
 
 help: ## list these targets
@@ -76,6 +76,9 @@ test-frameworks: ## frameworks for agents that are large, or want an older SDK o
 
 test-page: ## the status page in a real browser; 430 MB that make test does without (T="pytest's options")
 	@axe=$$(scripts/page.sh) && TEST_AXE=$$axe TEST_VENV=page scripts/test-clients.sh test_status_page.py test_status_look.py test_status_live.py $(T)
+
+status-pictures: ## the pictures of the status page in docs/, made anew
+	@axe=$$(scripts/page.sh) && TEST_PICTURES=1 TEST_AXE=$$axe TEST_VENV=page scripts/test-clients.sh test_status_look.py -k pictures
 
 test-codex: ## Codex CLI itself, offline, through the gateway
 	@TEST_CODEX=$$(scripts/codex.sh) scripts/test-clients.sh test_codex.py
