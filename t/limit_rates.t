@@ -259,6 +259,23 @@ map $bedrock_limit_soft $cheap { "" ""; default any.cheap; }
 --- response_headers eval: ["X-Model: sim.text", "X-Model: sim.text", "X-Model: any.cheap"]
 --- sent_count eval: [1, 2, 3]
 
+=== a soft limit leads to a cheaper model where every model takes the request
+--- zones
+bedrock_limit_zone all zone=z:1m budget=10r/day;
+map $bedrock_limit_soft:$bedrock_operation $cheap { default ""; ~^.+:converse(_stream)?$ any.cheap; }
+--- config eval
+"location / { $::On }
+location /soft/ { bedrock on; bedrock_model \$cheap; proxy_pass http://bedrock; bedrock_limit zone=z soft=10%; add_header X-Model \$bedrock_model; }"
+--- request eval
+my $soft = sub { $_[0] =~ s(POST )(POST /soft)r };
+[$::Converse, map { $soft->($_) } $::Converse, $::Stream, $::Chat, $::Messages, qq(POST /v1/responses\n{"model":"sim.text","input":"Hi"}),
+qq(POST /v1/embeddings\n{"model":"amazon.titan-embed-text-v2:0","input":"Hi"}),
+qq(POST /v2/rerank\n{"model":"cohere.rerank-v3-5:0","query":"b","documents":["a"]}),
+qq(POST /model/us.amazon.nova-pro-v1:0/invoke\n{"messages":[{"role":"user","content":[{"text":"Hi"}]}]})]
+--- error_code eval: [(200) x 9]
+--- response_headers eval
+["", ("X-Model: any.cheap") x 5, "X-Model: amazon.titan-embed-text-v2:0", "X-Model: cohere.rerank-v3-5:0", "X-Model: us.amazon.nova-pro-v1:0"]
+
 === a dry run refuses nothing
 --- zones: bedrock_limit_zone all zone=z:1m budget=10t/day;
 --- config eval: "location / { $::On bedrock_limit_dry_run on; }"
@@ -379,6 +396,18 @@ qr/\[warn\] .*"bedrock_limit" counts money in zone "z" in location "\/", where a
 === wrong: a rate without a unit
 --- zones: bedrock_limit_zone all zone=z:1m rate=100/m;
 --- refused: "bedrock_limit_zone" directive is wrong: "rate=100/m" must begin with an amount and its unit
+
+=== wrong: a dollar sign
+--- zones: bedrock_limit_zone all zone=z:1m budget=5$/day;
+--- refused: "bedrock_limit_zone" directive has a value with a "$" that is not followed by the name of a variable
+
+=== a request that is larger than the whole budget
+--- zones: bedrock_limit_zone all zone=z:1m budget=40t/day;
+--- config eval: "location / { $::On }"
+--- request eval: $::Converse
+--- error_code: 400
+--- response_body_like: ^\{"message":"Budget \\"z\\" is too small: the request may take \d\d tokens, 40 of 40 are left\. Ask for less output, or for a larger budget\."\}$
+--- sent_count: 0
 
 === wrong: money without prices
 --- http_config: bedrock_limit_zone all zone=z:1m budget=5usd/day;

@@ -36,7 +36,9 @@ impl Value {
         if !text.contains('$') {
             return Ok(Self::Text(text.to_owned()));
         }
-        let failed = || "not a valid value".to_owned();
+        // It may be a secret, so it is not shown.
+        let failed =
+            || "has a value with a \"$\" that is not followed by the name of a variable".to_owned();
         let template: *mut ngx_http_complex_value_t = conf.allocate_zeroed();
         let mut raw = conf.text(text).ok_or_else(failed)?;
         // SAFETY: an all-zero ngx_http_compile_complex_value_t is how C code begins too; cf, value and target are live.
