@@ -146,8 +146,9 @@ class Limited:
 
 @CLIENT
 def test_a_rate_that_is_free_soon(limited, sim):
-    gateway = limited("rate=1r/s burst=1r")
-    gateway.spend().read()
+    gateway = limited("rate=30r/m burst=1r")
+    # It is loaded then, and asks again at once.
+    gateway.call(False)
     # The wait is never told too short, so the second attempt is the last.
     assert gateway.outcome(False) == [200, 429, 200]
 
