@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from dataclasses import dataclass
 
 from bedrock import Bedrock, Stream
 from client import Answer, ask
@@ -77,6 +78,23 @@ async def within(seconds, what):
         return None
 
 
+@dataclass
+class Asked:
+    """A request; the answer is None if it hangs."""
+
+    one: Stream
+    answer: Answer
+    began: float
+    ended: float
+
+    def was_refused(self):
+        return self.answer is not None and self.answer.status in (400, 429)
+
+    def used(self):
+        """Tokens that Bedrock has charged for."""
+        return PROMPT + self.one.tokens if self.one.requests else 0
+
+
 class Round:
     """A key's budget, spent by clients while workers die."""
 
@@ -90,7 +108,7 @@ class Round:
 
         async def client():
             while not until.is_set():
-                one = stream(self.bedrock, rng.randrange(50, MOST), pace=0.01)
+                one, began = stream(self.bedrock, rng.randrange(50, MOST), pace=0.01), time.monotonic()
                 answer = await within(20, ask(self.gateway.port, one, request=request(one, self.key)))
                 if answer is None:
                     self.tally.lost.append(f"{self.key}: {one.model} hangs")
@@ -99,7 +117,7 @@ class Round:
                     await asyncio.sleep(0.05)
                 elif answer.status not in (200, None):
                     self.tally.wrong.append(f"{self.key}: status {answer.status}: {answer.body[:200]}")
-                self.asked.append((one, answer))
+                self.asked.append(Asked(one, answer, began, time.monotonic()))
 
         await asyncio.gather(*(client() for _ in range(clients)))
 
@@ -145,21 +163,24 @@ class Round:
             self.tally.wrong.append(f"{self.key}: status {answer.status}: {answer.body[:200]}")
         return int(found[1]) if found else 0
 
+    async def logged(self):
+        """The log's lines by model; what they have as charged, and the most that they have as reserved."""
+        whole = [asked.one.model for asked in self.asked if asked.answer and asked.answer.whole and not asked.was_refused()]
+        # A worker may die between the last byte of an answer and its line.
+        lines = await self.gateway.settled(whole, seconds=1)
+        own = [line for asked in self.asked for line in lines.get(asked.one.model, [])]
+        self.tally.requests += len(self.asked)
+        self.tally.lost += [f"{self.key}: {count} lines for {asked.one.model}" for asked in self.asked if (count := len(lines.get(asked.one.model, []))) > 1]
+        return lines, sum(int(line["charged"] or 0) for line in own), max((int(line["reserved"] or 0) for line in own), default=0)
+
     async def judge(self):
         """The sum is what Bedrock has charged, and for those that died with their worker at most what they had reserved. How many
         those are."""
-        reached = [one for one, _ in self.asked if one.requests]
-        whole = [one.model for one, answer in self.asked if answer and answer.whole and answer.status == 200]
-        # A worker may die between the last byte of an answer and its line.
-        lines = await self.gateway.settled(whole, seconds=1)
-        logged = [line for one, _ in self.asked for line in lines.get(one.model, [])]
-        charged = sum(int(line["charged"] or 0) for line in logged)
-        reserved = max((int(line["reserved"] or 0) for line in logged), default=0)
-        died = [one for one, answer in self.asked if one.model not in lines and not (answer and answer.status in (400, 429))]
-        billed = sum(PROMPT + one.tokens for one in reached)
+        lines, charged, reserved = await self.logged()
+        died = [asked for asked in self.asked if asked.one.model not in lines and not asked.was_refused()]
+        billed = sum(asked.used() for asked in self.asked)
+        exact = sum(asked.used() for asked in self.asked if asked.one.model in lines)
         used = BUDGET - await self.left()
-        exact = sum(PROMPT + one.tokens for one in reached if one not in died)
-        self.tally.requests += len(self.asked)
         if billed > BUDGET:
             self.tally.false.append(f"{self.key}: {billed} tokens of {BUDGET} are spent")
         if charged != exact:
@@ -167,7 +188,6 @@ class Round:
         if not max(charged, billed) <= used <= charged + len(died) * reserved:
             self.tally.false.append(
                 f"{self.key}: {used} tokens count, {billed} were used, {charged} are in the log, {len(died)} requests died with up to {reserved} each")
-        self.tally.lost += [f"{self.key}: {count} lines for {one.model}" for one, _ in self.asked if (count := len(lines.get(one.model, []))) > 1]
         return len(died), used - charged
 
 
@@ -253,3 +273,4 @@ async def workers_that_die_inside(tally, rng, rounds=12, each=25, steps=1000):
         await rounds_of(tally, gateway, bedrock, rng, rounds, deaths)
         places = sorted(set(re.findall('dies at "([^"]*)"', gateway.errors())))
         tally.notes.append(f"at {len(places)} places: {', '.join(places)}")
+

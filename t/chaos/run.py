@@ -15,6 +15,7 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "clients")]
 import addresses
 import bodies
 import limits
+import limits_moved
 import panics
 import streams
 from judge import Tally
@@ -31,6 +32,8 @@ SCENARIOS = {
     "panics": panics.panics,
     "limits": limits.killed_workers,
     "limits-inside": limits.workers_that_die_inside,
+    "limits-changed": limits_moved.changed,
+    "limits-resized": limits_moved.resized,
     "addresses": addresses.changing_addresses,
 }
 # Those that can go on for longer.
