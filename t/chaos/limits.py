@@ -152,6 +152,8 @@ class Round:
         began = asyncio.ensure_future(answer.began.wait())
         await asyncio.wait([began, task], return_when=asyncio.FIRST_COMPLETED, timeout=10)
         began.cancel()
+        if answer.status != 200:
+            await task
         return answer, task
 
     async def left(self):
