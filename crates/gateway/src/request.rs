@@ -84,7 +84,7 @@ pub fn inspect(
         prefix: 0,
     };
     if api == Api::Aws {
-        of_aws(&mut request);
+        of_aws(&mut request, service);
         return Ok(request);
     }
     if service == Service::Mantle {
@@ -223,10 +223,18 @@ pub const SESSION_ID: &str = "x-claude-code-session-id";
 const LONGEST_NAME: usize = 2048;
 
 /// Any of AWS's operations. Where the path, as it will be sent, is one of Bedrock's own it is known how to read the answer.
-fn of_aws(request: &mut Request) {
+fn of_aws(request: &mut Request, service: Service) {
     request.operation = Some(Operation::Other);
-    let sent = path::spelt(request.target.path(), None);
-    let Ok(Some(found)) = sent.and_then(|sent| path::recognise(&sent)) else {
+    let Ok(sent) = path::spelt(request.target.path(), None) else {
+        return;
+    };
+    let on_mantle = service == Service::Mantle && request.method == "POST";
+    let decoded = path::decode_once(&sent).filter(|_| on_mantle);
+    if let Some(api) = decoded.as_deref().and_then(VendorApi::of_mantle_path) {
+        request.operation = Some(api.operation()(true));
+        return;
+    }
+    let Ok(Some(found)) = path::recognise(&sent) else {
         return;
     };
     request.operation = Some(match found.operation {

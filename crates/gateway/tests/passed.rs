@@ -156,6 +156,41 @@ fn rules_about_models_refuse_it() {
 }
 
 #[test]
+fn what_bedrock_mantle_spends_is_read_under_whatever_name_it_is_passed() {
+    let purpose = Purpose {
+        api: Some(Api::Aws),
+        service: Service::Mantle,
+    };
+    for (line, api) in [
+        ("POST /v1/chat/completions", Some(VendorApi::OpenAiChat)),
+        (
+            "POST /openai/v1/chat/completions",
+            Some(VendorApi::OpenAiChat),
+        ),
+        ("POST /v1/%72esponses/", Some(VendorApi::OpenAiResponses)),
+        (
+            "POST /anthropic/v1/messages",
+            Some(VendorApi::AnthropicMessages),
+        ),
+        (
+            "POST /v1/messages/count_tokens",
+            Some(VendorApi::AnthropicCountTokens),
+        ),
+        ("GET /v1/responses", None),
+        ("POST /v1/completions", None),
+    ] {
+        let plan = planned(purpose, line, &on_mantle(), &[], "{}").unwrap();
+        // Of what may be a stream the answer says whether it is.
+        let operation = api.map_or(Operation::Other, |api| Operation::VendorApi {
+            api,
+            stream: !api.counts(),
+        });
+        assert_eq!(plan.operation, operation, "{line}");
+        assert_eq!((plan.api, plan.body), (Api::Aws, Body::Unchanged), "{line}");
+    }
+}
+
+#[test]
 fn headers_of_aws_go_on_and_those_of_signatures_do_not() {
     let headers = [
         ("Content-Type", "application/x-amz-json-1.1"),

@@ -47,7 +47,7 @@ pub fn plan(
     }
     let path = request.target.path();
     // What others answer may mean something else by the same words.
-    let on_mantle = request.api != Api::Aws && Service::of(settings.service) == Service::Mantle;
+    let on_mantle = Service::of(settings.service) == Service::Mantle;
     let plan = Plan {
         api: request.api,
         operation,
