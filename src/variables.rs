@@ -5,7 +5,7 @@ use std::ptr;
 use std::time::SystemTime;
 
 use gateway::{Facts, Plan, StreamStatus};
-use quota::Cost;
+use quota::{Cost, FOR_EVER};
 
 use crate::admit::Verdict;
 use crate::attempt::Followed;
@@ -87,7 +87,7 @@ static VARIABLES: [Variable; 42] = [
     variable("bedrock_charged",             |context, _| context.limits.charged().map(Cow::Owned)),
     variable("bedrock_charge",              |context, _| text(context.limits.charge())),
     variable("bedrock_limit_remaining",     |context, _| context.limits.standing().map(|standing| standing.remaining.to_string().into())),
-    variable("bedrock_limit_reset",         |context, _| seconds(context.limits.standing().map(|standing| standing.reset.as_secs_f64()))),
+    variable("bedrock_limit_reset",         |context, _| seconds(reset(context))),
     variable("bedrock_limit_soft",          |_, request| limit_soft(request)),
     variable("bedrock_cost",                cost),
     variable("bedrock_price",               price),
@@ -199,6 +199,11 @@ fn prompt_tokens(context: &Context) -> Text<'_> {
 
 fn seconds<'a>(seconds: Option<f64>) -> Text<'a> {
     seconds.map(|seconds| format!("{seconds:.3}").into())
+}
+
+fn reset(context: &Context) -> Option<f64> {
+    let reset = context.limits.standing()?.reset;
+    (reset != FOR_EVER).then_some(reset.as_secs_f64())
 }
 
 /// How a stream ended.

@@ -134,6 +134,21 @@ __DATA__
 --- response_body_like eval: ["Hello", qr/"Budget \\"z\\" exhausted: the request may take 0 tokens, 0 of 37 are left\./]
 --- sent_count eval: [1, 1]
 
+=== a budget that never begins anew: nobody is told to come back in a million years
+--- zones
+    bedrock_limit_zone all zone=z:1m budget=37t/total;
+    log_format reset 'left=$bedrock_limit_remaining reset=$bedrock_limit_reset';
+--- config eval: "location / { $::On bedrock_limit_reserve off; access_log logs/access.log reset; }"
+--- request eval: [$::Chat, $::Chat, $::Messages, $::Converse]
+--- error_code eval: [200, 429, 429, 400]
+--- response_headers eval
+["x-ratelimit-remaining-tokens: 37\n!x-ratelimit-reset-tokens",
+    "x-ratelimit-limit-tokens: 37\nx-ratelimit-remaining-tokens: 0\n!x-ratelimit-reset-tokens\nx-should-retry: false",
+    "anthropic-ratelimit-tokens-remaining: 0\n!anthropic-ratelimit-tokens-reset\nx-should-retry: false", "x-should-retry: false"]
+--- response_body_like eval: ["Hello", (qr/"Budget \\"z\\" exhausted: the request may take 0 tokens, 0 of 37 are left\. It does not begin anew\."/) x 3]
+--- access_log eval: qr/^left=(37|0) reset=-$/
+--- sent_count eval: [1, 1, 1, 1]
+
 === a budget that is spent: OpenAI's SDKs
 --- zones: bedrock_limit_zone all zone=z:1m budget=37t/month tz=Europe/Berlin;
 --- config eval: "location / { $::On bedrock_limit_reserve off; }"

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gateway::Api;
-use quota::{GoDuration, Rfc3339};
+use quota::{FOR_EVER, GoDuration, Rfc3339};
 
 use super::held::Limits;
 
@@ -18,18 +18,20 @@ pub fn headers(limits: &Limits, api: Api) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     for (names, standing) in names.into_iter().zip([requests, tokens]) {
         let Some(standing) = standing else { continue };
-        let reset = match api {
-            Api::Anthropic => {
-                Rfc3339(wall_seconds().saturating_add(standing.reset.as_secs())).to_string()
+        let reset = match (standing.reset, api) {
+            (FOR_EVER, _) => None,
+            (reset, Api::Anthropic) => {
+                Some(Rfc3339(wall_seconds().saturating_add(reset.as_secs())).to_string())
             }
-            _ => GoDuration(standing.reset).to_string(),
+            (reset, _) => Some(GoDuration(reset).to_string()),
         };
         let values = [
-            standing.limit.to_string(),
-            standing.remaining.to_string(),
+            Some(standing.limit.to_string()),
+            Some(standing.remaining.to_string()),
             reset,
         ];
-        headers.extend(names.into_iter().zip(values));
+        let named = names.into_iter().zip(values);
+        headers.extend(named.filter_map(|(name, value)| Some((name, value?))));
     }
     headers
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use quota::{Budget, Limit, Percent, Rate, Spent, Standing, Window};
+use quota::{Budget, FOR_EVER, Limit, Percent, Rate, Spent, Standing, Window};
 use zone::{Entry, Tenant};
 
 use crate::nginx::timer::Instant;
@@ -150,7 +150,7 @@ pub struct Share {
     pub used: u64,
     /// Units that the limit allows.
     pub limit: u64,
-    /// How long until none is used any more; nobody knows when requests end.
+    /// How long until none is used any more; nobody knows when requests end, and some budgets are for ever.
     pub reset: Option<Duration>,
 }
 
@@ -174,10 +174,11 @@ pub fn share(entry: &Entry, limit: &Limit, now: Now) -> Share {
         }
     };
     let standing = standing(entry, limit, now);
+    let reset = standing.map(|standing| standing.reset);
     Share {
         used,
         limit: standing.map_or(0, |standing| standing.limit),
-        reset: standing.map(|standing| standing.reset),
+        reset: reset.filter(|reset| *reset != FOR_EVER),
     }
 }
 

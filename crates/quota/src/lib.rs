@@ -54,4 +54,4 @@ pub use reservation::{Allowance, Charge, Outcome, Priced, all_or_none};
 pub use standing::Standing;
 pub use times::{GoDuration, Rfc3339};
 pub use weights::Weights;
-pub use window::{Calendar, Period, Window, zone};
+pub use window::{Calendar, FOR_EVER, Period, Window, zone};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::limit::Unit;
 use crate::money::Dollars;
 use crate::times::GoDuration;
+use crate::window::FOR_EVER;
 
 /// A request that a limit refuses. The key never shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Refusal<'a> {
     pub zone: &'a str,
     /// What refused.
     pub cause: Cause,
-    /// How long until the request may pass, as far as anyone knows.
+    /// How long until the request may pass, as far as anyone knows; [`FOR_EVER`] if it never will.
     pub wait: Duration,
 }
 
@@ -80,14 +81,14 @@ impl fmt::Display for Refusal<'_> {
                 "Limit \"{zone}\" has no room for another client at the moment."
             )?,
         }
-        let seconds = self.wait.as_secs() + u64::from(self.wait.subsec_nanos() > 0);
         match self.wait {
             Duration::ZERO => Ok(()),
-            _ => write!(
-                f,
-                " Try again in {}.",
-                GoDuration(Duration::from_secs(seconds))
-            ),
+            FOR_EVER => f.write_str(" It does not begin anew."),
+            wait => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                let wait = GoDuration(Duration::from_secs(seconds));
+                write!(f, " Try again in {wait}.")
+            }
         }
     }
 }

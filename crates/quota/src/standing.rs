@@ -9,7 +9,7 @@ pub struct Standing {
     pub limit: u64,
     /// Units that are left.
     pub remaining: u64,
-    /// How long until all of them are.
+    /// How long until all of them are; [`FOR_EVER`](crate::FOR_EVER) if they never will be.
     pub reset: Duration,
 }
 

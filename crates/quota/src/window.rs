@@ -210,9 +210,12 @@ impl Last {
 }
 
 impl Window {
-    /// How long it lasts from `now` (seconds since 1970).
+    /// How long it lasts from `now` (seconds since 1970); [`FOR_EVER`] for all time.
     pub fn rest(self, now: u64) -> Duration {
-        Duration::from_secs(self.end.saturating_sub(now))
+        match self.end {
+            u64::MAX => FOR_EVER,
+            end => Duration::from_secs(end.saturating_sub(now)),
+        }
     }
 }
 
@@ -263,5 +266,7 @@ fn seconds(timestamp: Timestamp) -> u64 {
     u64::try_from(timestamp.as_second()).unwrap_or(0)
 }
 
+/// How long a window lasts that does not end. Nobody is told to come back then.
+pub const FOR_EVER: Duration = Duration::MAX;
 const HOUR: u64 = 3600;
 const EPOCH: Date = Date::constant(1970, 1, 1);

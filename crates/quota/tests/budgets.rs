@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use quota::{Budget, Calendar, Exhausted, Percent, Period, Spent, Window, zone};
+use quota::{Budget, Calendar, Exhausted, FOR_EVER, Percent, Period, Spent, Window, zone};
 
 fn at(text: &str) -> u64 {
     text.parse::<Timestamp>().unwrap().as_second() as u64
@@ -176,6 +176,7 @@ fn windows_end_by_the_zones_clock() {
             end: u64::MAX
         }
     );
+    assert_eq!(forever.rest(at("2026-11-28T23:07:18Z")), FOR_EVER);
     let window = calendar(Day, "UTC").at(at("2026-11-28T23:07:18Z"));
     assert_eq!(
         window.rest(at("2026-11-28T23:07:18Z")),

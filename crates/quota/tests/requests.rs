@@ -393,6 +393,11 @@ fn a_refusal_says_which_limit_and_how_much() {
             "Rate limit \"z\" reached: 3 of 60 requests are left, and kept for others. Try again in 1s.",
         ),
         (
+            Cause::Budget(asked(Unit::Requests, 1, 0, 5)),
+            FOR_EVER,
+            "Budget \"z\" exhausted: 0 of 5 requests are left. It does not begin anew.",
+        ),
+        (
             Cause::Concurrency(10),
             Duration::from_secs(1),
             "Limit \"z\" reached: 10 requests are in progress. Try again in 1s.",
