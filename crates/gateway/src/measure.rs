@@ -23,9 +23,14 @@ impl Measure {
     /// Of a client's body, in whatever API.
     pub fn of(body: &[u8]) -> Self {
         let (mut media, mut media_bytes) = (0, 0_u64);
-        for string in strings(body).filter(|string| is_media(string)) {
-            media += 1;
-            media_bytes = media_bytes.saturating_add(string.len() as u64);
+        let mut is_text = false;
+        for (string, is_name) in strings(body) {
+            if is_name {
+                is_text = is_name_of_text(string);
+            } else if !is_text && is_media(string) {
+                media += 1;
+                media_bytes = media_bytes.saturating_add(string.len() as u64);
+            }
         }
         let (max_output, answers) = generated(body);
         Self {
@@ -37,8 +42,8 @@ impl Measure {
     }
 }
 
-/// The strings of a JSON text, as they stand there.
-fn strings(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The strings of a JSON text, as they stand there, and whether each is the name of a member.
+fn strings(body: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
     let mut rest = body;
     std::iter::from_fn(move || {
         let begin = memchr::memchr(b'"', rest)? + 1;
@@ -49,7 +54,9 @@ fn strings(body: &[u8]) -> impl Iterator<Item = &[u8]> {
             match string.get(at) {
                 Some(b'"') => {
                     rest = string.get(at + 1..)?;
-                    return string.get(..at);
+                    let mut next = rest.iter().filter(|byte| !byte.is_ascii_whitespace());
+                    let is_name = next.next() == Some(&b':');
+                    return Some((string.get(..at)?, is_name));
                 }
                 _ => end = at + 2,
             }
@@ -57,14 +64,44 @@ fn strings(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether a string is long, and base64 where it is looked at: no text is without a blank for so long.
+/// Whether the model reads what has this name as text, however it looks. An escaped name hides something.
+fn is_name_of_text(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 13] = [
+        b"text",
+        b"texts",
+        b"content",
+        b"input",
+        b"inputText",
+        b"prompt",
+        b"system",
+        b"instructions",
+        b"arguments",
+        b"output",
+        b"query",
+        b"documents",
+        b"description",
+    ];
+    NAMES.contains(&name) || name.contains(&b'\\')
+}
+
+/// Whether a string is long, and base64 from end to end, perhaps in a URL: no text is without a blank for so long. Some write its slashes
+/// escaped, and its lines.
 fn is_media(string: &[u8]) -> bool {
-    let part = match string.len() {
-        ..MEDIA => return false,
-        length => string.get(length / 2..length / 2 + LOOKED_AT),
+    if string.len() < MEDIA {
+        return false;
+    }
+    let start = match string.starts_with(b"data:") {
+        true => string
+            .iter()
+            .take(LONGEST_TYPE)
+            .position(|byte| *byte == b','),
+        false => None,
     };
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
-    part.is_some_and(|part| part.iter().all(is_base64))
+    let data = string.get(start.map_or(0, |comma| comma + 1)..);
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=\\".contains(byte);
+    // As many at a time as a processor can look at.
+    let mut parts = data.unwrap_or_default().chunks(64);
+    parts.all(|part| part.iter().fold(true, |all, byte| all & is_base64(byte)))
 }
 
 /// The most tokens of an answer and how many answers, where each API has them. Of several, the largest: what stands twice, or where no
@@ -202,7 +239,8 @@ impl<'de> Visitor<'de> for AnyValue {
 
 /// In bytes. A key of a cache, or a signature, is shorter.
 const MEDIA: usize = 4096;
-const LOOKED_AT: usize = 512;
+/// What stands before the data of a URL.
+const LONGEST_TYPE: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -219,6 +257,24 @@ mod tests {
         assert_eq!(measure.media, 2);
         let media = 2 * image.len() + "data:image/png;base64,".len();
         assert_eq!(measure.text, (body.len() - media) as u64);
+        let of = |body: String| (Measure::of(body.as_bytes()), body.len() as u64);
+        // Escaped as PHP does it, and with lines.
+        for image in [image.replace('w', "\\/"), image.replace("OR", "\\n")] {
+            let (measure, _) = of(format!(r#"{{"data" : "{image}"}}"#));
+            assert_eq!((measure.media, measure.text), (1, 13), "{measure:?}");
+        }
+        // Text that has a stretch of something else, or that looks like it, is text.
+        let stretch = format!("{text}{image}{text}");
+        for body in [
+            format!(r#"{{"data":"{stretch}"}}"#),
+            format!(r#"{{"type":"text","text":"{image}"}}"#),
+            format!(r#"{{"input":["a","{image}","{image}"]}}"#),
+            format!(r#"{{"messages":[{{"content" : "{image}"}}]}}"#),
+            format!(r#"{{"te\u0078t":"{image}"}}"#),
+        ] {
+            let (measure, length) = of(body);
+            assert_eq!((measure.media, measure.text), (0, length));
+        }
         for broken in ["", "\"", "\"\\", "{\"a\":\"", "[\"\\\"\"]"] {
             assert_eq!(Measure::of(broken.as_bytes()).text, broken.len() as u64);
         }
