@@ -1,7 +1,9 @@
 """What a request is charged, whatever it asks for and however it ends: a table of paths, and what is reserved, charged, and how sure."""
 
 import http.client
+import http.server
 import json
+import threading
 
 import pytest
 
@@ -92,7 +94,8 @@ def gateways(sim_process, tmp_path_factory):
                 {LIMIT} proxy_cache cache; proxy_cache_methods POST; proxy_cache_key $request_uri; proxy_cache_valid 1s; proxy_buffering on;
                 proxy_ignore_headers Cache-Control Expires; proxy_cache_use_stale updating; proxy_cache_background_update on;
             }}
-            location /post/ {{ {LIMIT} post_action /; }}
+            location /post/ {{ {LIMIT} post_action @after; }}
+            location @after {{ bedrock off; return 204; }}
             location /mirror/ {{ {LIMIT} mirror /shadow; }}
             location = /shadow {{ internal; {LIMIT} bedrock_model {NOVA}; }}
             location /other/ {{ {LIMIT} proxy_intercept_errors on; error_page 429 503 = @other; }}
@@ -239,12 +242,132 @@ def test_beside_other_things_of_nginx(table, unit, sim):
     table.skip_log()
     # What comes after the answer is not counted, and the answer is.
     assert ask(table, "post/" + CONVERSE, body)[0] == 200
-    check(lines(table, 1)[0], unit, 25, 12, "exact")
-    table.skip_log()
-    # A subrequest that is a call of its own is charged as one.
+    check(table.next_log(), unit, 25, 12, "exact")
+    # Of a mirror's answer nginx reads no more than the header: it is charged what was reserved, at the end of the request it belongs to.
     sim.clear()
     assert ask(table, "mirror/" + CONVERSE, body)[0] == 200
-    both = lines(table, 2)
+    mirrored, line = lines(table, 2)
     assert len(sim.requests()) == 2
-    for line in both:
-        check(line, unit, 25, 12, "exact")
+    assert mirrored["charge"] is None and float(mirrored["reserved"]) > 0
+    check(line, unit, 25, 12, "exact")
+
+
+def test_an_attempt_that_failed_used_nothing(table, unit):
+    """And it is one request, with the reservation for the model that answers."""
+    for stream in ("", "-stream"):
+        assert ask(table, f"other/model/{NOVA}.sim.throttled/converse{stream}", {"messages": BLOCKS})[0] == 200
+        check(table.next_log(), unit, 25, 12, "exact")
+    assert ask(table, f"nowhere/model/{NOVA}.sim.throttled/converse", {"messages": BLOCKS}) == (200, b"sorry")
+    check(table.next_log(), unit, 0, 0, "none")
+
+
+class Bedrock:
+    """An upstream that answers each request with what is next in `answers`: status, and body."""
+
+    def __init__(self):
+        self.answers = []
+        owner = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                status, body = owner.answers.pop(0)
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def scripted():
+    one = Bedrock()
+    yield one
+    one.close()
+
+
+def said(text="Hi", **usage):
+    message = {"role": "assistant", "content": [{"text": text}]}
+    return 200, {"output": {"message": message}, "stopReason": "end_turn", "usage": usage}
+
+
+DEAR, CHEAP, UNPRICED = "dear.model", "cheap.model", "unpriced.model"
+TWO_PRICES = f"date 2099-01-01;\nmodel {DEAR} {{ input 100; output 1000; max_output 500; }}\nmodel {CHEAP} {{ input 1; output 10; }}\n"
+FALLBACK = """
+    location / {{ bedrock on; bedrock_model {first}; bedrock_limit zone=z; bedrock_limit_reserve max; proxy_pass http://bedrock;
+        proxy_intercept_errors on; error_page 429 502 = @other; }}
+    location @other {{ bedrock on; bedrock_model {second}; bedrock_limit zone=z; bedrock_limit_reserve max; {more} proxy_pass http://bedrock; }}
+"""
+
+
+def two_models(nginx, tmp_path, port, budget, first, second, more=""):
+    (tmp_path / "prices").write_text(TWO_PRICES)
+    http = defaults(port) + f"bedrock_prices {tmp_path}/prices; bedrock_limit_zone all zone=z:1m budget={budget};"
+    return nginx(FALLBACK.format(first=first, second=second, more=more), http)
+
+
+def chat(gateway):
+    return ask(gateway, "v1/chat/completions", {"messages": SAID, "model": "any", "max_tokens": 100})
+
+
+THROTTLED = 429, {"message": "Too many requests."}
+
+
+@pytest.mark.parametrize(("first", "second", "reserved"), [(DEAR, CHEAP, 0.001), (CHEAP, DEAR, 0.1)], ids=["cheaper", "dearer"])
+def test_a_failover_is_reserved_for_its_own_model(nginx, tmp_path, scripted, first, second, reserved):
+    gateway = two_models(nginx, tmp_path, scripted.port, "100usd/day", first, second)
+    scripted.answers = [THROTTLED, said(inputTokens=25, outputTokens=12, totalTokens=37)]
+    assert chat(gateway)[0] == 200
+    line = gateway.next_log()
+    price = 1 if second == CHEAP else 100
+    assert line["charge"] == "exact" and float(line["charged"]) == pytest.approx((25 + 120) * price / 1e6)
+    assert reserved < float(line["reserved"]) < 1.1 * reserved
+
+
+def test_a_failover_that_cannot_be_paid_is_refused(nginx, tmp_path, scripted):
+    """A hundredth of what the second model may cost is enough for the first. Nothing of it stays."""
+    gateway = two_models(nginx, tmp_path, scripted.port, "0.01usd/day", CHEAP, DEAR)
+    for _ in range(3):
+        scripted.answers = [THROTTLED]
+        status, body = chat(gateway)
+        assert status == 429 and b"insufficient_quota" in body
+        line = gateway.next_log()
+        assert (float(line["charged"]), line["charge"], line["limit_status"]) == (0, "none", "REJECTED")
+
+
+@pytest.mark.parametrize(("more", "status"), [("", 403), ("bedrock_price_unknown free;", 200)], ids=["refused", "free"])
+def test_a_failover_to_a_model_without_a_price(nginx, tmp_path, scripted, more, status):
+    gateway = two_models(nginx, tmp_path, scripted.port, "100usd/day", CHEAP, UNPRICED, more)
+    scripted.answers = [THROTTLED, said(inputTokens=25, outputTokens=12, totalTokens=37)]
+    assert chat(gateway)[0] == status
+    line = gateway.next_log()
+    assert (float(line["charged"]), line["charge"]) == (0, "exact" if status == 200 else "none")
+
+
+@pytest.mark.parametrize("budget", ["100Mt/day", "100usd/day"], ids=UNITS)
+def test_what_a_failed_attempt_used_is_charged_too(nginx, tmp_path, scripted, budget):
+    """Bedrock answers, and says what that used; but what it says is no answer for the client, so that another model is asked."""
+    gateway = two_models(nginx, tmp_path, scripted.port, budget, DEAR, CHEAP)
+    status, unusable = said(inputTokens=1000, outputTokens=100, totalTokens=1100)
+    unusable["output"] = {"message": {"role": "assistant", "content": "no list of blocks"}}
+    scripted.answers = [(status, unusable), said(inputTokens=25, outputTokens=12, totalTokens=37)]
+    assert chat(gateway)[0] == 200
+    line = gateway.next_log()
+    expected = 1137 if "t/" in budget else (1000 * 100 + 100 * 1000 + 25 * 1 + 12 * 10) / 1e6
+    assert line["charge"] == "exact" and float(line["charged"]) == pytest.approx(expected)
+    # The variables are about the answer that the client has.
+    assert line["total_tokens"] == "37"
