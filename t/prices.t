@@ -15,6 +15,9 @@ model sim.no-usage   { input 3; output 15; }
 model "cheap"        { input 1; output 1; discount 50%; }
 ';
 our $Http = 'bedrock_prices $TEST_NGINX_HTML_DIR/prices; log_format more \'$bedrock_cost|$bedrock_price\';';
+# An upstream whose answer does not say for how long the cache keeps what was written.
+our $Unsplit = ' server { listen unix:$TEST_NGINX_HTML_DIR/aws.sock; location / { default_type application/json; return 200
+    \'{"output":{"message":{"role":"assistant","content":[]}},"usage":{"inputTokens":0,"outputTokens":0,"cacheWriteInputTokens":200}}\'; } }';
 our $Log = 'access_log logs/access.log more;';
 our $On = 'bedrock on; proxy_pass http://bedrock;';
 our $Location = "location / { $On $Log }";
@@ -48,6 +51,28 @@ __DATA__
 
 === tokens from the cache have a price of their own
 --- request eval: $::Converse->('sim.cached')
+--- access_log: 0.001717500|*sim.cached
+
+=== written to the cache for as long as was asked for, where the answer does not say: for an hour
+--- http_config eval: $::Http . $::Unsplit
+--- config eval: "location / { $::On $::Log proxy_pass http://unix:\$TEST_NGINX_HTML_DIR/aws.sock; }" =~ s(proxy_pass http://bedrock; )()r
+--- request
+POST /model/sim.cached/converse
+{"messages":[{"role":"user","content":[{"text":"Hi"},{"cachePoint":{"type":"default","ttl":"1h"}}]}]}
+--- access_log: 0.001200000|*sim.cached
+
+=== five minutes, else
+--- http_config eval: $::Http . $::Unsplit
+--- config eval: "location / { $::On $::Log proxy_pass http://unix:\$TEST_NGINX_HTML_DIR/aws.sock; }" =~ s(proxy_pass http://bedrock; )()r
+--- request
+POST /model/sim.cached/converse
+{"messages":[{"role":"user","content":[{"text":"Keep it for \"ttl\":\"1h\""},{"cachePoint":{"type":"default"}}]}]}
+--- access_log: 0.000750000|*sim.cached
+
+=== and what the answer says, where it does
+--- request
+POST /model/us.anthropic.claude-sonnet-4-5-20250929-v1:0.sim.cached/converse
+{"messages":[{"role":"user","content":[{"text":"Hi"},{"cachePoint":{"type":"default","ttl":"1h"}}]}]}
 --- access_log: 0.001717500|*sim.cached
 
 === OpenAI's dialect

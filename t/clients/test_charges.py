@@ -371,3 +371,33 @@ def test_what_a_failed_attempt_used_is_charged_too(nginx, tmp_path, scripted, bu
     assert line["charge"] == "exact" and float(line["charged"]) == pytest.approx(expected)
     # The variables are about the answer that the client has.
     assert line["total_tokens"] == "37"
+
+
+def generated(entry):
+    """Tokens that the stand-in made for a request: as many as it made deltas, which stand between the frames around them."""
+    whole = entry["stream_ended"] == "complete"
+    around = {"converse-stream": (1, 3), "invoke-with-response-stream": (2, 3)}[entry["target"].rsplit("/", 1)[1]]
+    return entry["frames"] - (sum(around) if whole else around[0])
+
+
+@pytest.mark.parametrize("path", ["native Converse", "invoke Anthropic"])
+def test_sums_are_right_where_many_clients_go_away(nginx, sim, path):
+    """Within 5 % of what the stand-in has made, of those that go away too. What is learned comes from the streams that are whole."""
+    limit = f"bedrock_limit_zone all zone=z:1m budget={UNITS['tokens']};"
+    gateway = nginx(f"location / {{ {LIMIT} bedrock_client_abort close; }}", limit + defaults(sim.port))
+    target, body = FORMS[path](".sim.long.frames-200.pace-1", True)
+    for _ in range(12):
+        assert ask(gateway, target, body)[0] == 200
+    for number in range(30):
+        connection = send(gateway, target, body)
+        answer = connection.getresponse()
+        left = 5_000 + number * 157 % 15_000
+        while left > 0:
+            left -= len(answer.read1(left)) or left
+        answer.close()
+        connection.close()
+    charged = [gateway.next_log() for _ in range(42)]
+    assert eventually(lambda: all(entry["stream_ended"] for entry in sim.requests()))
+    assert sum(line["charge"] == "estimated" for line in charged) > 20
+    made = sum(25 + generated(entry) for entry in sim.requests())
+    assert sum(int(line["charged"]) for line in charged) == pytest.approx(made, rel=0.05)

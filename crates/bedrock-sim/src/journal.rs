@@ -31,6 +31,7 @@ impl Journal {
             claim: auth::claim(&request.head),
             verdict: OnceLock::new(),
             stream_ended: OnceLock::new(),
+            frames: AtomicU64::new(0),
         });
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,6 +71,7 @@ pub struct Entry {
     claim: Claim,
     verdict: OnceLock<String>,
     stream_ended: OnceLock<&'static str>,
+    frames: AtomicU64,
 }
 
 impl Entry {
@@ -99,6 +101,7 @@ impl Entry {
             "auth": self.claim.auth,
             "verdict": self.verdict.get(),
             "stream_ended": self.stream_ended.get(),
+            "frames": self.frames.load(Ordering::Relaxed),
         })
     }
 }
@@ -111,6 +114,13 @@ impl Watch {
     /// Watches the stream that answers a request.
     pub fn new(entry: Arc<Entry>) -> Self {
         Self(Some(entry))
+    }
+
+    /// One more frame of the stream was made.
+    pub fn frame(&self) {
+        if let Some(entry) = &self.0 {
+            entry.frames.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The stream was sent to its end.
@@ -175,11 +185,13 @@ mod tests {
         let journal = Journal::default();
         let entry = journal.note(&request(b"\xff"), "abc".to_owned());
         entry.set_verdict("ok");
-        drop(Watch::new(entry));
+        let watch = Watch::new(entry);
+        watch.frame();
+        drop(watch);
         let expected = json!([{
             "method": "POST", "target": "/x%2Fy", "headers": [["A", "1"]], "body_len": 1, "body_sha256": "abc",
             "body": null, "region": null, "key_id": null, "auth": "none", "verdict": "ok",
-            "stream_ended": "client_gone",
+            "stream_ended": "client_gone", "frames": 1,
         }]);
         assert_eq!(journal.json(), expected);
     }

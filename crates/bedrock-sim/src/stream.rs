@@ -220,6 +220,9 @@ impl StreamBody {
                 self.sleep = None;
             }
             self.started = true;
+            if let Some(watch) = &self.watch {
+                watch.frame();
+            }
             if self.buffer.is_empty() {
                 self.buffer = bytes;
             } else {

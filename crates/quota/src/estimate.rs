@@ -70,8 +70,17 @@ impl Ratio {
     /// Tokens of so many bytes of text, rounded up.
     pub fn tokens(self, bytes: u64) -> u64 {
         // What is known counts beside a few kilobytes of what is guessed: the first prompt, of three words, is no measure of long ones.
-        let known_bytes = u128::from(self.bytes) + u128::from(GUESS * BYTES_OF_TOKEN);
-        let known_tokens = u128::from(self.tokens) + u128::from(GUESS);
+        self.tokens_beside(GUESS, bytes)
+    }
+
+    /// The same of generated text, to which the service adds nothing: a few answers are a measure.
+    pub fn tokens_generated(self, bytes: u64) -> u64 {
+        self.tokens_beside(GUESS_GENERATED, bytes)
+    }
+
+    fn tokens_beside(self, guess: u64, bytes: u64) -> u64 {
+        let known_bytes = u128::from(self.bytes) + u128::from(guess * BYTES_OF_TOKEN);
+        let known_tokens = u128::from(self.tokens) + u128::from(guess);
         let tokens = (u128::from(bytes) * known_tokens).div_ceil(known_bytes);
         u64::try_from(tokens).unwrap_or(u64::MAX)
     }
@@ -99,7 +108,11 @@ impl Ratio {
     pub fn unfinished(self, seen: &Counts, input: u64, generated: u64) -> Counts {
         Counts {
             input: Some(seen.input.unwrap_or(input)),
-            output: Some(seen.output.unwrap_or(0).max(self.tokens(generated))),
+            output: Some(
+                seen.output
+                    .unwrap_or(0)
+                    .max(self.tokens_generated(generated)),
+            ),
             ..*seen
         }
     }
@@ -212,6 +225,7 @@ const MOST_ANSWERS: u32 = 240;
 const BYTES_OF_TOKEN: u64 = 3;
 /// So many tokens are guessed beside what is known.
 const GUESS: u64 = 2048;
+const GUESS_GENERATED: u64 = 256;
 const REMEMBERED: u64 = 1 << 20;
 /// A longer prompt would be all that is remembered; and it may be more than text.
 const MOST_LEARNED: u64 = 16 << 20;

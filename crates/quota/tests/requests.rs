@@ -70,6 +70,12 @@ fn a_models_tokens_are_learned() {
         ratio.tokens(5000)
     );
     assert_eq!(Ratio::from_bits(ratio.to_bits()), ratio);
+    // Two answers, of a kilobyte each and four bytes for a token, are a measure of others; of prompts they are not yet.
+    let two = Ratio::default()
+        .learn_generated(4000, 1000)
+        .learn_generated(4000, 1000);
+    assert!((1000..1050).contains(&two.tokens_generated(4000)));
+    assert!(two.tokens(4000) > 1140);
     let generated = Ratio::default().learn_generated(40_000, 8_000);
     assert_eq!(
         generated,
