@@ -35,6 +35,7 @@ fn read(bytes: &[u8]) {
 pub fn seeds() -> Vec<Vec<u8>> {
     let record = |number: u64| Record {
         key: Key::of(number, 1 << number),
+        place: number,
         touched: number,
         words: [1_800_000_000 << number; WORDS],
     };

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import struct
@@ -22,7 +23,7 @@ from conftest import NGINX, defaults, eventually, stop
 CHAT = json.dumps({"model": "us.amazon.nova-lite-v1:0", "messages": [{"role": "user", "content": "Hi"}]}).encode()
 SERVER = "location / { bedrock on; bedrock_limit zone=spent; proxy_pass http://bedrock; }"
 BUDGET = "budget=100r/total"
-HEAD, RECORD = 88, 88
+HEAD, RECORD = 88, 96
 
 
 def limited(sim, limit=BUDGET, state="spent.state", size="1m", key="$http_team"):
@@ -52,7 +53,12 @@ def written(path):
     if len(data) < HEAD or zlib.crc32(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
         return []
     start = HEAD + struct.unpack_from("<I", data, 12)[0]
-    return [struct.unpack_from("<Q", data, place + 32)[0] for place in range(start, len(data) - 4, RECORD)]
+    return [struct.unpack_from("<Q", data, place + 40)[0] for place in range(start, len(data) - 4, RECORD)]
+
+
+def writer(path):
+    """Which of those that run at the same time has written it."""
+    return struct.unpack_from("<Q", path.read_bytes(), 40)[0]
 
 
 def change(path, place, value):
@@ -257,6 +263,19 @@ def test_a_file_that_a_reload_adds_gets_what_there_is(nginx, sim):
     assert left(gateway) == 97
 
 
+def test_a_smaller_zone_has_what_was_asked_for_last(nginx, sim):
+    """64k has room for 440 keys at most."""
+    gateway = nginx(SERVER, limited(sim))
+    teams = [f"team-{number}" for number in range(500)]
+    assert {left(gateway, team) for team in teams} == {99}
+    stop(gateway.process)
+    gateway.configure(SERVER, limited(sim, size="64k"))
+    gateway.start()
+    (line,) = lines(gateway, "warn")
+    assert re.search(r"has \d+ keys more than the zone has room for: they are not counted any more; enlarge the zone", line)
+    assert {left(gateway, team) for team in teams[-200:]} == {98}
+
+
 def test_without_the_file_it_begins_anew(nginx, sim):
     gateway = nginx(SERVER, limited(sim))
     assert left(gateway) == 99
@@ -276,11 +295,11 @@ def test_a_new_start_of_the_machine(nginx, sim, waited, passes):
     steady, wall = struct.unpack_from("<QQ", state.read_bytes(), 72)
     ahead = 10**9 * 10**7
     start = HEAD + struct.unpack_from("<I", state.read_bytes(), 12)[0]
-    (arrival,) = struct.unpack_from("<Q", state.read_bytes(), start + 24)
+    (arrival,) = struct.unpack_from("<Q", state.read_bytes(), start + 32)
     assert steady < arrival <= steady + 3600 * 10**9
     change(state, 56, bytes(16 * [7]))
     change(state, 72, struct.pack("<QQ", steady + ahead, wall - waited * 10**9))
-    change(state, start + 24, struct.pack("<Q", arrival + ahead))
+    change(state, start + 32, struct.pack("<Q", arrival + ahead))
     gateway.start()
     assert (left(gateway) is not None) == passes
     assert len(lines(gateway, "warn")) == (waited < 0)
@@ -288,7 +307,7 @@ def test_a_new_start_of_the_machine(nginx, sim, waited, passes):
         # It does not take longer than it did before.
         stop(gateway.process)
         steady, _ = struct.unpack_from("<QQ", state.read_bytes(), 72)
-        (arrival,) = struct.unpack_from("<Q", state.read_bytes(), start + 24)
+        (arrival,) = struct.unpack_from("<Q", state.read_bytes(), start + 32)
         assert steady < arrival <= steady + 3600 * 10**9
 
 
@@ -368,6 +387,8 @@ def test_two_that_run_at_the_same_time_learn_from_each_other(nginx, sim, daemons
     gateway = nginx(SERVER, limited(sim))
     both = daemons(gateway)
     assert [left(gateway) for _ in range(3)] == [99, 98, 97]
+    assert eventually(lambda: written(file_of(gateway)) == [3])
+    first = writer(file_of(gateway))
     old, new = both.upgrade()
     only(both, old)
     for _ in range(5):
@@ -377,7 +398,8 @@ def test_two_that_run_at_the_same_time_learn_from_each_other(nginx, sim, daemons
         left(gateway)
     only(both, old, new)
     both.quit({"old": old, "new": new}[who])
-    assert eventually(lambda: written(file_of(gateway)) == [12])
+    # Whoever is left has read what the other one wrote last, and writes it.
+    assert eventually(lambda: written(file_of(gateway)) == [12] and (writer(file_of(gateway)) == first) == (who == "new"))
     assert left(gateway) == 87
     assert eventually(lambda: written(file_of(gateway)) == [13])
     assert lines(gateway, "alert") == lines(gateway, "error") == lines(gateway, "warn") == []

@@ -96,10 +96,11 @@ impl Entry {
         }
     }
 
-    /// What is counted, for a file. `None` if it is empty.
-    pub(crate) fn record(&self) -> Option<Record> {
+    /// What is counted, for a file, in which this is the entry with the number `place`. `None` if it is empty.
+    pub(crate) fn record(&self, place: u64) -> Option<Record> {
         Some(Record {
             key: self.key()?,
+            place,
             touched: self.touched(),
             words: self.words.each_ref().map(|word| word.load(Acquire)),
         })

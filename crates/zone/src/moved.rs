@@ -72,21 +72,24 @@ impl<'m, L: Lock> Zone<'m, L> {
 
     /// What there is, for a file: each key as it was at one moment, and where it is.
     pub fn records(&self) -> Vec<(Record, &'m Entry)> {
-        let entries = self.entries();
-        let read = |entry: &'m Entry| Some((self.alone(|| entry.record())??, entry));
-        entries.filter_map(read).collect()
+        let read = |(number, entry): (u64, &'m Entry)| {
+            let record = self.alone(|| entry.record(number))??;
+            Some((record, entry))
+        };
+        self.table.entries().filter_map(read).collect()
     }
 
     /// Takes over what a file has of `then`; words stay as they are. This memory is empty, has the seed of the file, and is seen by nobody
-    /// else. How many keys there was no room for: those that were asked for longest ago.
+    /// else. A memory of the same size has room for all keys. How many another one has none for: those that were asked for longest ago.
     pub fn restore(&self, mut records: Vec<Record>, then: &Clocks, now: &Clocks) -> usize {
         records.sort_by_key(|record| Reverse(record.touched));
         let put = |record: &Record| {
             let touched = then.carry_past(record.touched, now);
-            self.table.put(record.key, touched)
+            let own = self.table.put_at(record.place, record.key, touched);
+            own.or_else(|| Some(self.table.put(record.key, touched)?.1))
         };
         let has_no_room = |record: &&Record| match put(record) {
-            Some((_, entry)) => {
+            Some(entry) => {
                 entry.set_counts(record);
                 false
             }

@@ -6,7 +6,7 @@
 //! 4  version                    8  steady clock, nanoseconds
 //! 4  length of the identity     8  wall clock, nanoseconds since 1970
 //! 8  number of records          …  identity, UTF-8
-//! 16 seed                       …  records: key 16, touched 8, words 8 × 8
+//! 16 seed                       …  records: key 16, place 8, touched 8, words 8 × 8
 //! 8  instance, 8 memory         4  CRC-32 of all before
 //! ```
 //!
@@ -38,6 +38,8 @@ pub struct State {
 pub struct Record {
     /// Its hash.
     pub key: Key,
+    /// The number of its entry: a memory of the same size has room for it there.
+    pub place: u64,
     /// When it was last asked for, in milliseconds of the steady clock.
     pub touched: u64,
     /// What is counted for it.
@@ -116,12 +118,13 @@ impl State {
         out.extend_from_slice(self.identity.as_bytes());
         for Record {
             key,
+            place,
             touched,
             words,
         } in &self.records
         {
             let (low, high) = key.halves();
-            for number in [low, high, *touched].iter().chain(words) {
+            for number in [low, high, *place, *touched].iter().chain(words) {
                 out.extend_from_slice(&number.to_le_bytes());
             }
         }
@@ -200,7 +203,7 @@ impl Record {
     fn read(bytes: &[u8; RECORD]) -> Result<Self, Flaw> {
         let mut bytes = Bytes(bytes);
         let (low, high) = (bytes.number()?, bytes.number()?);
-        let touched = bytes.number()?;
+        let (place, touched) = (bytes.number()?, bytes.number()?);
         let mut words = [0; WORDS];
         for word in &mut words {
             *word = bytes.number()?;
@@ -208,6 +211,7 @@ impl Record {
         let key = Key::of(low, high);
         Ok(Self {
             key,
+            place,
             touched,
             words,
         })
@@ -247,7 +251,7 @@ const VERSION: u32 = 1;
 /// Bytes before the identity.
 const HEAD: usize = 11 * 8;
 /// Bytes of a record.
-const RECORD: usize = (3 + WORDS) * 8;
+const RECORD: usize = (4 + WORDS) * 8;
 /// Bytes of the checksum.
 const CHECKSUM: usize = 4;
 const MILLISECOND: u64 = 1_000_000;

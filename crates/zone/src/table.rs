@@ -140,6 +140,15 @@ impl<'m> Table<'m> {
         Some((number, entry))
     }
 
+    /// The entry with this number for a key that has none, given to it. `None` if it is not empty, or not one of the key's. As above.
+    pub(crate) fn put_at(self, number: u64, key: Key, now: u64) -> Option<&'m Entry> {
+        let (_, entry) = self
+            .entries_for(key)
+            .find(|(own, entry)| *own == number && entry.key().is_none())?;
+        entry.fill(key, &[], now);
+        Some(entry)
+    }
+
     /// The entries that may be a key's, with their numbers.
     fn entries_for(self, key: Key) -> impl Iterator<Item = (u64, &'m Entry)> {
         let [first, second] = key.buckets(self.buckets.len());

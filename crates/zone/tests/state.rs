@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use processes::{Idle, Memory};
 use proptest::prelude::*;
-use zone::{Asks, Clocks, Flaw, Key, Owner, Record, Seed, State, WORDS, Writer, check_magic};
+use zone::{
+    Asks, Clocks, Entry, Flaw, Key, Owner, Record, Seed, State, Tenant, WORDS, Writer, check_magic,
+};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -35,6 +37,7 @@ fn state(records: Vec<Record>) -> State {
 fn record(number: u64) -> Record {
     Record {
         key: Key::of(number, number << 32),
+        place: number,
         touched: number,
         words: [number; WORDS],
     }
@@ -159,6 +162,52 @@ fn keys_are_counted_on_in_a_new_memory() {
     );
 }
 
+/// Keys that all count, and are not forgotten.
+struct Full;
+
+impl Tenant for Full {
+    fn is_idle(&self, _: &Entry, _: u64) -> bool {
+        false
+    }
+
+    fn may_forget(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_memory_of_the_same_size_has_room_for_all() {
+    let zone = Memory::new(1 << 20).zone(8, 100);
+    let owner = Owner::new(0, 1).unwrap();
+    // More than would find room in another order.
+    let mut refused = 0;
+    for number in 0_u64.. {
+        let asks = Asks {
+            key: zone.key(&number.to_be_bytes()),
+            label: &[],
+            most: 1,
+            now: number,
+        };
+        match zone.enter(asks, owner, &Full) {
+            Ok(place) => assert!(zone.leave(place)),
+            Err(_) => refused += 1,
+        }
+        if refused == 100 {
+            break;
+        }
+    }
+    let records: Vec<Record> = zone.records().iter().map(|(record, _)| *record).collect();
+    assert!(records.len() > 700, "{}", records.len());
+    let other = Memory::new(1 << 20).zone(8, 100);
+    let now = clocks(1, 1, 0);
+    assert_eq!(other.restore(records.clone(), &now, &now), 0);
+    let placed = |records: &[Record]| -> Vec<(Key, u64)> {
+        records.iter().map(|one| (one.key, one.place)).collect()
+    };
+    let again: Vec<Record> = other.records().iter().map(|(record, _)| *record).collect();
+    assert_eq!(placed(&again), placed(&records));
+}
+
 #[test]
 fn a_memory_that_is_too_small_has_what_was_asked_for_last() {
     let zone = Memory::new(1 << 20).zone(8, 1);
@@ -171,9 +220,10 @@ fn a_memory_that_is_too_small_has_what_was_asked_for_last() {
 }
 
 fn any_record() -> impl Strategy<Value = Record> {
-    let numbers = (1_u64.., any::<u64>(), any::<u64>(), any::<[u64; WORDS]>());
-    numbers.prop_map(|(low, high, touched, words)| Record {
+    let numbers = (1_u64.., any::<[u64; 3]>(), any::<[u64; WORDS]>());
+    numbers.prop_map(|(low, [high, place, touched], words)| Record {
         key: Key::of(low, high),
+        place,
         touched,
         words,
     })
