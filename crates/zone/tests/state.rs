@@ -183,7 +183,7 @@ fn a_memory_of_the_same_size_has_room_for_all() {
     let mut refused = 0;
     for number in 0_u64.. {
         let asks = Asks {
-            key: zone.key(&number.to_be_bytes()),
+            key: zone.key(0, &number.to_be_bytes()),
             label: &[],
             most: 1,
             now: number,
