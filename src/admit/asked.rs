@@ -132,6 +132,8 @@ impl Asking<'_> {
                 return Err(Refusal::misconfigured(what));
             };
             let known = held.iter_mut().find(|one| one.held.is_of(zone.keys));
+            // A later attempt is the same request.
+            let is_new = known.is_none();
             let entered;
             let (counting, refusal) = match known {
                 Some(known) => {
@@ -149,7 +151,7 @@ impl Asking<'_> {
                 }
             };
             let mut said = Said::Passed;
-            let is_counted = counting.is_some();
+            let is_counted = counting.is_some() && is_new;
             if let Some(counting) = counting {
                 context.limits.note(counting, self.now);
                 if self.is_past(zone, limit, counting) {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use zone::{Clocks, Entry, Record};
 
-use super::meter::{Alone, SYNCED, UNTIL, USED, WINDOW, arrival_of, change, used_of, word};
+use super::meter::{Alone, KIND, SYNCED, USED, WINDOW, arrival_of, change, used_of, word};
 
 /// What the words of a zone's entries are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn absorb(
             let _ = change(arrival_of(entry), |own| Ok::<_, ()>(own.max(carried)));
         }
         Kind::Budget => {
-            word(entry, UNTIL).fetch_max(of_record(UNTIL), Relaxed);
+            word(entry, KIND).fetch_max(of_record(KIND), Relaxed);
             alone(&|| absorb_spent(entry, of_record(WINDOW), of_record(USED)));
         }
     }

@@ -122,6 +122,9 @@ impl Keys {
             now: Instant::now().milliseconds(),
         };
         let place = memory.enter(asks, living::owner(), tenant)?;
+        if let Some(entry) = memory.entry(place) {
+            meter::mark(entry, limit);
+        }
         Ok(Held { keys: self, place })
     }
 
@@ -212,9 +215,10 @@ impl Keys {
 pub struct Reader(&'static Memory);
 
 impl Reader {
-    /// How much each key has used, where it is known what it may.
+    /// How much each key has used, where it is known what it may. What another kind of limit has counted, before a reload, is left out.
     pub fn shares(self, limit: Option<&Limit>, now: Now) -> impl Iterator<Item = Option<KeyUse>> {
-        self.0.entries().map(move |entry| {
+        let is_of = move |entry: &&Entry| limit.is_none_or(|limit| meter::is_of(entry, limit));
+        self.0.entries().filter(is_of).map(move |entry| {
             let share = meter::share(entry, limit?, now);
             Some(KeyUse {
                 label: shown(entry),

@@ -182,6 +182,19 @@ pub fn share(entry: &Entry, limit: &Limit, now: Now) -> Share {
     }
 }
 
+/// Notes of which kind of limit an entry is, where that is new.
+pub fn mark(entry: &Entry, limit: &Limit) {
+    let kind = word(entry, KIND);
+    if kind.load(Relaxed) == 0 {
+        kind.fetch_max(u64::from(limit.kind()) << KIND_FROM, Relaxed);
+    }
+}
+
+/// Whether an entry is of this kind of limit.
+pub fn is_of(entry: &Entry, limit: &Limit) -> bool {
+    word(entry, KIND).load(Relaxed) >> KIND_FROM == u64::from(limit.kind())
+}
+
 /// Whether this part of the limit, or more, is used.
 pub fn is_past(entry: &Entry, limit: &Limit, part: Percent, now: Now) -> bool {
     match limit {
@@ -208,7 +221,7 @@ impl Tenant for Counted {
             ..Now::get()
         };
         // The entry may be of a limit that is no more, or that only a request can tell.
-        match word(entry, UNTIL).load(Relaxed) {
+        match word(entry, KIND).load(Relaxed) & LAST {
             0 => arrival_of(entry).load(Acquire) <= now.steady,
             until => until <= now.wall,
         }
@@ -233,9 +246,11 @@ fn window_of(entry: &Entry, budget: &Budget, now: Now, alone: Alone<'_>) -> Wind
             }
         });
     }
-    let until = word(entry, UNTIL);
-    if until.load(Relaxed) < window.end {
-        until.fetch_max(window.end, Relaxed);
+    let kind = word(entry, KIND);
+    let before = kind.load(Relaxed);
+    let until = before & !LAST | window.end.min(LAST);
+    if before < until {
+        kind.fetch_max(until, Relaxed);
     }
     latest(entry, budget, window)
 }
@@ -298,9 +313,13 @@ pub(super) fn word(entry: &Entry, place: usize) -> &AtomicU64 {
 
 static NOWHERE: AtomicU64 = AtomicU64::new(0);
 
-// Places of words: of a rate the arrival time; of a budget the window, what is used, when the window ends (in seconds since 1970), and what
-// is used by the file that it is kept in, as far as that is known.
+// Places of words: of a rate the arrival time; of a budget the window, and what is used; the kind of limit, with it of a budget when (in
+// seconds since 1970) the window ends; and what a budget has used by the file that it is kept in, as far as that is known.
 pub(super) const WINDOW: usize = 0;
 pub(super) const USED: usize = 1;
-pub(super) const UNTIL: usize = 2;
+pub(super) const KIND: usize = 2;
 pub(super) const SYNCED: usize = 3;
+/// The kind stands in the bits from this one on.
+const KIND_FROM: u32 = 56;
+/// The last second that can be said.
+const LAST: u64 = (1 << KIND_FROM) - 1;

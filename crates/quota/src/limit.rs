@@ -23,13 +23,13 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// A number for what is kept of a key under this limit: what one kind has counted means nothing to another, an amount of a day
+    /// A number, not 0, for what is kept of a key under this limit: what one kind has counted means nothing to another, an amount of a day
     /// nothing to a month. Limits that differ in numbers and weights only are of one kind.
     pub fn kind(&self) -> u8 {
         let (kind, unit) = match self {
-            Self::Concurrency(_) => return 0,
-            Self::Rate(unit, _) => (0, unit),
-            Self::Budget(unit, budget) => (1 + budget.calendar.period() as u8, unit),
+            Self::Concurrency(_) => return 1,
+            Self::Rate(unit, _) => (1, unit),
+            Self::Budget(unit, budget) => (2 + budget.calendar.period() as u8, unit),
         };
         let unit = match unit {
             Unit::Requests => 1,
