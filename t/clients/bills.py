@@ -78,7 +78,7 @@ WAYS = [
 ]
 
 # What becomes of a request: how often, the script, and the charges that are right for it, whole (None: as the way has it) and streamed.
-GOOD, NOTHING, BROKEN = {"exact"}, {"none"}, {"reserved"}
+GOOD, NOTHING, BROKEN = {"exact"}, {"none"}, {"estimated"}
 FATES = [
     (40, "text", GOOD, GOOD),
     (10, "cached", GOOD, GOOD),
@@ -95,8 +95,8 @@ FATES = [
     (3, "truncated.at-4", None, BROKEN),
     (3, "corrupt.at-4", GOOD, BROKEN),
     (3, "reset.at-4", None, BROKEN),
-    (2, "no-usage", BROKEN, BROKEN),
-    (2, "no-metadata", BROKEN, BROKEN),
+    (2, "no-usage", UNSAID, BROKEN),
+    (2, "no-metadata", UNSAID, BROKEN),
 ]
 
 

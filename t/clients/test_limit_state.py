@@ -114,24 +114,6 @@ def test_without_a_file_a_restart_begins_anew(nginx, sim):
     assert left(gateway) == 99
 
 
-def test_what_a_key_is_learned_to_use_is_kept(nginx, sim):
-    gateway = nginx(SERVER, limited(sim, "budget=1Mt/total"))
-    for _ in range(10):
-        left_tokens(gateway)
-    stop(gateway.process)
-    gateway.start()
-    gateway.skip_log()
-    left_tokens(gateway)
-    # Before eight answers are known it is what the model may write.
-    assert int(gateway.next_log()["reserved"]) < 200
-
-
-def left_tokens(gateway):
-    request = urllib.request.Request(f"{gateway.url}/v1/chat/completions", CHAT, {"Content-Type": "application/json", "Team": "a"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return int(answer.headers["x-ratelimit-remaining-tokens"])
-
-
 def test_a_killed_nginx_has_lost_what_was_not_written(nginx, sim):
     gateway = nginx(SERVER, limited(sim), workers=2)
     assert [left(gateway) for _ in range(3)] == [99, 98, 97]
