@@ -6,20 +6,19 @@ import http.client
 import json
 import os
 import random
-import re
 from fractions import Fraction
 
-from bills import BLOCKS, CLAUDE, Account, ask_all, mixture, price_file
+from bills import Account, ask_all, mixture, price_file
 from conftest import defaults, eventually
 
 COUNT = int(os.environ.get("BILLS", "2000"))
 SEED = os.environ.get("BILLS_SEED") or random.SystemRandom().randrange(1 << 32)
 FIELDS = "charge charged reserved cost operation model request_id stream_status".split()
-BUDGETS = {"tokens": 10**9, "usd": 10**6}
 # A budget in money is kept in pico-dollars.
 UNITS = {"tokens": 1, "usd": 10**12}
 HTTP = """
     bedrock_prices prices;
+    bedrock_status_zone status:1m;
     bedrock_limit_zone all zone=tokens:1m budget=1000Mt/total;
     bedrock_limit_zone all zone=usd:1m    budget=1Musd/total;
     map $request_uri $zone { ~^/usd/ usd; default tokens; }
@@ -31,19 +30,17 @@ LOCATION = """
         access_log bills.log bill;
         proxy_pass http://bedrock;
     }
-    location /left/%s/ { bedrock on; bedrock_limit zone=%s; bedrock_limit_reserve max; proxy_pass http://bedrock; }
 """
 
 
-def left(gateway, zone):
-    """Units that a zone has left. A request is told that is larger than any budget, and takes nothing."""
-    body = {"messages": BLOCKS, "inferenceConfig": {"maxTokens": 10**12}}
+def used(gateway, zone):
+    """Units that are used of a zone's only key."""
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
-    connection.request("POST", f"/left/{zone}/model/{CLAUDE}/converse", json.dumps(body), {"Content-Type": "application/json"})
-    message = json.load(connection.getresponse())["message"]
+    connection.request("GET", "/status/json")
+    zones = json.load(connection.getresponse())["limits"]
     connection.close()
-    amount = re.search(r"([0-9.]+) of [0-9]+ are left", message)[1]
-    return Fraction(amount) * UNITS[zone]
+    [key] = next(one["top"] for one in zones if one["zone"] == zone)
+    return Fraction(key["used"]) * UNITS[zone]
 
 
 def test_every_request_is_charged_as_the_stand_in_has_it(nginx, sim, tmp_path):
@@ -51,11 +48,11 @@ def test_every_request_is_charged_as_the_stand_in_has_it(nginx, sim, tmp_path):
     prices = tmp_path / "prices"
     prices.write_text(price_file())
     level = HTTP.replace(" prices;", f" {prices};") % "".join(f',"{name}":"$bedrock_{name}"' for name in FIELDS)
-    server = "".join(LOCATION % (zone, zone, zone, zone) for zone in BUDGETS)
+    server = "".join(LOCATION % (zone, zone) for zone in UNITS) + "location /status/ { bedrock_status; }"
     gateway = nginx(server, level + defaults(sim.port), workers=2, connections=2048)
     requests = list(mixture(COUNT, random.Random(str(SEED))))
 
-    lost = asyncio.run(ask_all(gateway.port, requests, [f"/{zone}" for zone in BUDGETS]))
+    lost = asyncio.run(ask_all(gateway.port, requests, [f"/{zone}" for zone in UNITS]))
     assert lost == 0
     log = gateway.directory / "bills.log"
     assert eventually(lambda: log.read_bytes().count(b"\n") >= COUNT, 20)
@@ -67,5 +64,5 @@ def test_every_request_is_charged_as_the_stand_in_has_it(nginx, sim, tmp_path):
         account.hold(line, requests[int(line["number"])], bills)
     print(dict(account.charges))
     assert not account.faults, "\n".join([f"{len(account.faults)} of {COUNT}", *account.faults[:20]])
-    for zone, budget in BUDGETS.items():
-        assert left(gateway, zone) == budget * UNITS[zone] - account.charged[zone]
+    for zone in UNITS:
+        assert used(gateway, zone) == account.charged[zone]
