@@ -89,7 +89,11 @@ impl Board {
                             < now
                 };
                 let free = slots.iter().filter(is_free);
-                found = free.min_by_key(|slot| slot.expires.load(Ordering::Relaxed));
+                // One that was just taken has fetched nothing yet, and has expired no later than an empty one.
+                found = free.min_by_key(|slot| {
+                    let is_taken = slot.identity() != [0, 0];
+                    (is_taken, slot.expires.load(Ordering::Relaxed))
+                });
                 if let Some(slot) = found {
                     slot.wipe();
                     for (half, value) in slot.identity.iter().zip(identity.0) {
@@ -414,6 +418,17 @@ mod tests {
         assert!(other.claim(now, second));
         // The clock was set back by an hour.
         assert!(one.claim(now - 3600 * second, second));
+    }
+
+    #[test]
+    fn who_has_fetched_nothing_yet_keeps_its_slot_while_there_are_empty_ones() {
+        let slots = slots(2);
+        let (one, other) = (board(slots, "a").unwrap(), board(slots, "b").unwrap());
+        one.keep(&keys("A", Duration::from_secs(60)));
+        other.keep(&keys("B", Duration::from_secs(60)));
+        let now = SystemTime::now();
+        assert_eq!(id(&one.read(now)).as_deref(), Some("A"));
+        assert_eq!(id(&other.read(now)).as_deref(), Some("B"));
     }
 
     #[test]
