@@ -4,17 +4,27 @@ import http.client
 import itertools
 import json
 import threading
+from datetime import date, datetime, timedelta, timezone
+
+from conftest import KEY_ID, SECRET, Nginx, defaults
 
 # More teams than series, and more keys than the smallest zone has room for.
 HTTP = """
     bedrock_status_zone   status:4m label=team $http_x_team series=128;
-    bedrock_prices        {root}/nginx-conf/bedrock_prices;
+    bedrock_prices        {directory}/prices;
     bedrock_price_unknown free;
     bedrock_limit_zone    $http_x_team zone=money:1m budget=1usd/day label=$http_x_team;
     bedrock_limit_zone    all zone=soft:64k budget=1r/day;
     bedrock_limit_zone    all zone=few:64k rate=1r/h;
     bedrock_limit_zone    $http_x_key zone=keys:64k rate=1r/h;
-    bedrock_credentials role {{ source process "/bin/cat {directory}/keys.json"; }}
+    bedrock_credentials   role {{ source process "/bin/cat {directory}/keys.json"; }}
+    bedrock_credentials   broken {{ source process /bin/false; }}
+"""
+# The stand-in's scripts are in the names of models.
+PRICES = """
+currency usd; per 1000000; date {today};
+model *nova-lite*     {{ input 0.06; output 0.24; cache_read 0.015; }}
+model *claude-sonnet* {{ input 3; output 15; cache_read 0.3; cache_write 3.75; cache_write_1h 6; }}
 """
 SERVER = """
     location /bedrock/ { bedrock_status; access_log off; }
@@ -24,6 +34,7 @@ SERVER = """
     location /dry/     { bedrock on; bedrock_limit zone=few; bedrock_limit_dry_run on; proxy_pass http://bedrock; }
     location /soft/    { bedrock on; bedrock_limit zone=soft soft=0%; bedrock_limit_dry_run on; proxy_pass http://bedrock; }
     location /role/    { bedrock on; bedrock_auth role; proxy_pass http://bedrock; }
+    location /broken/  { bedrock on; bedrock_auth broken; proxy_pass http://bedrock; }
 """
 MESSAGES = [{"role": "user", "content": [{"text": "Hi"}]}]
 JSON = {"Content-Type": "application/json"}
@@ -54,11 +65,21 @@ ROUND = [
 LEAVING = [(STREAM, "long.frames-50.pace-20"), ("/drain" + STREAM, "long.frames-20.pace-20")]
 
 
+def metered(directory, sim):
+    """The gateway, in that directory."""
+    expires = (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    keys = {"Version": 1, "AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Expiration": expires}
+    (directory / "keys.json").write_text(json.dumps(keys))
+    (directory / "prices").write_text(PRICES.format(today=date.today()))
+    return Nginx(directory, SERVER, HTTP.format(directory=directory) + defaults(sim.port), workers=2)
+
+
 class Traffic:
     """Rounds of all kinds of requests, until the end: a context manager."""
 
     def __init__(self, gateway):
         self._gateway = gateway
+        self._numbers = itertools.count()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._held = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
@@ -69,8 +90,8 @@ class Traffic:
         self._held.getresponse().read1(1)
         for model, team in KINDS:
             self._round(model, team)
-        for number in range(500):
-            asked(self._gateway, WHOLE, "text", **{"X-Key": f"key-{number}", "X-Team": f"team-{number}"})
+        for _ in range(500):
+            self._stranger()
         self._thread.start()
         return self
 
@@ -82,8 +103,14 @@ class Traffic:
     def _run(self):
         for model, team in itertools.cycle(KINDS):
             self._round(model, team)
+            self._stranger()
             if self._stop.wait(0.1):
                 return
+
+    def _stranger(self):
+        """One of whom nothing is known: neither the key nor the team has been seen."""
+        number = next(self._numbers)
+        asked(self._gateway, WHOLE, "text", **{"X-Key": f"key-{number}", "X-Team": f"team-{number}"})
 
     def _round(self, model, team):
         for path, script in ROUND:
